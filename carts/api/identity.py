@@ -1,0 +1,44 @@
+"""Who is asking: from a request to the owner of the cart it acts on."""
+
+import re
+
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.request import Request
+
+from carts.domain.cart import CartOwner
+from carts.domain.errors import GuestIdRequired, InvalidGuestId
+
+_GUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
+
+
+def identify_owner(request: Request) -> CartOwner:
+    """Return the user of a valid token, else the guest of X-Guest-ID.
+
+    Raises AuthenticationFailed for a bad token, guest id or not; GuestIdRequired; InvalidGuestId.
+    """
+    if request.user is not None:
+        return CartOwner.for_user(request.user.id)
+    guest_id = read_guest_id(request)
+    if guest_id is None:
+        raise GuestIdRequired
+    return CartOwner.for_guest(guest_id)
+
+
+def identify_user(request: Request) -> CartOwner:
+    """Return the user of a valid token; raises NotAuthenticated without one."""
+    if request.user is None:
+        raise NotAuthenticated
+    return CartOwner.for_user(request.user.id)
+
+
+def read_guest_id(request: Request) -> str | None:
+    """Return the guest id of the request, None without one; raises InvalidGuestId."""
+    sent = request.META.get("HTTP_X_GUEST_ID")
+    return None if sent is None or sent == "" else parse_guest_id(sent)
+
+
+def parse_guest_id(text: str) -> str:
+    """Return the text if it can be a guest id; raises InvalidGuestId."""
+    if not _GUEST_ID.fullmatch(text):
+        raise InvalidGuestId
+    return text

@@ -1,0 +1,268 @@
+"""From a cart and its offers to the answers of the API. Money is in cents until it is written."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.utils import timezone
+
+from carts.domain import rules
+from carts.domain.cart import Cart, Line
+from carts.merge import MergeResult
+from carts.reading import CartView
+from config.http.envelope import format_time_ms, render_money
+from products.catalogue import Offer, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class CartDocument:
+    """The `data` of a cart answer, and the ETag that names this state of it.
+
+    `etag` is the cart's version and a digest of what is shown, so that a new price is a new tag
+    while If-Match compares the version alone.
+    """
+
+    data: dict[str, Any]
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the selected lines that can be bought come to."""
+
+    cents: int
+    units: int
+    lines: int
+
+
+def present_cart(view: CartView) -> CartDocument:
+    """Return the CartResponse of a cart."""
+    cart = view.cart
+    items: list[dict[str, Any]] = []
+    unavailable: list[dict[str, Any]] = []
+    for line in cart.lines:
+        offer = view.offers.get(line.sku_id)
+        reason = rules.unavailable_reason(offer)
+        if reason is None and offer is not None:
+            items.append(_present_line(cart, line, offer, view.snapshots))
+        else:
+            unavailable.append(_present_unavailable(cart, line, offer, reason, view.snapshots))
+    totals = sum_totals(view)
+    rendered_items = orjson.Fragment(orjson.dumps(items))
+    data = {
+        "id": cart.id,
+        "userId": None if cart.owner.is_guest else cart.owner.id,
+        "sessionId": cart.owner.id if cart.owner.is_guest else None,
+        "status": cart.status,
+        "currency": settings.CART_CURRENCY,
+        "totalAmount": render_money(totals.cents),
+        "itemCount": totals.units,
+        "selectedCount": totals.lines,
+        "selectedAmount": render_money(totals.cents),
+        "items": rendered_items,
+        "unavailableItems": unavailable,
+        "version": cart.version,
+    }
+    digest = hashlib.blake2b(orjson.dumps(data), digest_size=8).hexdigest()
+    return CartDocument(data | _present_times(cart), f'"{cart.version}-{digest}"')
+
+
+def sum_totals(view: CartView) -> Totals:
+    """Return the totals of a cart: selected lines that can be bought."""
+    cents = units = lines = 0
+    for line in view.cart.lines:
+        offer = view.offers.get(line.sku_id)
+        if line.selected and offer is not None and rules.is_purchasable(offer):
+            cents += offer.price_cents * line.quantity
+            units += line.quantity
+            lines += 1
+    return Totals(cents, units, lines)
+
+
+def present_summary(view: CartView) -> dict[str, Any]:
+    """Return the summary: units and money of what is selected."""
+    totals = sum_totals(view)
+    return {
+        "totalAmount": render_money(totals.cents),
+        "totalItems": totals.units,
+        "selectedItems": totals.lines,
+        "selectedAmount": render_money(totals.cents),
+    }
+
+
+def present_validation(view: CartView) -> dict[str, Any]:
+    """Return what is wrong with each line, and the lines with which nothing is."""
+    issues: list[dict[str, Any]] = []
+    valid: list[dict[str, Any]] = []
+    for line in view.cart.lines:
+        offer = view.offers.get(line.sku_id)
+        found = rules.find_issues(line, offer, view.snapshots)
+        if found:
+            issues.append(_present_issues(view, line, found))
+        elif offer is not None:
+            valid.append(_present_line(view.cart, line, offer, view.snapshots))
+    return {
+        "isValid": not issues,
+        "issues": issues,
+        "validItems": valid,
+        "invalidItemCount": len(issues),
+    }
+
+
+def present_merge(result: MergeResult) -> dict[str, Any]:
+    """Return the `merge` member of a merge's answer."""
+    return {
+        "strategy": result.strategy,
+        "mergedItems": result.merged_items,
+        "capped": [
+            {
+                "skuId": line.sku_id,
+                "requested": line.requested,
+                "quantity": line.quantity,
+                "reason": line.reason,
+            }
+            for line in result.capped
+        ],
+        "skipped": [
+            {"skuId": line.sku_id, "requested": line.requested, "reason": line.reason}
+            for line in result.skipped
+        ],
+    }
+
+
+def parse_etag_versions(header: str) -> frozenset[int] | None:
+    """Return the cart versions an If-Match names; None for `*`, which any cart matches."""
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")]
+    if tags == ["*"]:
+        return None
+    versions = (tag.partition("-")[0] for tag in tags)
+    return frozenset(
+        int(version)
+        for version in versions
+        if version.isascii() and version.isdigit() and len(version) < 20
+    )
+
+
+def matches_etag(header: str, etag: str) -> bool:
+    """Tell whether an If-None-Match names this tag."""
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return etag in tags or "*" in tags
+
+
+def _present_line(
+    cart: Cart, line: Line, offer: Offer, snapshots: Mapping[int, Snapshot]
+) -> dict[str, Any]:
+    price = offer.price_cents / 100
+    original = offer.original_price_cents
+    stock = offer.stock
+    return {
+        "id": cart.line_id(line.sku_id),
+        "cartId": cart.id,
+        "productId": offer.product_id,
+        "skuId": line.sku_id,
+        "quantity": line.quantity,
+        "price": price,
+        "totalPrice": offer.price_cents * line.quantity / 100,
+        "selected": line.selected,
+        "product": {
+            "id": offer.product_id,
+            "name": offer.name,
+            "description": offer.description,
+            "price": price,
+            "originalPrice": None if original is None else original / 100,
+            "stock": stock,
+            "images": orjson.Fragment(offer.images_json),
+            "status": offer.status,
+            "merchant": {"id": offer.merchant_id, "name": offer.merchant_name},
+        },
+        "sku": {
+            "id": line.sku_id,
+            "code": offer.code,
+            "attributes": orjson.Fragment(offer.attributes_json),
+        },
+        "extraData": _present_notices(line, offer, snapshots),
+        "createdAt": format_time_ms(line.added_ms),
+        "updatedAt": format_time_ms(line.updated_ms),
+    }
+
+
+def _present_notices(line: Line, offer: Offer, snapshots: Mapping[int, Snapshot]) -> dict[str, Any]:
+    now, then = offer.price_cents, rules.price_when_added(line, offer, snapshots)
+    change = None
+    if now != then:
+        direction = "up" if now > then else "down"
+        change = {"from": then / 100, "to": now / 100, "direction": direction}
+    return {
+        "purchaseLimit": offer.purchase_limit,
+        "remainingLimit": rules.remaining_allowance(offer),
+        "insufficientStock": line.quantity > offer.stock,
+        "outOfStock": offer.stock <= 0,
+        "lowStock": 0 < offer.stock <= settings.CART_LOW_STOCK,
+        "priceAtAdd": then / 100,
+        "priceChange": change,
+    }
+
+
+def _present_unavailable(
+    cart: Cart,
+    line: Line,
+    offer: Offer | None,
+    reason: str | None,
+    snapshots: Mapping[int, Snapshot],
+) -> dict[str, Any]:
+    snapshot = _snapshot_of(line, offer, snapshots)
+    notices = _present_notices(line, offer, snapshots) if offer is not None else {}
+    return {
+        "id": cart.line_id(line.sku_id),
+        "productId": offer.product_id if offer is not None else "",
+        "skuId": line.sku_id,
+        "quantity": line.quantity,
+        "selected": line.selected,
+        "reason": reason,
+        "snapshot": {
+            "name": snapshot.name,
+            "image": snapshot.image,
+            "price": render_money(snapshot.price_cents),
+        },
+        "extraData": notices,
+        "createdAt": format_time_ms(line.added_ms),
+        "updatedAt": format_time_ms(line.updated_ms),
+    }
+
+
+def _snapshot_of(line: Line, offer: Offer | None, snapshots: Mapping[int, Snapshot]) -> Snapshot:
+    kept = snapshots.get(line.revision)
+    if kept is not None:
+        return kept
+    if offer is None:
+        return Snapshot(name="", image="", price_cents=0)
+    images = orjson.loads(offer.images_json)
+    return Snapshot(offer.name, images[0] if images else "", offer.price_cents)
+
+
+def _present_issues(view: CartView, line: Line, found: Sequence[rules.Issue]) -> dict[str, Any]:
+    offer = view.offers.get(line.sku_id)
+    return {
+        "itemId": view.cart.line_id(line.sku_id),
+        "productId": offer.product_id if offer is not None else "",
+        "productName": _snapshot_of(line, offer, view.snapshots).name,
+        "issues": [issue.message for issue in found],
+        "codes": [issue.code for issue in found],
+    }
+
+
+def _present_times(cart: Cart) -> dict[str, str]:
+    """Return the cart's times; those of a cart that does not exist yet are as if it began now."""
+    created, updated = cart.created_ms, cart.updated_ms
+    if not cart.exists:
+        created = updated = int(timezone.now().timestamp() * 1000)
+    lifetime = timedelta(days=settings.CART_TTL_DAYS) // timedelta(milliseconds=1)
+    return {
+        "expiresAt": format_time_ms(updated + lifetime),
+        "createdAt": format_time_ms(created),
+        "updatedAt": format_time_ms(updated),
+    }

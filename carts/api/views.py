@@ -1,0 +1,209 @@
+"""The cart over HTTP: read identity and input, call one service, present what it returns."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from carts import services
+from carts.api import inputs
+from carts.api.answers import (
+    answer_added,
+    answer_batch,
+    answer_cart,
+    answer_merged,
+    answer_removed_batch,
+    answer_single,
+    is_unmodified,
+)
+from carts.api.batches import name_additions, sort_entries
+from carts.api.idempotency import answer_once, read_operation
+from carts.api.identity import identify_owner, identify_user, parse_guest_id
+from carts.api.presentation import (
+    parse_etag_versions,
+    present_cart,
+    present_summary,
+    present_validation,
+)
+from carts.domain.cart import CartOwner
+from carts.domain.errors import CartChanged, InvalidGuestId
+from carts.live.operations import Operation
+from carts.merge import merge_carts
+from carts.reading import ChangeContext
+from config.http.context import client_address, current_request_id
+from config.http.envelope import answer
+from config.http.errors import refuse_service_error
+from config.http.parsing import read_object
+from config.http.ratelimit import Charge, RateLimit, active_charges
+
+
+class CartViewSet(ViewSet):
+    """Every call on a cart. Each acts on the caller's own cart, and on no other."""
+
+    def retrieve(self, request: Request) -> HttpResponse:
+        document = present_cart(services.get_cart(owner=identify_owner(request)))
+        if is_unmodified(request, document):
+            return HttpResponse(status=304, headers={"ETag": document.etag})
+        return answer(document.data, headers={"ETag": document.etag})
+
+    def add(self, request: Request) -> HttpResponse:
+        owner = identify_owner(request)
+        addition = inputs.read_addition(read_object(request))
+        operation = read_operation(request)
+        context = describe_change(request, owner, operation)
+        return answer_once(
+            owner,
+            operation,
+            perform=lambda: answer_added(
+                services.add_lines(owner=owner, additions=[addition], context=context)
+            ),
+            rebuild=lambda: answer_added(services.BatchResult(services.get_cart(owner=owner))),
+        )
+
+    def add_batch(self, request: Request) -> HttpResponse:
+        owner = identify_owner(request)
+        body = read_object(request)
+        batch = sort_entries(inputs.read_additions(body))
+        operation = read_operation(request)
+        context = describe_change(request, owner, operation)
+
+        def perform() -> HttpResponse:
+            result = services.add_lines(owner=owner, additions=batch.entries, context=context)
+            failures = batch.failures(result.failures)
+            names = name_additions(body)
+            return answer_batch(result.view, verb="add", names=names, failures=failures)
+
+        return answer_once(
+            owner,
+            operation,
+            perform=perform,
+            rebuild=lambda: answer_cart(services.get_cart(owner=owner)),
+        )
+
+    def update_item(self, request: Request, item_id: str) -> HttpResponse:
+        owner = identify_owner(request)
+        update = inputs.read_update(item_id, read_object(request))
+        context = describe_change(request, owner)
+        result = services.update_lines(owner=owner, updates=[update], context=context)
+        return answer_single(result, message="Cart item updated successfully")
+
+    def update_batch(self, request: Request) -> HttpResponse:
+        owner = identify_owner(request)
+        body = read_object(request)
+        batch = sort_entries(inputs.read_updates(body))
+        context = describe_change(request, owner)
+        result = services.update_lines(owner=owner, updates=batch.entries, context=context)
+        return answer_batch(
+            result.view,
+            verb="update",
+            names=[{"itemId": entry["itemId"]} for entry in body.get("items", body.get("list"))],
+            failures=batch.failures(result.failures),
+        )
+
+    def remove_item(self, request: Request, item_id: str) -> HttpResponse:
+        owner = identify_owner(request)
+        context = describe_change(request, owner)
+        result = services.remove_lines(owner=owner, item_ids=[item_id], context=context)
+        return answer_single(result, message="Product removed from cart successfully")
+
+    def remove_batch(self, request: Request) -> HttpResponse:
+        owner = identify_owner(request)
+        item_ids = inputs.read_item_ids(read_object(request))
+        context = describe_change(request, owner)
+        result = services.remove_lines(owner=owner, item_ids=item_ids, context=context)
+        return answer_removed_batch(result.view, item_ids=item_ids, failures=result.failures)
+
+    def clear(self, request: Request) -> HttpResponse:
+        owner = identify_owner(request)
+        result = services.clear_cart(owner=owner, context=describe_change(request, owner))
+        return answer_single(result, message="Cart cleared successfully")
+
+    def select(self, request: Request) -> HttpResponse:
+        owner = identify_owner(request)
+        selection = inputs.read_selection(read_object(request))
+        context = describe_change(request, owner)
+        item_ids, merchant_id = selection.item_ids, selection.merchant_id
+        if item_ids is not None:
+            updates = [selection.update_of(item_id) for item_id in item_ids]
+            result = services.update_lines(owner=owner, updates=updates, context=context)
+        elif merchant_id is not None:
+            result = services.select_merchant(
+                owner=owner,
+                merchant_id=merchant_id,
+                selected=selection.selected,
+                context=context,
+            )
+        else:
+            result = services.select_all(owner=owner, selected=selection.selected, context=context)
+        names = [{"itemId": item_id} for item_id in item_ids or ()]
+        return answer_batch(result.view, verb="update", names=names, failures=result.failures)
+
+    def summarize(self, request: Request) -> HttpResponse:
+        return answer(present_summary(services.get_cart(owner=identify_owner(request))))
+
+    def validate(self, request: Request) -> HttpResponse:
+        return answer(present_validation(services.get_cart(owner=identify_owner(request))))
+
+    def acknowledge(self, request: Request) -> HttpResponse:
+        owner = identify_owner(request)
+        item_ids = inputs.read_optional_item_ids(read_object(request))
+        context = describe_change(request, owner)
+        result = services.acknowledge_prices(owner=owner, item_ids=item_ids, context=context)
+        return answer_single(result, message="Success")
+
+    def merge(self, request: Request) -> HttpResponse:
+        user = identify_user(request)
+        body = read_object(request)
+        guest_id = body.get("guestSessionId")
+        if not isinstance(guest_id, str):
+            raise InvalidGuestId
+        guest = CartOwner.for_guest(parse_guest_id(guest_id))
+        strategy = inputs.read_strategy(body)
+        operation = read_operation(request)
+        context = describe_change(request, user, operation)
+
+        def perform() -> HttpResponse:
+            return answer_merged(
+                merge_carts(guest=guest, user=user, strategy=strategy, context=context)
+            )
+
+        return answer_once(user, operation, perform=perform, rebuild=perform)
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:
+        if isinstance(exc, CartChanged):
+            document = present_cart(services.get_cart(owner=identify_owner(self.request)))
+            return refuse_service_error(exc, data=document.data, headers={"ETag": document.etag})
+        return super().handle_exception(exc)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        final["Cache-Control"] = "no-store"
+        patch_vary_headers(final, ("Authorization", "X-Guest-ID"))
+        return final
+
+
+def describe_change(
+    request: Request, owner: CartOwner, operation: Operation | None = None
+) -> ChangeContext:
+    """Return the terms the request puts on a change to this owner's cart."""
+    expected = request.META.get("HTTP_IF_MATCH")
+    charges = [
+        Charge(RateLimit("cart", settings.RATE_LIMIT_CART_WRITES), owner.key),
+        Charge(
+            RateLimit("cart-address", settings.RATE_LIMIT_CART_WRITES_PER_ADDRESS),
+            client_address(request),
+        ),
+    ]
+    return ChangeContext(
+        source="api",
+        request_id=current_request_id(),
+        charges=active_charges(charges),
+        expected_versions=None if expected is None else parse_etag_versions(expected),
+        operation=operation,
+    )

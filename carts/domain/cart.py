@@ -1,0 +1,130 @@
+"""A cart as values: who owns it, what is in it. Times are milliseconds since the epoch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+OwnerKind = Literal["user", "guest"]
+CartStatus = Literal["ACTIVE", "EXPIRED", "CHECKEDOUT"]
+
+
+@dataclass(frozen=True, slots=True)
+class CartOwner:
+    """Whose cart: a user by account id, or a guest by guest id. The two can never be confused."""
+
+    kind: OwnerKind
+    id: str
+
+    @classmethod
+    def for_user(cls, user_id: str) -> "CartOwner":
+        return cls("user", user_id)
+
+    @classmethod
+    def for_guest(cls, guest_id: str) -> "CartOwner":
+        return cls("guest", guest_id)
+
+    @property
+    def is_guest(self) -> bool:
+        return self.kind == "guest"
+
+    @property
+    def key(self) -> str:
+        """The owner as text, "user:<id>" or "guest:<id>"; names a buyer in the catalogue too."""
+        return f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A SKU in a cart. `revision` is the SkuRevision its snapshot and price notice come from."""
+
+    sku_id: str
+    quantity: int
+    selected: bool
+    revision: int
+    added_ms: int
+    updated_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A merge under way: the user a guest's cart was handed to, and by which strategy."""
+
+    user_id: str
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """One state of a cart; `lines` in the order they were added.
+
+    A cart that does not exist yet has version 0 and the id it would be given. `merged` are the
+    marks of the last guests' carts this one took.
+    """
+
+    id: str
+    owner: CartOwner
+    version: int
+    created_ms: int
+    updated_ms: int
+    lines: tuple[Line, ...] = ()
+    status: CartStatus = "ACTIVE"
+    handover: Handover | None = None
+    merged: tuple[str, ...] = ()
+
+    @property
+    def exists(self) -> bool:
+        return self.version > 0
+
+    @property
+    def sku_ids(self) -> list[str]:
+        return [line.sku_id for line in self.lines]
+
+    def line_of(self, sku_id: str) -> Line | None:
+        """Return this cart's line of a SKU."""
+        return next((line for line in self.lines if line.sku_id == sku_id), None)
+
+    def line_id(self, sku_id: str) -> str:
+        """Return the public id of this cart's line of a SKU."""
+        return f"{self.id}{_SEPARATOR}{sku_id}"
+
+
+_SEPARATOR = "_"
+
+
+@dataclass(frozen=True, slots=True)
+class LineId:
+    """A line's public id: it says which cart and which SKU, so no lookup is needed to tell."""
+
+    cart_id: str
+    sku_id: str
+
+    @classmethod
+    def parse(cls, text: str) -> "LineId | None":
+        """Return the parts, or None for text that cannot be a line's id."""
+        cart_id, separator, sku_id = text.partition(_SEPARATOR)
+        if not separator or not is_id(cart_id) or not is_id(sku_id):
+            return None
+        return cls(cart_id, sku_id)
+
+
+def is_id(text: str) -> bool:
+    """Tell whether text can be an id of this system: 1 to 64 of a-z, A-Z, 0-9 and '-'."""
+    return 0 < len(text) <= 64 and text.isascii() and text.replace("-", "").isalnum()
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Units to add. `selected` None leaves an existing line as it is and selects a new one."""
+
+    product_id: str
+    units: int
+    sku_id: str | None = None
+    selected: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A change to one line: its new quantity and selection; None leaves a value as it is."""
+
+    item_id: str
+    quantity: int | None = None
+    selected: bool | None = None

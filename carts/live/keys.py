@@ -1,0 +1,102 @@
+"""The names of things in Redis, and the ids of carts that do not exist yet.
+
+With CART_SHARDS > 1 every key of a cart carries the same hash tag, so that each script stays in
+one slot of a cluster.
+"""
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from carts.domain.cart import CartOwner
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_ID_LENGTH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKeys:
+    """The keys shared by all carts of a shard."""
+
+    dirty: str
+    changes: str
+    merging: str
+
+
+def shard_prefixes() -> list[str]:
+    """Return the key prefix of every shard, in order."""
+    count = settings.CART_SHARDS
+    return [""] if count == 1 else [_prefix(shard) for shard in range(count)]
+
+
+def shard_prefix(owner: CartOwner) -> str:
+    """Return the key prefix of the owner's shard."""
+    count = settings.CART_SHARDS
+    return "" if count == 1 else _prefix(zlib.crc32(owner.key.encode()) % count)
+
+
+def shard_keys(prefix: str) -> ShardKeys:
+    """Return the shared keys of the shard with this prefix."""
+    return ShardKeys(
+        dirty=f"{prefix}cart:dirty",
+        changes=f"{prefix}cart:changes",
+        merging=f"{prefix}cart:merging",
+    )
+
+
+def cart_key(owner: CartOwner) -> str:
+    """Return the key of the owner's cart."""
+    return f"{shard_prefix(owner)}cart:{owner.key}"
+
+
+def parse_cart_key(key: str) -> CartOwner:
+    """Return the owner of a cart key; raises ValueError for any other key."""
+    _, _, rest = key.partition("cart:")
+    kind, _, owner_id = rest.partition(":")
+    match kind:
+        case "user":
+            return CartOwner.for_user(owner_id)
+        case "guest":
+            return CartOwner.for_guest(owner_id)
+    raise ValueError(f"not a cart key: {key!r}")
+
+
+def operation_key(owner: CartOwner, operation_id: str) -> str:
+    """Return the key of the outcome of a change that may be repeated."""
+    return f"{shard_prefix(owner)}cart:op:{owner.key}:{operation_id}"
+
+
+def revocation_key(user_id: str) -> str:
+    """Return the key whose presence says that this user's tokens are worthless."""
+    return f"auth:revoked:{user_id}"
+
+
+def derive_cart_id(owner: CartOwner, previous_id: str | None) -> str:
+    """Return the id of the cart this owner would get next.
+
+    Derived, so that reading a cart that does not exist shows the id the first change will give it
+    without writing anything; keyed, so that it tells nothing of a guest id.
+    """
+    digest = salted_hmac("cart id", f"{owner.key}|{previous_id or ''}", algorithm="sha256").digest()
+    return _spell(int.from_bytes(digest[:16]))
+
+
+def merge_token(guest_cart_id: str, version: int) -> str:
+    """Return the short mark by which a user's cart remembers that it took this guest's cart."""
+    text = f"{guest_cart_id}|{version}".encode()
+    return hashlib.blake2s(text, digest_size=6).hexdigest()
+
+
+def _prefix(shard: int) -> str:
+    return f"{{c{shard:02d}}}"
+
+
+def _spell(number: int) -> str:
+    letters = ["c"]
+    while len(letters) < _ID_LENGTH:
+        number, digit = divmod(number, 36)
+        letters.append(_ALPHABET[digit])
+    return "".join(letters)

@@ -1,0 +1,43 @@
+-- Write the lines that a guest's cart brings into a user's cart, once per merge token.
+-- The quantities were planned for the version asked for, so any change since sends the caller back.
+--
+-- ARGV  11 merge token, then per line: SKU, quantity, selected ('1' or '0'), snapshot revision
+-- Returns 'done', and 'merged' if the token is already recorded here.
+
+local REMEMBERED = 4
+
+local status = open_cart()
+if status then return reply(status) end
+
+local token = ARGV[FIRST]
+local merged = redis.call('HGET', cart_key, '@merged') or ''
+local tokens = {}
+for known in string.gmatch(merged, '[^,]+') do
+  if known == token then return reply('merged') end
+  tokens[#tokens + 1] = known
+end
+tokens[#tokens + 1] = token
+-- Longer values would cost the hash its compact encoding.
+while #tokens > REMEMBERED do table.remove(tokens, 1) end
+
+local skus = {}
+for index = FIRST + 1, #ARGV, 4 do skus[#skus + 1] = ARGV[index] end
+local lines = read_lines(skus)
+for index = FIRST + 1, #ARGV, 4 do
+  local sku, quantity = ARGV[index], tonumber(ARGV[index + 1])
+  local selected, revision = ARGV[index + 2] == '1', tonumber(ARGV[index + 3])
+  local known = lines[sku]
+  local line = {
+    quantity = quantity,
+    selected = selected,
+    revision = revision,
+    added = known and known.added,
+  }
+  stage_line(sku, line)
+  stage_change('merge', sku, known and known.quantity or 0, quantity)
+end
+cart.writes[#cart.writes + 1] = '@merged'
+cart.writes[#cart.writes + 1] = table.concat(tokens, ',')
+
+commit()
+return reply('done')

@@ -1,0 +1,159 @@
+-- Shared by every script that changes a cart: it stands in front of each verb's own text.
+--
+-- KEYS  1 cart hash   2 unsaved carts (zset)   3 change stream   4 operation record (optional)
+-- ARGV  1 id of the cart when it was read, '' if there was none
+--       2 id for a cart this change may start, '' if it may start none
+--       3 version the cart must have, '' for any
+--       4 time to live in ms, 0 for none      5 bound of the change stream, in entries
+--       6 actor   7 source   8 request id     9 operation fingerprint   10 its time to live in ms
+--       11... the verb's own
+-- Returns {status, results, fields}: 'done' with one result per entry of the call, or why nothing
+-- was done:
+--   'gone'      there was a cart when it was read, and now there is none: restore it, then retry
+--   'moved'     it is another cart than the one that was read: read again
+--   'changed'   it does not have the version asked for
+--   'absent'    there is no cart, and this verb starts none
+--   'merging'   it has been handed to a user: finish that merge first
+--   'repeated'  the operation's change was made before
+-- `fields` is the whole hash after the call.
+
+local cart_key, unsaved_key, changes_key, operation_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local seen_id, fresh_id, expected_version = ARGV[1], ARGV[2], ARGV[3]
+local ttl_ms, changes_bound = tonumber(ARGV[4]), ARGV[5]
+local actor, source, request_id = ARGV[6], ARGV[7], ARGV[8]
+local fingerprint, operation_ttl_ms = ARGV[9], ARGV[10]
+local FIRST = 11
+
+local SELECTED = 32768
+local LINE_FORMAT = '>HI4I8I8'
+
+local server_time = redis.call('TIME')
+local now_ms = server_time[1] * 1000 + math.floor(server_time[2] / 1000)
+
+-- The cart as this call found it, and what it is about to write.
+local cart = { writes = {}, removals = {}, changes = {} }
+
+local function integer(number)
+  return string.format('%.0f', number)
+end
+
+local function reply(status, results)
+  return { status, results or {}, redis.call('HGETALL', cart_key) }
+end
+
+-- Return a status if the change may not go on; else prepare `cart`, and return nothing.
+local function open_cart()
+  if operation_key and redis.call('EXISTS', operation_key) == 1 then return 'repeated' end
+  local meta = redis.call('HMGET', cart_key, '@id', '@version', '@status', '@merging', '@merged')
+  local id, version, status, merging, merged = meta[1], meta[2], meta[3], meta[4], meta[5]
+  if not id then
+    if seen_id ~= '' then return 'gone' end
+    if expected_version ~= '' and expected_version ~= '0' then return 'changed' end
+    if fresh_id == '' then return 'absent' end
+    cart.starts, cart.line_count, version = true, 0, 0
+  else
+    if merging then return 'merging' end
+    if id ~= seen_id and id ~= fresh_id then return 'moved' end
+    if expected_version ~= '' and expected_version ~= version then return 'changed' end
+    cart.starts = status and fresh_id ~= ''
+    local metas = 4 + (status and 1 or 0) + (merged and 1 or 0)
+    cart.line_count = redis.call('HLEN', cart_key) - metas
+  end
+  cart.id = cart.starts and fresh_id or id
+  -- Each new line takes one stamp as its time of adding, so that their order is their age.
+  cart.version = math.max(tonumber(version) + 1, now_ms)
+  cart.stamp = cart.version - 1
+end
+
+local function read_line(value)
+  local packed, revision, added, updated = struct.unpack(LINE_FORMAT, value)
+  local selected = packed >= SELECTED
+  return {
+    quantity = selected and packed - SELECTED or packed,
+    selected = selected,
+    revision = revision,
+    added = added,
+    updated = updated,
+  }
+end
+
+-- Return the lines of these SKUs by SKU.
+local function read_lines(skus)
+  local lines = {}
+  if #skus == 0 then return lines end
+  local values = redis.call('HMGET', cart_key, unpack(skus))
+  for index, sku in ipairs(skus) do
+    if values[index] then lines[sku] = read_line(values[index]) end
+  end
+  return lines
+end
+
+-- Return every line by SKU, and the SKUs.
+local function read_all_lines()
+  local lines, skus = {}, {}
+  local fields = redis.call('HGETALL', cart_key)
+  for index = 1, #fields, 2 do
+    local field = fields[index]
+    if string.sub(field, 1, 1) ~= '@' then
+      lines[field] = read_line(fields[index + 1])
+      skus[#skus + 1] = field
+    end
+  end
+  return lines, skus
+end
+
+local function stage_change(action, sku, before, after)
+  local changes = cart.changes
+  changes[#changes + 1] = { action, sku, before, after }
+end
+
+local function stage_line(sku, line)
+  if not line.added then
+    cart.stamp = cart.stamp + 1
+    line.added = cart.stamp
+  end
+  local packed = line.quantity + (line.selected and SELECTED or 0)
+  local writes = cart.writes
+  writes[#writes + 1] = sku
+  writes[#writes + 1] = struct.pack(
+    LINE_FORMAT, packed, line.revision, line.added, math.max(now_ms, line.added))
+end
+
+local function stage_removal(sku)
+  cart.removals[#cart.removals + 1] = sku
+end
+
+local function log_changes()
+  for _, change in ipairs(cart.changes) do
+    redis.call('XADD', changes_key, 'MAXLEN', '~', changes_bound, '*',
+      'cart', cart.id, 'key', cart_key, 'action', change[1], 'sku', change[2],
+      'before', change[3], 'after', change[4], 'version', integer(cart.version),
+      'actor', actor, 'source', source, 'request', request_id)
+  end
+end
+
+-- Write what was staged as one change: fields, version, time to live, unsaved mark, log, operation.
+local function commit()
+  if #cart.changes == 0 then return end
+  cart.version = math.max(cart.version, cart.stamp)
+  local writes = cart.writes
+  local function put(field, value)
+    writes[#writes + 1] = field
+    writes[#writes + 1] = value
+  end
+  if cart.starts then
+    put('@id', cart.id)
+    put('@created', integer(now_ms))
+    redis.call('HDEL', cart_key, '@status')
+  end
+  put('@version', integer(cart.version))
+  put('@updated', integer(now_ms))
+  redis.call('HSET', cart_key, unpack(writes))
+  if #cart.removals > 0 then redis.call('HDEL', cart_key, unpack(cart.removals)) end
+  if ttl_ms > 0 then redis.call('PEXPIRE', cart_key, ttl_ms) end
+  redis.call('ZADD', unsaved_key, 'NX', integer(now_ms), cart_key)
+  log_changes()
+  if operation_key then
+    redis.call('SET', operation_key, fingerprint, 'PX', operation_ttl_ms)
+  end
+end

@@ -1,0 +1,353 @@
+"""The live carts: one Redis hash each, read in one round trip and changed by one script.
+
+Whatever keeps the store from answering in time is raised as CartStoreUnavailable. A change is
+never retried here: whether it was made is then unknown.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from django.conf import settings
+from django_redis import get_redis_connection
+from redis.exceptions import (
+    BusyLoadingError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from carts.domain.cart import Cart, CartOwner, Handover
+from carts.domain.errors import CartStoreUnavailable, UserInactive
+from carts.domain.merging import MergedLine
+from carts.live import keys
+from carts.live.codec import decode_cart, encode_cart, encode_handover, pair_fields
+from carts.live.operations import Answer, Operation, OperationRecord
+from carts.live.scripts import load_script
+from config.http.ratelimit import Charge
+
+logger = logging.getLogger(__name__)
+
+Status = Literal[
+    "done", "gone", "moved", "changed", "absent", "merging", "repeated",
+    "merged", "taken", "empty", "present",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A cart as read (None without a hash), and the record of the operation if it came before."""
+
+    cart: Cart | None
+    record: OperationRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTerms:
+    """Under what terms a change is made, and what the change log is told of it.
+
+    `seen_id` is the id of the cart it is meant for ("" if there was none), `fresh_id` the id of a
+    cart it may start ("" if it may not), `expected_version` what If-Match asks for (None for any).
+    """
+
+    seen_id: str
+    fresh_id: str
+    source: str
+    actor: str
+    request_id: str
+    expected_version: int | None = None
+    operation: Operation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOutcome:
+    """What became of one entry of a change; `before` is the line's units until then."""
+
+    code: str
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a script did: its status, an outcome per entry, and the cart after it."""
+
+    status: Status
+    entries: tuple[EntryOutcome, ...]
+    cart: Cart | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsToAdd:
+    """Units for one SKU's line, which may hold `highest` at the most."""
+
+    sku_id: str
+    units: int
+    highest: int
+    selected: bool | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineSetting:
+    """What one SKU's line is to be; None leaves a value as it is."""
+
+    sku_id: str
+    quantity: int | None
+    selected: bool | None
+    highest: int
+
+
+def open_cart(
+    owner: CartOwner, *, charges: Sequence[Charge] = (), operation: Operation | None = None
+) -> Opened:
+    """Read a cart, in one round trip with everything else that must be known before serving it.
+
+    Raises RateLimited, UserInactive, CartStoreUnavailable.
+    """
+    with _store_errors():
+        pipeline = _client().pipeline(transaction=False)
+        for charge in charges:
+            charge.enqueue(pipeline)
+        if not owner.is_guest:
+            pipeline.exists(keys.revocation_key(owner.id))
+        if operation is not None:
+            pipeline.get(operation.record_key(owner))
+        pipeline.hgetall(keys.cart_key(owner))
+        replies = iter(pipeline.execute(raise_on_error=False))
+        _check_charges(charges, replies)
+        if not owner.is_guest and _value(next(replies)):
+            raise UserInactive
+        record = _value(next(replies)) if operation is not None else None
+        fields = _value(next(replies))
+    return Opened(
+        cart=decode_cart(owner, fields) if fields else None,
+        record=OperationRecord.parse(record) if record else None,
+    )
+
+
+def add_lines(owner: CartOwner, terms: ChangeTerms, additions: Sequence[UnitsToAdd]) -> Outcome:
+    """Add units to lines; per entry "done", "over" its highest quantity, or "full"."""
+    args: list[Any] = [settings.CART_MAX_LINES]
+    for entry in additions:
+        args += [
+            entry.sku_id, entry.units, entry.highest, _flag(entry.selected), entry.revision,
+        ]  # fmt: skip
+    return _change("add_lines", owner, terms, args)
+
+
+def set_lines(owner: CartOwner, terms: ChangeTerms, settings_: Sequence[LineSetting]) -> Outcome:
+    """Set quantities and selections; per entry "done", "over" its highest quantity, "missing"."""
+    args: list[Any] = []
+    for entry in settings_:
+        quantity = "" if entry.quantity is None else entry.quantity
+        args += [entry.sku_id, quantity, _flag(entry.selected), entry.highest]
+    return _change("set_lines", owner, terms, args)
+
+
+def select_all(owner: CartOwner, terms: ChangeTerms, *, selected: bool) -> Outcome:
+    """Select or deselect every line."""
+    return _change("select_all", owner, terms, [_flag(selected)])
+
+
+def remove_lines(owner: CartOwner, terms: ChangeTerms, sku_ids: Sequence[str]) -> Outcome:
+    """Remove lines; per SKU "done" or "missing"."""
+    return _change("remove_lines", owner, terms, sku_ids)
+
+
+def clear(owner: CartOwner, terms: ChangeTerms) -> Outcome:
+    """Remove every line."""
+    return _change("clear", owner, terms, ())
+
+
+def acknowledge(
+    owner: CartOwner, terms: ChangeTerms, revisions: Sequence[tuple[str, int]]
+) -> Outcome:
+    """Take a revision as the one the line was added at, per SKU; "done" or "missing"."""
+    return _change("acknowledge", owner, terms, [value for pair in revisions for value in pair])
+
+
+def begin_merge(guest: CartOwner, handover: Handover) -> Outcome:
+    """Hand a guest's cart to a user: "done", "taken", "empty" or "absent"."""
+    merging = keys.shard_keys(keys.shard_prefix(guest)).merging
+    return _run(
+        "begin_merge", guest, [keys.cart_key(guest), merging], [handover.user_id, handover.strategy]
+    )
+
+
+def apply_merge(
+    user: CartOwner, terms: ChangeTerms, *, token: str, lines: Sequence[MergedLine]
+) -> Outcome:
+    """Write the merged lines, once per token: "done", or "merged" where that was done before."""
+    args: list[Any] = [token]
+    for line in lines:
+        args += [line.sku_id, line.quantity, _flag(line.selected), line.revision]
+    return _change("apply_merge", user, terms, args)
+
+
+def finish_merge(guest: CartOwner, handover: Handover, version: int) -> Outcome:
+    """Empty a guest's cart that was handed over at this version: "done" or "absent"."""
+    shared = keys.shard_keys(keys.shard_prefix(guest))
+    return _run(
+        "finish_merge",
+        guest,
+        [keys.cart_key(guest), shared.dirty, shared.merging],
+        [encode_handover(handover), version, ttl_ms(guest)],
+    )
+
+
+def load_if_absent(cart: Cart) -> Cart:
+    """Put a permanent copy in place unless a living cart is there; return what is there then."""
+    fields = [part for pair in encode_cart(cart).items() for part in pair]
+    args = [ttl_ms(cart.owner), *fields]
+    outcome = _run("load_if_absent", cart.owner, [keys.cart_key(cart.owner)], args)
+    return outcome.cart or cart
+
+
+def record_answer(owner: CartOwner, operation: Operation, answer: Answer) -> None:
+    """Keep the answer to a change that was made, for repeats."""
+    with _store_errors():
+        _client().set(
+            operation.record_key(owner), operation.answered_record(answer), px=operation.ttl_ms
+        )
+
+
+def record_refusal(owner: CartOwner, operation: Operation, answer: Answer) -> None:
+    """Keep the answer to a change that was refused, unless a repeat made the change meanwhile."""
+    with _store_errors():
+        _client().set(
+            operation.record_key(owner),
+            operation.answered_record(answer),
+            px=operation.ttl_ms,
+            nx=True,
+        )
+
+
+def read_record(owner: CartOwner, operation: Operation) -> OperationRecord | None:
+    """Return what is known of the operation."""
+    with _store_errors():
+        value = _client().get(operation.record_key(owner))
+    return OperationRecord.parse(value) if value else None
+
+
+def revoke_user(user_id: str, *, ttl_seconds: int) -> None:
+    """Refuse this user's tokens on cart calls; they expire by themselves within `ttl_seconds`."""
+    with _store_errors():
+        _client().set(keys.revocation_key(user_id), 1, ex=ttl_seconds)
+
+
+def restore_user(user_id: str) -> None:
+    """Take this user's tokens again."""
+    with _store_errors():
+        _client().delete(keys.revocation_key(user_id))
+
+
+def ttl_ms(owner: CartOwner) -> int:
+    """Return how long the owner's hash may lie unchanged, in ms; 0 for ever."""
+    if not owner.is_guest:
+        return 0
+    return int(timedelta(days=settings.CART_TTL_DAYS) / timedelta(milliseconds=1))
+
+
+def _change(verb: str, owner: CartOwner, terms: ChangeTerms, args: Sequence[Any]) -> Outcome:
+    prefix = keys.shard_prefix(owner)
+    shared = keys.shard_keys(prefix)
+    names = [keys.cart_key(owner), shared.dirty, shared.changes]
+    fingerprint, lifetime = "", 0
+    if terms.operation is not None:
+        names.append(terms.operation.record_key(owner))
+        fingerprint = terms.operation.applied_record(time.time_ns() // 1_000_000)
+        lifetime = terms.operation.ttl_ms
+    return _run(
+        verb,
+        owner,
+        names,
+        [
+            terms.seen_id,
+            terms.fresh_id,
+            "" if terms.expected_version is None else terms.expected_version,
+            ttl_ms(owner),
+            settings.CART_CHANGES_MAX,
+            terms.actor,
+            terms.source,
+            terms.request_id,
+            fingerprint,
+            lifetime,
+            *args,
+        ],
+    )
+
+
+def _run(verb: str, owner: CartOwner, names: Sequence[str], args: Sequence[Any]) -> Outcome:
+    with _store_errors():
+        status, entries, flat = load_script(verb).run(_client(), names, args)
+    fields = pair_fields(flat)
+    return Outcome(
+        status=status.decode(),
+        entries=tuple(EntryOutcome(code.decode(), before) for code, before in entries),
+        cart=decode_cart(owner, fields) if fields else None,
+    )
+
+
+def _client() -> Any:
+    return get_redis_connection("carts")
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except (
+        RedisConnectionError,
+        RedisTimeoutError,
+        BusyLoadingError,
+        OutOfMemoryError,
+        ReadOnlyError,
+    ) as error:
+        logger.warning("cart store unavailable: %s", type(error).__name__)
+        raise CartStoreUnavailable from error
+    except ResponseError as error:
+        if not str(error).startswith(_TEMPORARY):
+            raise
+        logger.warning("cart store unavailable: %s", error)
+        raise CartStoreUnavailable from error
+
+
+# Replies of a server that is there and cannot serve: a script that hangs, a failed disk, a
+# replica without its primary, a cluster that moves slots, memory that is full.
+_TEMPORARY = (
+    "BUSY",
+    "CLUSTERDOWN",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOREPLICAS",
+    "OOM",
+    "TRYAGAIN",
+)
+
+
+def _check_charges(charges: Sequence[Charge], replies: Iterator[Any]) -> None:
+    for charge in charges:
+        reply = next(replies)
+        if isinstance(reply, RedisError):
+            # A cart must not stand still because counting failed.
+            logger.error("rate limiter failed on a cart write", exc_info=reply)
+            continue
+        charge.check(reply)
+
+
+def _value(reply: Any) -> Any:
+    if isinstance(reply, RedisError):
+        raise reply
+    return reply
+
+
+def _flag(selected: bool | None) -> str:
+    return "" if selected is None else "1" if selected else "0"

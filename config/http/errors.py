@@ -1,0 +1,185 @@
+"""From expected failures to answers: one table of statuses, one exception handler."""
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse
+from rest_framework import exceptions
+
+from config.http.envelope import refuse
+
+logger = logging.getLogger(__name__)
+
+STORE_RETRY_SECONDS = 1
+
+STATUSES: dict[str, int] = {
+    # config.http
+    "body_too_large": 413,
+    "database_unavailable": 503,
+    "idempotency_key_reused": 422,
+    "internal_error": 500,
+    "invalid_body": 400,
+    "invalid_field": 400,
+    "invalid_host": 400,
+    "invalid_idempotency_key": 400,
+    "malformed_json": 400,
+    "method_not_allowed": 405,
+    "not_authenticated": 401,
+    "not_found": 404,
+    "permission_denied": 403,
+    "rate_limited": 429,
+    "rate_limiter_unavailable": 503,
+    "request_in_progress": 409,
+    "token_not_valid": 401,
+    "unsupported_media_type": 415,
+    # accounts
+    "account_exists": 409,
+    "invalid_credentials": 401,
+    # carts
+    "access_denied": 403,
+    "batch_failed": 400,
+    "cart_changed": 412,
+    "cart_full": 400,
+    "cart_not_found": 404,
+    "cart_store_unavailable": 503,
+    "guest_id_required": 400,
+    "insufficient_stock": 409,
+    "invalid_batch": 400,
+    "invalid_guest_id": 400,
+    "invalid_product_or_quantity": 400,
+    "invalid_quantity": 400,
+    "invalid_selection": 400,
+    "invalid_strategy": 400,
+    "invalid_update": 400,
+    "item_not_found": 404,
+    "product_id_required": 400,
+    "product_not_available": 400,
+    "product_not_found": 400,
+    "purchase_limit_exceeded": 409,
+    "sku_required": 400,
+}
+
+
+class ServiceError(Exception):
+    """An expected failure.
+
+    Subclasses are `@dataclass(eq=False)`: `code` is the slug clients rely on, `message` the
+    sentence for people (override `__str__` where it has parameters), and the dataclass fields
+    appear beside the slug under camelCase names.
+    """
+
+    code: ClassVar[str]
+    message: ClassVar[str]
+
+    def __str__(self) -> str:
+        return self.message
+
+    def describe(self) -> dict[str, Any]:
+        """Return the `error` member of the envelope."""
+        fields = dataclasses.fields(self) if dataclasses.is_dataclass(self) else ()
+        return {"type": self.code} | {_camel(f.name): getattr(self, f.name) for f in fields}
+
+
+@dataclasses.dataclass(eq=False)
+class InvalidField(ServiceError):
+    """A field of the body, the query or a header is not what it must be."""
+
+    code: ClassVar[str] = "invalid_field"
+    message: ClassVar[str] = "Invalid request"
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
+def refuse_service_error(
+    error: ServiceError, *, data: Any = None, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """Return the answer to an expected failure."""
+    status = STATUSES[error.code]
+    sent = dict(headers or {})
+    if status == 401:
+        sent["WWW-Authenticate"] = "Bearer"
+    if status in {429, 503}:
+        sent["Retry-After"] = str(getattr(error, "retry_after_seconds", STORE_RETRY_SECONDS))
+    return refuse(
+        status=status, message=str(error), error=error.describe(), data=data, headers=sent
+    )
+
+
+def handle_api_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """Answer what a DRF view raised; None hands a bug on to Django, which logs it as a 500."""
+    match error:
+        case ServiceError():
+            return refuse_service_error(error)
+        case exceptions.APIException():
+            return _refuse_framework_error(error)
+        case Http404():
+            return refuse(status=404, message="Not found", error={"type": "not_found"})
+        case PermissionDenied():
+            return refuse(
+                status=403, message="Permission denied", error={"type": "permission_denied"}
+            )
+        case OperationalError() | InterfaceError():
+            logger.warning("database unavailable: %s", type(error).__name__)
+            return refuse_database_unavailable()
+    return None
+
+
+def refuse_database_unavailable() -> HttpResponse:
+    """Return the answer for a database which cannot be reached, or does not answer in time."""
+    return refuse(
+        status=503,
+        message="Service is temporarily unavailable",
+        error={"type": "database_unavailable"},
+        headers={"Retry-After": str(STORE_RETRY_SECONDS)},
+    )
+
+
+def _refuse_framework_error(error: exceptions.APIException) -> HttpResponse:
+    status = error.status_code
+    slug = _FRAMEWORK_SLUGS.get(type(error), "") or _slug_of(error)
+    description: dict[str, Any] = {"type": slug}
+    headers: dict[str, str] = {}
+    if isinstance(error, exceptions.ValidationError):
+        description["fields"] = error.detail
+        return refuse(status=400, message="Invalid request", error=description)
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        status = 401
+        headers["WWW-Authenticate"] = getattr(error, "auth_header", None) or "Bearer"
+    return refuse(
+        status=status, message=_sentence_of(error.detail), error=description, headers=headers
+    )
+
+
+_FRAMEWORK_SLUGS: dict[type[exceptions.APIException], str] = {
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.NotAuthenticated: "not_authenticated",
+    exceptions.NotFound: "not_found",
+    exceptions.ParseError: "malformed_json",
+    exceptions.UnsupportedMediaType: "unsupported_media_type",
+    exceptions.ValidationError: "invalid_field",
+}
+
+
+def _slug_of(error: exceptions.APIException) -> str:
+    codes = error.get_codes()
+    if isinstance(codes, dict):
+        codes = codes.get("code", error.default_code)
+    return str(codes if isinstance(codes, str) else error.default_code)
+
+
+def _sentence_of(detail: Any) -> str:
+    # simplejwt's errors carry {"detail": ..., "code": ...} where DRF's carry a string.
+    return str(detail.get("detail", "")) if isinstance(detail, dict) else str(detail)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)

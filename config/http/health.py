@@ -1,0 +1,112 @@
+"""Whether this process is up, and whether it is ready: `/healthz` and `/readyz`."""
+
+import enum
+import threading
+from contextlib import closing
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+from config.http.envelope import answer, refuse
+
+# What has been applied stays applied while this process runs, so one look is enough.
+_migrations_seen = threading.Event()
+
+
+class StoreUnavailable(Exception):
+    """A store cannot be asked."""
+
+
+class MigrationsMissing(Exception):
+    """The database lacks migrations of this code."""
+
+
+class EvictionPolicy(enum.Enum):
+    """What Redis does with carts when its memory is full."""
+
+    KEEPS_CARTS = "ok"
+    WOULD_DROP_CARTS = "would drop carts if memory were limited"
+    DROPS_CARTS = "drops carts"
+
+
+@require_safe
+@never_cache
+def get_health(request: HttpRequest) -> HttpResponse:
+    """Answer 200 as long as this process serves; no store is asked."""
+    return answer({"status": "up"})
+
+
+@require_safe
+@never_cache
+def get_readiness(request: HttpRequest) -> HttpResponse:
+    """Answer 200 if carts can be served and kept, else 503; `checks` says what is wrong."""
+    redis, redis_ready = _describe_redis()
+    postgresql, postgresql_ready = _describe_postgresql()
+    checks = {"postgresql": postgresql, "redis": redis}
+    if redis_ready and postgresql_ready:
+        return answer({"status": "ready", "checks": checks})
+    return refuse(
+        status=503,
+        message="Not ready",
+        error={"type": "not_ready", "checks": checks},
+        headers={"Retry-After": "1"},
+    )
+
+
+def read_eviction_policy() -> EvictionPolicy:
+    """Ask the carts' Redis in one round trip. Raises StoreUnavailable."""
+    try:
+        # Not CONFIG GET, which hosted servers refuse.
+        memory = get_redis_connection("carts").info("memory")
+    except RedisError as error:
+        raise StoreUnavailable from error
+    # The volatile policies are no better: guests' carts have a TTL.
+    if memory["maxmemory_policy"] == "noeviction":
+        return EvictionPolicy.KEEPS_CARTS
+    if memory["maxmemory"] == 0:
+        return EvictionPolicy.WOULD_DROP_CARTS
+    return EvictionPolicy.DROPS_CARTS
+
+
+def _describe_redis() -> tuple[str, bool]:
+    try:
+        policy = read_eviction_policy()
+    except StoreUnavailable:
+        return "unreachable", False
+    return policy.value, policy is not EvictionPolicy.DROPS_CARTS
+
+
+def _describe_postgresql() -> tuple[str, bool]:
+    try:
+        _check_postgresql()
+    except StoreUnavailable:
+        return "unreachable", False
+    except MigrationsMissing:
+        return "migrations missing", False
+    return "ok", True
+
+
+def _check_postgresql() -> None:
+    # A connection of its own: on an open one, a server that hangs would never answer, while a
+    # new one is given up after its connect_timeout.
+    try:
+        with closing(connection.copy()) as probe:
+            probe.ensure_connection()
+            _check_migrations(probe)
+    except (DatabaseError, InterfaceError) as error:
+        raise StoreUnavailable from error
+
+
+def _check_migrations(probe: BaseDatabaseWrapper) -> None:
+    if _migrations_seen.is_set():
+        return
+    executor = MigrationExecutor(probe)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise MigrationsMissing
+    _migrations_seen.set()

@@ -1,0 +1,104 @@
+"""Middleware: a request id and the envelope for /api, the usual stack for pages and admin only."""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.common import CommonMiddleware
+from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.locale import LocaleMiddleware
+
+from config.http.context import begin_request
+from config.http.envelope import refuse
+from config.http.errors import handle_api_exception
+
+logger = logging.getLogger(__name__)
+
+_API = "/api/"
+
+
+class RequestContextMiddleware:
+    """Name the request, and see to it that whatever goes wrong under /api is an envelope."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        name = begin_request(request)
+        response = self._respond(request)
+        response["X-Request-ID"] = name
+        return response
+
+    def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(_API):
+            return self.get_response(request)
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return refuse(status=400, message="Invalid host", error={"type": "invalid_host"})
+        response = self.get_response(request)
+        if response.status_code >= 400 and response["Content-Type"] != "application/json":
+            return _envelop(response)
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        if not request.path_info.startswith(_API):
+            return None
+        known = handle_api_exception(error, {})
+        if known is not None:
+            return known
+        logger.error("unhandled error on %s %s", request.method, request.path, exc_info=error)
+        return refuse(status=500, message="Internal server error", error={"type": "internal_error"})
+
+
+def _envelop(response: HttpResponseBase) -> HttpResponseBase:
+    status = HTTPStatus(response.status_code)
+    message = {404: "Not found", 500: "Internal server error"}.get(status, status.phrase)
+    slug = {500: "internal_error"}.get(status, status.name.lower())
+    return refuse(status=status, message=message, error={"type": slug})
+
+
+class _SiteOnly:
+    """Let requests to the API pass by: it has no session, no CSRF token and no messages."""
+
+    get_response: Callable[[HttpRequest], HttpResponseBase]
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(_API):
+            return self.get_response(request)
+        return super().__call__(request)  # type: ignore[misc,no-any-return]
+
+
+class SiteSessionMiddleware(_SiteOnly, SessionMiddleware):  # type: ignore[misc]
+    """Sessions, for admin."""
+
+
+class SiteLocaleMiddleware(_SiteOnly, LocaleMiddleware):  # type: ignore[misc]
+    """The visitor's language, for pages and admin."""
+
+
+class SiteCommonMiddleware(_SiteOnly, CommonMiddleware):  # type: ignore[misc]
+    """Django's URL rules, for pages and admin."""
+
+
+class SiteCsrfViewMiddleware(_SiteOnly, CsrfViewMiddleware):  # type: ignore[misc]
+    """CSRF protection, for whatever uses a session."""
+
+
+class SiteAuthenticationMiddleware(_SiteOnly, AuthenticationMiddleware):  # type: ignore[misc]
+    """The session's user, for admin."""
+
+
+class SiteMessageMiddleware(_SiteOnly, MessageMiddleware):  # type: ignore[misc]
+    """Messages, for admin."""
+
+
+class SiteXFrameOptionsMiddleware(_SiteOnly, XFrameOptionsMiddleware):  # type: ignore[misc]
+    """No framing of pages."""

@@ -1,0 +1,109 @@
+"""Request bodies: JSON read strictly, so that two readers never disagree about what was sent."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any, ClassVar
+
+import orjson
+from django.conf import settings
+from django.http import RawPostDataException, UnreadablePostError
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+
+from config.http.errors import ServiceError
+
+
+@dataclass(eq=False)
+class BodyTooLarge(ServiceError):
+    """The body is over `max_bytes`."""
+
+    code: ClassVar[str] = "body_too_large"
+    message: ClassVar[str] = "Request body is too large"
+
+    max_bytes: int
+
+
+@dataclass(eq=False)
+class NotAnObject(ServiceError):
+    """The body is JSON, but not an object."""
+
+    code: ClassVar[str] = "invalid_body"
+    message: ClassVar[str] = "The request body must be a JSON object"
+
+
+class StrictJSONParser(BaseParser):
+    """Parse UTF-8 JSON of at most MAX_BODY_BYTES.
+
+    Duplicate keys, NaN, infinities, lone surrogates, NUL characters and nesting deeper than 32 are
+    refused. An empty body is an empty object.
+    """
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        limit = settings.MAX_BODY_BYTES
+        try:
+            body = stream.read(limit + 1)
+        except (UnreadablePostError, RawPostDataException) as error:
+            raise ParseError("The request body could not be read") from error
+        if len(body) > limit:
+            raise BodyTooLarge(max_bytes=limit)
+        return parse_json(body) if body.strip() else {}
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the value of a JSON text; raises ParseError in every case named above."""
+    if b"\\u0000" in body:
+        raise ParseError("Malformed JSON: NUL characters are not allowed")
+    if _is_nested_deeper_than(32, body):
+        raise ParseError("Malformed JSON: nested too deeply")
+    try:
+        # orjson checks encoding, surrogates and numbers; only the standard library sees
+        # duplicate keys.
+        orjson.loads(body)
+        return json.loads(body, object_pairs_hook=_refuse_duplicates)
+    except ValueError as error:
+        raise ParseError(f"Malformed JSON: {error}") from error
+
+
+def read_object(request: Request) -> dict[str, Any]:
+    """Return the body of the request, which must be a JSON object."""
+    data = request.data
+    if not isinstance(data, dict):
+        raise NotAnObject
+    return data
+
+
+def _is_nested_deeper_than(limit: int, body: bytes) -> bool:
+    if body.count(b"[") + body.count(b"{") <= limit:
+        return False
+    depth = deepest = 0
+    in_string = escaped = False
+    for byte in body:
+        if escaped:
+            escaped = False
+        elif in_string:
+            escaped = byte == 0x5C
+            in_string = byte != 0x22
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest > limit
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("duplicate key")
+    return value

@@ -1,0 +1,93 @@
+"""Rate limits: a fixed window per subject, counted atomically in Redis.
+
+A window lets through at most twice its limit around a boundary, which is the accepted inexactness.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+from config.http.errors import ServiceError
+
+WINDOW_MS = 60_000
+
+# KEYS[1] the counter; ARGV[1] the window in ms. Returns {count, ms until the window ends}.
+_COUNT_SCRIPT = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {count, redis.call('PTTL', KEYS[1])}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `per_minute` requests by one subject; 0 turns the limit off."""
+
+    name: str
+    per_minute: int
+
+
+@dataclass(eq=False)
+class RateLimited(ServiceError):
+    """Too many requests; the next one is welcome after `retry_after_seconds`."""
+
+    code: ClassVar[str] = "rate_limited"
+    message: ClassVar[str] = "Too many requests"
+
+    retry_after_seconds: int
+
+
+@dataclass(eq=False)
+class RateLimiterUnavailable(ServiceError):
+    """The counters cannot be reached, and what they protect must not go unprotected."""
+
+    code: ClassVar[str] = "rate_limiter_unavailable"
+    message: ClassVar[str] = "Service is temporarily unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One request by `subject` counted against `limit`. The subject is hashed in the key."""
+
+    limit: RateLimit
+    subject: str
+
+    def enqueue(self, pipeline: Any) -> None:
+        """Add the counting to a pipeline; its reply goes to `check`."""
+        digest = hashlib.blake2b(self.subject.encode(), digest_size=12).hexdigest()
+        key = f"rate:{self.limit.name}:{digest}"
+        pipeline.eval(_COUNT_SCRIPT, 1, key, WINDOW_MS)
+
+    def check(self, reply: Sequence[int]) -> None:
+        """Raise RateLimited if this request is over the limit."""
+        count, remaining_ms = reply
+        if count > self.limit.per_minute:
+            raise RateLimited(retry_after_seconds=max(1, -(-remaining_ms // 1000)))
+
+
+def active_charges(charges: Sequence[Charge]) -> tuple[Charge, ...]:
+    """Leave out the limits which are turned off."""
+    return tuple(charge for charge in charges if charge.limit.per_minute > 0)
+
+
+def enforce_limits(pairs: Sequence[tuple[RateLimit, str]]) -> None:
+    """Count one request against each (limit, subject), in one round trip.
+
+    Raises RateLimited, and RateLimiterUnavailable when Redis cannot be asked.
+    """
+    charges = active_charges([Charge(limit, subject) for limit, subject in pairs])
+    if not charges:
+        return
+    pipeline = get_redis_connection("default").pipeline(transaction=False)
+    for charge in charges:
+        charge.enqueue(pipeline)
+    try:
+        replies = pipeline.execute()
+    except RedisError as error:
+        raise RateLimiterUnavailable from error
+    for charge, reply in zip(charges, replies, strict=True):
+        charge.check(reply)

@@ -1,0 +1,306 @@
+"""Settings, all from the environment; the README's table lists every variable.
+
+`ENVIRONMENT` is `development` (default), `test` or `production`. Production has no insecure
+default: what is missing or weak stops the start with one sentence (see `config.checks`).
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from environs import Env, validate
+from psycopg.conninfo import conninfo_to_dict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+
+ENVIRONMENT = env.str(
+    "ENVIRONMENT",
+    "development",
+    validate=validate.OneOf(["development", "test", "production"]),
+)
+IS_PRODUCTION = ENVIRONMENT == "production"
+DEBUG = env.bool("DEBUG", ENVIRONMENT == "development")
+DATA_DIR = (BASE_DIR / env.str("DATA_DIR", ".local")).resolve()
+
+DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-used-in-production"  # noqa: S105
+SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [] if IS_PRODUCTION else ["*"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", [])
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-guest-id",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = ["ETag", "Idempotent-Replayed", "Retry-After", "X-Request-ID"]
+
+# --- Applications ---------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "config",
+    "accounts",
+    "products",
+    "carts",
+    "orders",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "corsheaders",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+]
+
+# The site-only classes let /api pass by: sessions, CSRF and messages belong to admin and pages.
+MIDDLEWARE = [
+    "config.http.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.http.middleware.SiteSessionMiddleware",
+    "config.http.middleware.SiteLocaleMiddleware",
+    "config.http.middleware.SiteCommonMiddleware",
+    "config.http.middleware.SiteCsrfViewMiddleware",
+    "config.http.middleware.SiteAuthenticationMiddleware",
+    "config.http.middleware.SiteMessageMiddleware",
+    "config.http.middleware.SiteXFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+# Development serves static files from where they lie; production collects them first.
+STATIC_ROOT = env.path("STATIC_ROOT", DATA_DIR / "static") if IS_PRODUCTION else None
+STATICFILES_DIRS: list[Path] = []
+WHITENOISE_USE_FINDERS = not IS_PRODUCTION
+WHITENOISE_AUTOREFRESH = DEBUG
+if IS_PRODUCTION:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+
+# --- Stores ---------------------------------------------------------------------------------
+
+# manage.py and the tests set both URLs when they start the embedded servers.
+DATABASE_URL = env.str("DATABASE_URL")
+REDIS_URL = env.str("REDIS_URL")
+STORES_ARE_EMBEDDED = env.bool("STORES_ARE_EMBEDDED", False)
+
+
+def parse_database_url(url: str) -> dict[str, Any]:
+    """Return Django's connection settings for a libpq URL such as postgresql://user:pw@host/name.
+
+    Parameters Django has no name for (sslmode, application_name, ...) are passed to libpq as given.
+    """
+    parts = conninfo_to_dict(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": str(parts.pop("dbname", "cartwright")),
+        "USER": str(parts.pop("user", "")),
+        "PASSWORD": str(parts.pop("password", "")),
+        "HOST": str(parts.pop("host", "")),
+        "PORT": str(parts.pop("port", "")),
+        "OPTIONS": parts,
+    }
+
+
+DATABASE_STATEMENT_TIMEOUT_MS = env.int("DATABASE_STATEMENT_TIMEOUT_MS", 10_000)
+# Set to 0 behind a transaction-pooling proxy, which cannot keep prepared statements.
+DATABASE_PREPARE_THRESHOLD = env.int("DATABASE_PREPARE_THRESHOLD", 3)
+
+_database = parse_database_url(DATABASE_URL)
+_database["OPTIONS"] = {
+    "connect_timeout": 2,
+    "server_side_binding": DATABASE_PREPARE_THRESHOLD > 0,
+    "prepare_threshold": DATABASE_PREPARE_THRESHOLD or None,
+    "options": f"-c statement_timeout={DATABASE_STATEMENT_TIMEOUT_MS}",
+    **_database["OPTIONS"],
+}
+_database["CONN_MAX_AGE"] = None
+DATABASES = {"default": _database}
+
+REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", 0.3)
+
+
+def describe_redis(url: str) -> dict[str, Any]:
+    """Return the cache settings for one Redis database.
+
+    A timed-out change may have been applied, so nothing here retries by itself: one "+1" through
+    a client that did was seen applied 11 times.
+    """
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": url,
+        "OPTIONS": {
+            "CONNECTION_POOL_KWARGS": {
+                "socket_timeout": REDIS_TIMEOUT_SECONDS,
+                "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+                "retry": None,
+                "retry_on_timeout": False,
+                "decode_responses": False,
+            },
+        },
+    }
+
+
+CACHES = {"default": describe_redis(REDIS_URL), "carts": describe_redis(REDIS_URL)}
+
+# --- API ------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.StatelessJWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": ["config.http.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.http.envelope.EnvelopeRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.http.envelope.JSONOnlyNegotiation",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.http.errors.handle_api_exception",
+    "UNAUTHENTICATED_USER": None,
+}
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", 15)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_DAYS", 30)),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": env.str("JWT_SIGNING_KEY", SECRET_KEY),
+    "USER_ID_FIELD": "id",
+    "USER_ID_CLAIM": "user_id",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Cartwright",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "A shopping cart for storefronts: guests and users, live prices, exact merges.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api",
+}
+
+MAX_BODY_BYTES = 64 * 1024
+
+# Requests a minute; 0 turns a limit off.
+RATE_LIMIT_CART_WRITES = env.int("RATE_LIMIT_CART_WRITES", 600)
+RATE_LIMIT_CART_WRITES_PER_ADDRESS = env.int("RATE_LIMIT_CART_WRITES_PER_ADDRESS", 6_000)
+RATE_LIMIT_LOGIN = env.int("RATE_LIMIT_LOGIN", 10)
+RATE_LIMIT_LOGIN_PER_ADDRESS = env.int("RATE_LIMIT_LOGIN_PER_ADDRESS", 60)
+RATE_LIMIT_MERGE = env.int("RATE_LIMIT_MERGE", 60)
+RATE_LIMIT_ORDERS = env.int("RATE_LIMIT_ORDERS", 60)
+# How many proxies stand before the server, each adding one address to X-Forwarded-For.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+
+# --- Carts ----------------------------------------------------------------------------------
+
+CART_CURRENCY = env.str("CART_CURRENCY", "CNY")
+CART_MAX_LINES = env.int("CART_MAX_LINES", 200)
+CART_MAX_UNITS_PER_LINE = env.int("CART_MAX_UNITS_PER_LINE", 9_999)
+CART_MAX_BATCH = env.int("CART_MAX_BATCH", 100)
+CART_LOW_STOCK = env.int("CART_LOW_STOCK", 10)
+CART_TTL_DAYS = env.int("CART_TTL_DAYS", 30)
+CART_SHARDS = env.int("CART_SHARDS", 1, validate=validate.Range(min=1, max=100))
+CART_MERGE_STRATEGY = env.str(
+    "CART_MERGE_STRATEGY",
+    "sum",
+    validate=validate.OneOf(["sum", "guest_wins", "user_wins", "max"]),
+)
+CART_CHANGES_MAX = env.int("CART_CHANGES_MAX", 100_000)
+CART_WRITE_BEHIND_SECONDS = env.int("CART_WRITE_BEHIND_SECONDS", 10)
+IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", 24)
+ORDER_PAYMENT_MINUTES = env.int("ORDER_PAYMENT_MINUTES", 30)
+
+# --- Background work ------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# --- Security -------------------------------------------------------------------------------
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", IS_PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000 if IS_PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
+
+# --- Logs -----------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "config.http.context.RequestIdFilter"}},
+    "formatters": {
+        "line": {"format": "%(levelname)s %(name)s [%(request_id)s] %(message)s"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        },
+    },
+    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", "INFO")},
+}
