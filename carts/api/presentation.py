@@ -1,7 +1,7 @@
 """From a cart and its offers to the answers of the API. Money is in cents until it is written."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -42,17 +42,10 @@ class Totals:
 def present_cart(view: CartView) -> CartDocument:
     """Return the CartResponse of a cart."""
     cart = view.cart
-    items: list[dict[str, Any]] = []
-    unavailable: list[dict[str, Any]] = []
-    for line in cart.lines:
-        offer = view.offers.get(line.sku_id)
-        reason = rules.unavailable_reason(offer)
-        if reason is None and offer is not None:
-            items.append(_present_line(cart, line, offer, view.snapshots))
-        else:
-            unavailable.append(_present_unavailable(cart, line, offer, reason, view.snapshots))
-    totals = sum_totals(view)
-    rendered_items = orjson.Fragment(orjson.dumps(items))
+    present_line = _line_presenter(view)
+    lines = rules.sort_lines(cart.lines, view.offers)
+    totals = sum_totals(lines.purchasable)
+    items = [present_line(line, offer) for line, offer in lines.purchasable]
     data = {
         "id": cart.id,
         "userId": None if cart.owner.is_guest else cart.owner.id,
@@ -63,20 +56,21 @@ def present_cart(view: CartView) -> CartDocument:
         "itemCount": totals.units,
         "selectedCount": totals.lines,
         "selectedAmount": render_money(totals.cents),
-        "items": rendered_items,
-        "unavailableItems": unavailable,
+        "items": orjson.Fragment(orjson.dumps(items)),
+        "unavailableItems": [
+            _present_unavailable(view, line, offer) for line, offer in lines.unavailable
+        ],
         "version": cart.version,
     }
     digest = hashlib.blake2b(orjson.dumps(data), digest_size=8).hexdigest()
     return CartDocument(data | _present_times(cart), f'"{cart.version}-{digest}"')
 
 
-def sum_totals(view: CartView) -> Totals:
-    """Return the totals of a cart: selected lines that can be bought."""
+def sum_totals(purchasable: Iterable[tuple[Line, Offer]]) -> Totals:
+    """Return the totals of a cart: those lines that can be bought and are selected."""
     cents = units = lines = 0
-    for line in view.cart.lines:
-        offer = view.offers.get(line.sku_id)
-        if line.selected and offer is not None and rules.is_purchasable(offer):
+    for line, offer in purchasable:
+        if line.selected:
             cents += offer.price_cents * line.quantity
             units += line.quantity
             lines += 1
@@ -85,7 +79,7 @@ def sum_totals(view: CartView) -> Totals:
 
 def present_summary(view: CartView) -> dict[str, Any]:
     """Return the summary: units and money of what is selected."""
-    totals = sum_totals(view)
+    totals = sum_totals(rules.sort_lines(view.cart.lines, view.offers).purchasable)
     return {
         "totalAmount": render_money(totals.cents),
         "totalItems": totals.units,
@@ -96,6 +90,7 @@ def present_summary(view: CartView) -> dict[str, Any]:
 
 def present_validation(view: CartView) -> dict[str, Any]:
     """Return what is wrong with each line, and the lines with which nothing is."""
+    present_line = _line_presenter(view)
     issues: list[dict[str, Any]] = []
     valid: list[dict[str, Any]] = []
     for line in view.cart.lines:
@@ -104,7 +99,7 @@ def present_validation(view: CartView) -> dict[str, Any]:
         if found:
             issues.append(_present_issues(view, line, found))
         elif offer is not None:
-            valid.append(_present_line(view.cart, line, offer, view.snapshots))
+            valid.append(present_line(line, offer))
     return {
         "isValid": not issues,
         "issues": issues,
@@ -153,76 +148,80 @@ def matches_etag(header: str, etag: str) -> bool:
     return etag in tags or "*" in tags
 
 
-def _present_line(
-    cart: Cart, line: Line, offer: Offer, snapshots: Mapping[int, Snapshot]
-) -> dict[str, Any]:
-    price = offer.price_cents / 100
-    original = offer.original_price_cents
-    stock = offer.stock
-    return {
-        "id": cart.line_id(line.sku_id),
-        "cartId": cart.id,
-        "productId": offer.product_id,
-        "skuId": line.sku_id,
-        "quantity": line.quantity,
-        "price": price,
-        "totalPrice": offer.price_cents * line.quantity / 100,
-        "selected": line.selected,
-        "product": {
-            "id": offer.product_id,
-            "name": offer.name,
-            "description": offer.description,
+def _line_presenter(view: CartView) -> Callable[[Line, Offer], dict[str, Any]]:
+    """Return the function that presents the view's purchasable lines."""
+    cart, snapshots, low_stock = view.cart, view.snapshots, settings.CART_LOW_STOCK
+    cart_id = cart.id
+
+    def present_line(line: Line, offer: Offer) -> dict[str, Any]:
+        cents, original = offer.price_cents, offer.original_price_cents
+        price = cents / 100
+        return {
+            "id": cart.line_id(line.sku_id),
+            "cartId": cart_id,
+            "productId": offer.product_id,
+            "skuId": line.sku_id,
+            "quantity": line.quantity,
             "price": price,
-            "originalPrice": None if original is None else original / 100,
-            "stock": stock,
-            "images": orjson.Fragment(offer.images_json),
-            "status": offer.status,
-            "merchant": {"id": offer.merchant_id, "name": offer.merchant_name},
-        },
-        "sku": {
-            "id": line.sku_id,
-            "code": offer.code,
-            "attributes": orjson.Fragment(offer.attributes_json),
-        },
-        "extraData": _present_notices(line, offer, snapshots),
-        "createdAt": format_time_ms(line.added_ms),
-        "updatedAt": format_time_ms(line.updated_ms),
-    }
+            "totalPrice": cents * line.quantity / 100,
+            "selected": line.selected,
+            "product": {
+                "id": offer.product_id,
+                "name": offer.name,
+                "description": offer.description,
+                "price": price,
+                "originalPrice": None if original is None else original / 100,
+                "stock": offer.stock,
+                "images": orjson.Fragment(offer.images_json),
+                "status": offer.status,
+                "merchant": {"id": offer.merchant_id, "name": offer.merchant_name},
+            },
+            "sku": {
+                "id": line.sku_id,
+                "code": offer.code,
+                "attributes": orjson.Fragment(offer.attributes_json),
+            },
+            "extraData": _present_notices(line, offer, snapshots, low_stock),
+            "createdAt": format_time_ms(line.added_ms),
+            "updatedAt": format_time_ms(line.updated_ms),
+        }
+
+    return present_line
 
 
-def _present_notices(line: Line, offer: Offer, snapshots: Mapping[int, Snapshot]) -> dict[str, Any]:
-    now, then = offer.price_cents, rules.price_when_added(line, offer, snapshots)
-    change = None
+def _present_notices(
+    line: Line, offer: Offer, snapshots: Mapping[int, Snapshot], low_stock: int
+) -> dict[str, Any]:
+    stock, now = offer.stock, offer.price_cents
+    then, change = now, None
+    if line.revision != offer.revision:
+        then = rules.price_when_added(line, offer, snapshots)
     if now != then:
         direction = "up" if now > then else "down"
         change = {"from": then / 100, "to": now / 100, "direction": direction}
     return {
         "purchaseLimit": offer.purchase_limit,
         "remainingLimit": rules.remaining_allowance(offer),
-        "insufficientStock": line.quantity > offer.stock,
-        "outOfStock": offer.stock <= 0,
-        "lowStock": 0 < offer.stock <= settings.CART_LOW_STOCK,
+        "insufficientStock": line.quantity > stock,
+        "outOfStock": stock <= 0,
+        "lowStock": 0 < stock <= low_stock,
         "priceAtAdd": then / 100,
         "priceChange": change,
     }
 
 
-def _present_unavailable(
-    cart: Cart,
-    line: Line,
-    offer: Offer | None,
-    reason: str | None,
-    snapshots: Mapping[int, Snapshot],
-) -> dict[str, Any]:
-    snapshot = _snapshot_of(line, offer, snapshots)
-    notices = _present_notices(line, offer, snapshots) if offer is not None else {}
+def _present_unavailable(view: CartView, line: Line, offer: Offer | None) -> dict[str, Any]:
+    snapshot = _snapshot_of(line, offer, view.snapshots)
+    notices: dict[str, Any] = {}
+    if offer is not None:
+        notices = _present_notices(line, offer, view.snapshots, settings.CART_LOW_STOCK)
     return {
-        "id": cart.line_id(line.sku_id),
+        "id": view.cart.line_id(line.sku_id),
         "productId": offer.product_id if offer is not None else "",
         "skuId": line.sku_id,
         "quantity": line.quantity,
         "selected": line.selected,
-        "reason": reason,
+        "reason": rules.unavailable_reason(offer),
         "snapshot": {
             "name": snapshot.name,
             "image": snapshot.image,

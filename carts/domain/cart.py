@@ -1,7 +1,7 @@
 """A cart as values: who owns it, what is in it. Times are milliseconds since the epoch."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 OwnerKind = Literal["user", "guest"]
 CartStatus = Literal["ACTIVE", "EXPIRED", "CHECKEDOUT"]
@@ -32,9 +32,12 @@ class CartOwner:
         return f"{self.kind}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A SKU in a cart. `revision` is the SkuRevision its snapshot and price notice come from."""
+class Line(NamedTuple):
+    """A SKU in a cart. `revision` is the SkuRevision its snapshot and price notice come from.
+
+    A tuple, because a frozen dataclass takes several times as long to build, and every request
+    builds one for each line.
+    """
 
     sku_id: str
     quantity: int

@@ -1,6 +1,6 @@
 """What may be in a cart: the one validator behind add, update, merge, validate and checkout."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,26 @@ def unavailable_reason(offer: Offer | None) -> UnavailableReason | None:
     if offer.stock <= 0:
         return "out_of_stock"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class SortedLines:
+    """A cart's lines: those that can be bought now, and those that are hidden until they can."""
+
+    purchasable: list[tuple[Line, Offer]]
+    unavailable: list[tuple[Line, Offer | None]]
+
+
+def sort_lines(lines: Iterable[Line], offers: Mapping[str, Offer]) -> SortedLines:
+    """Set apart the lines that can be bought from those that cannot, each in order."""
+    sorted_lines = SortedLines([], [])
+    for line in lines:
+        offer = offers.get(line.sku_id)
+        if offer is None or unavailable_reason(offer) is not None:
+            sorted_lines.unavailable.append((line, offer))
+        else:
+            sorted_lines.purchasable.append((line, offer))
+    return sorted_lines
 
 
 def is_purchasable(offer: Offer | None) -> bool:

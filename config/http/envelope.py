@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -44,7 +45,13 @@ def format_time(moment: datetime) -> str:
 def format_time_ms(milliseconds: int) -> str:
     """Return a time given in milliseconds since the epoch as ISO-8601 UTC with milliseconds."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]}.{rest:03d}Z"
+    return f"{_format_second(seconds)}.{rest:03d}Z"
+
+
+# The lines of a cart that is read again have the times they had before.
+@lru_cache(maxsize=4096)
+def _format_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
 
 
 def render_money(cents: int) -> float:
