@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
@@ -18,6 +18,7 @@ STORE_RETRY_SECONDS = 1
 
 STATUSES: dict[str, int] = {
     # config.http
+    "bad_request": 400,
     "body_too_large": 413,
     "database_unavailable": 503,
     "idempotency_key_reused": 422,
@@ -126,6 +127,8 @@ def handle_api_exception(error: Exception, context: Mapping[str, Any]) -> HttpRe
             return refuse(
                 status=403, message="Permission denied", error={"type": "permission_denied"}
             )
+        case BadRequest() | SuspiciousOperation():
+            return refuse(status=400, message="Bad request", error={"type": "bad_request"})
         case OperationalError() | InterfaceError():
             logger.warning("database unavailable: %s", type(error).__name__)
             return refuse_database_unavailable()

@@ -21,8 +21,6 @@ from config.http.errors import handle_api_exception
 
 logger = logging.getLogger(__name__)
 
-_API = "/api/"
-
 
 class RequestContextMiddleware:
     """Name the request, and see to it that whatever goes wrong under /api is an envelope."""
@@ -37,25 +35,29 @@ class RequestContextMiddleware:
         return response
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(_API):
+        if not _is_api(request):
             return self.get_response(request)
         try:
             request.get_host()
         except DisallowedHost:
             return refuse(status=400, message="Invalid host", error={"type": "invalid_host"})
         response = self.get_response(request)
-        if response.status_code >= 400 and response["Content-Type"] != "application/json":
+        if response.status_code >= 400 and response.get("Content-Type") != "application/json":
             return _envelop(response)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        if not request.path_info.startswith(_API):
+        if not _is_api(request):
             return None
         known = handle_api_exception(error, {})
         if known is not None:
             return known
         logger.error("unhandled error on %s %s", request.method, request.path, exc_info=error)
         return refuse(status=500, message="Internal server error", error={"type": "internal_error"})
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path_info == "/api" or request.path_info.startswith("/api/")
 
 
 def _envelop(response: HttpResponseBase) -> HttpResponseBase:
@@ -71,7 +73,7 @@ class _SiteOnly:
     get_response: Callable[[HttpRequest], HttpResponseBase]
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(_API):
+        if _is_api(request):
             return self.get_response(request)
         return super().__call__(request)  # type: ignore[misc,no-any-return]
 
