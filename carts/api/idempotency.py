@@ -58,7 +58,8 @@ def read_operation(request: Request) -> Operation | None:
     body = json.dumps(request.data, sort_keys=True)
     content = f"{request.method} {request.path}\n{body}".encode()
     return Operation(
-        id=key,
+        # Apart from the ids this system gives to operations of its own.
+        id=f"key:{key}",
         fingerprint=hashlib.blake2b(content, digest_size=16).hexdigest(),
         ttl_ms=timedelta(hours=settings.IDEMPOTENCY_HOURS) // timedelta(milliseconds=1),
     )
