@@ -7,28 +7,19 @@ never retried here: whether it was made is then unknown.
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 from django.conf import settings
-from django_redis import get_redis_connection
-from redis.exceptions import (
-    BusyLoadingError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 
 from carts.domain.cart import Cart, CartOwner, Handover
-from carts.domain.errors import CartStoreUnavailable, UserInactive
+from carts.domain.errors import UserInactive
 from carts.domain.merging import MergedLine
 from carts.live import keys
 from carts.live.codec import decode_cart, encode_cart, encode_handover, pair_fields
+from carts.live.connection import get_client, store_errors
 from carts.live.operations import Answer, Operation, OperationRecord
 from carts.live.scripts import load_script
 from config.http.ratelimit import Charge
@@ -111,8 +102,8 @@ def open_cart(
 
     Raises RateLimited, UserInactive, CartStoreUnavailable.
     """
-    with _store_errors():
-        pipeline = _client().pipeline(transaction=False)
+    with store_errors():
+        pipeline = get_client().pipeline(transaction=False)
         for charge in charges:
             charge.enqueue(pipeline)
         if not owner.is_guest:
@@ -212,16 +203,16 @@ def load_if_absent(cart: Cart) -> Cart:
 
 def record_answer(owner: CartOwner, operation: Operation, answer: Answer) -> None:
     """Keep the answer to a change that was made, for repeats."""
-    with _store_errors():
-        _client().set(
+    with store_errors():
+        get_client().set(
             operation.record_key(owner), operation.answered_record(answer), px=operation.ttl_ms
         )
 
 
 def record_refusal(owner: CartOwner, operation: Operation, answer: Answer) -> None:
     """Keep the answer to a change that was refused, unless a repeat made the change meanwhile."""
-    with _store_errors():
-        _client().set(
+    with store_errors():
+        get_client().set(
             operation.record_key(owner),
             operation.answered_record(answer),
             px=operation.ttl_ms,
@@ -231,21 +222,21 @@ def record_refusal(owner: CartOwner, operation: Operation, answer: Answer) -> No
 
 def read_record(owner: CartOwner, operation: Operation) -> OperationRecord | None:
     """Return what is known of the operation."""
-    with _store_errors():
-        value = _client().get(operation.record_key(owner))
+    with store_errors():
+        value = get_client().get(operation.record_key(owner))
     return OperationRecord.parse(value) if value else None
 
 
 def revoke_user(user_id: str, *, ttl_seconds: int) -> None:
     """Refuse this user's tokens on cart calls; they expire by themselves within `ttl_seconds`."""
-    with _store_errors():
-        _client().set(keys.revocation_key(user_id), 1, ex=ttl_seconds)
+    with store_errors():
+        get_client().set(keys.revocation_key(user_id), 1, ex=ttl_seconds)
 
 
 def restore_user(user_id: str) -> None:
     """Take this user's tokens again."""
-    with _store_errors():
-        _client().delete(keys.revocation_key(user_id))
+    with store_errors():
+        get_client().delete(keys.revocation_key(user_id))
 
 
 def ttl_ms(owner: CartOwner) -> int:
@@ -285,52 +276,14 @@ def _change(verb: str, owner: CartOwner, terms: ChangeTerms, args: Sequence[Any]
 
 
 def _run(verb: str, owner: CartOwner, names: Sequence[str], args: Sequence[Any]) -> Outcome:
-    with _store_errors():
-        status, entries, flat = load_script(verb).run(_client(), names, args)
+    with store_errors():
+        status, entries, flat = load_script(verb).run(get_client(), names, args)
     fields = pair_fields(flat)
     return Outcome(
         status=status.decode(),
         entries=tuple(EntryOutcome(code.decode(), before) for code, before in entries),
         cart=decode_cart(owner, fields) if fields else None,
     )
-
-
-def _client() -> Any:
-    return get_redis_connection("carts")
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    try:
-        yield
-    except (
-        RedisConnectionError,
-        RedisTimeoutError,
-        BusyLoadingError,
-        OutOfMemoryError,
-        ReadOnlyError,
-    ) as error:
-        logger.warning("cart store unavailable: %s", type(error).__name__)
-        raise CartStoreUnavailable from error
-    except ResponseError as error:
-        if not str(error).startswith(_TEMPORARY):
-            raise
-        logger.warning("cart store unavailable: %s", error)
-        raise CartStoreUnavailable from error
-
-
-# Replies of a server that is there and cannot serve: a script that hangs, a failed disk, a
-# replica without its primary, a cluster that moves slots, memory that is full.
-_TEMPORARY = (
-    "BUSY",
-    "CLUSTERDOWN",
-    "LOADING",
-    "MASTERDOWN",
-    "MISCONF",
-    "NOREPLICAS",
-    "OOM",
-    "TRYAGAIN",
-)
 
 
 def _check_charges(charges: Sequence[Charge], replies: Iterator[Any]) -> None:

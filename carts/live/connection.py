@@ -1,0 +1,60 @@
+"""The carts' Redis: the way in, and what it means when it does not answer."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django_redis import get_redis_connection
+from redis.exceptions import (
+    BusyLoadingError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from carts.domain.errors import CartStoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+def get_client() -> Any:
+    """Return the client of the carts' Redis."""
+    return get_redis_connection("carts")
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Raise CartStoreUnavailable for whatever keeps the store from answering in time."""
+    try:
+        yield
+    except (
+        RedisConnectionError,
+        RedisTimeoutError,
+        BusyLoadingError,
+        OutOfMemoryError,
+        ReadOnlyError,
+    ) as error:
+        logger.warning("cart store unavailable: %s", type(error).__name__)
+        raise CartStoreUnavailable from error
+    except ResponseError as error:
+        if not str(error).startswith(_TEMPORARY):
+            raise
+        logger.warning("cart store unavailable: %s", error)
+        raise CartStoreUnavailable from error
+
+
+# Replies of a server that is there and cannot serve: a script that hangs, a failed disk, a
+# replica without its primary, a cluster that moves slots, memory that is full.
+_TEMPORARY = (
+    "BUSY",
+    "CLUSTERDOWN",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOREPLICAS",
+    "OOM",
+    "TRYAGAIN",
+)
