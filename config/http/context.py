@@ -31,8 +31,8 @@ def client_address(request: HttpRequest) -> str:
     With TRUSTED_PROXIES = n, the n-th entry from the right of X-Forwarded-For; what stands left of
     it is the client's own claim.
     """
-    proxies = settings.TRUSTED_PROXIES
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    proxies: int = settings.TRUSTED_PROXIES
+    forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", ""))
     if not proxies or not forwarded:
         return str(request.META.get("REMOTE_ADDR", ""))
     hops = [hop.strip() for hop in forwarded.split(",")]

@@ -1,6 +1,6 @@
 """The one shape of every answer: code, message, data, success, timestamp, and error on failures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -88,16 +88,17 @@ class EnvelopeRenderer(BaseRenderer):
 class JSONOnlyNegotiation(BaseContentNegotiation):
     """Answer JSON whatever Accept says: there is no other representation to choose."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         declared = (request.content_type or "").partition(";")[0].strip().lower()
         if declared in {"application/json", ""}:
-            return parsers[0]
+            return next(iter(parsers))
         return None
 
     def select_renderer(
         self,
         request: Request,
-        renderers: Sequence[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type

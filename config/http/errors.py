@@ -65,6 +65,7 @@ STATUSES: dict[str, int] = {
 }
 
 
+@dataclasses.dataclass(eq=False)
 class ServiceError(Exception):
     """An expected failure.
 
@@ -81,8 +82,8 @@ class ServiceError(Exception):
 
     def describe(self) -> dict[str, Any]:
         """Return the `error` member of the envelope."""
-        fields = dataclasses.fields(self) if dataclasses.is_dataclass(self) else ()
-        return {"type": self.code} | {_camel(f.name): getattr(self, f.name) for f in fields}
+        fields = {_camel(f.name): getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {"type": self.code} | fields
 
 
 @dataclasses.dataclass(eq=False)

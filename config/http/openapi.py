@@ -1,6 +1,5 @@
 """What every endpoint's documentation needs: the envelope around its data, its errors, headers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -88,13 +87,13 @@ class ErrorEnvelope(serializers.Serializer[Any]):
 
     code = serializers.IntegerField(help_text="The HTTP status.")
     message = serializers.CharField(help_text="For people.")
-    data = serializers.JSONField(allow_null=True)
+    data = serializers.JSONField(allow_null=True)  # type: ignore[assignment]
     success = serializers.BooleanField(default=False)
     timestamp = serializers.DateTimeField()
     error = ErrorSerializer()
 
 
-def _envelope_fields(data: Any) -> Mapping[str, Any]:
+def _envelope_fields(data: Any) -> dict[str, Any]:
     return {
         "code": serializers.IntegerField(default=200),
         "message": serializers.CharField(),
