@@ -1,0 +1,96 @@
+"""Who is calling, told from the access token alone: no query, no round trip."""
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, cast
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework_simplejwt.exceptions import TokenBackendError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.state import token_backend
+from rest_framework_simplejwt.tokens import AccessToken, Token
+
+from accounts.errors import TokenNotValid
+
+# About 1 KB each in every worker process.
+_REMEMBERED_TOKENS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBearer:
+    """The user an access token names. Whether that user still exists has not been looked up.
+
+    `expires_at` is in seconds since the epoch.
+    """
+
+    id: str
+    expires_at: float
+
+    is_authenticated: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+
+    @property
+    def pk(self) -> str:
+        return self.id
+
+
+class StatelessJWTAuthentication(BaseAuthentication):
+    """Read `Authorization: Bearer <access token>`.
+
+    Without the header the caller is nobody; with anything else in it than a living access token,
+    the request ends in a 401: it is never served as if the header were not there.
+    """
+
+    def authenticate(self, request: Request) -> tuple[TokenBearer, str] | None:
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return None
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise TokenNotValid
+        return read_access_token(token), token
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
+def read_access_token(token: str) -> TokenBearer:
+    """Return whom a living access token names: in 1 microsecond if seen before, else in 50.
+
+    Raises TokenNotValid for any other text.
+    """
+    bearer = _verify_access_token(token)
+    if bearer.expires_at <= time.time():
+        raise TokenNotValid
+    return bearer
+
+
+# Remembering is safe: but for its end, which is checked on every use, nothing about a signed token
+# changes. Refused ones raise and so are not remembered.
+@lru_cache(maxsize=_REMEMBERED_TOKENS)
+def _verify_access_token(token: str) -> TokenBearer:
+    try:
+        claims: dict[str, Any] = token_backend.decode(cast("Token", token))
+    except TokenBackendError as error:
+        raise TokenNotValid from error
+    # The backend checks signature, algorithm and time, but lets any claim be absent.
+    user_id = claims.get(api_settings.USER_ID_CLAIM)
+    expires_at = claims.get("exp")
+    if claims.get(api_settings.TOKEN_TYPE_CLAIM) != AccessToken.token_type:
+        raise TokenNotValid
+    if not isinstance(user_id, str) or not user_id or not isinstance(expires_at, int):
+        raise TokenNotValid
+    return TokenBearer(user_id, expires_at)
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Tell drf-spectacular how to describe the authentication."""
+
+    target_class = StatelessJWTAuthentication
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

@@ -1,0 +1,159 @@
+"""How the account endpoints look in the OpenAPI schema."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+
+from accounts.serializers import (
+    GuestData,
+    LoginBody,
+    RefreshBody,
+    RegisterBody,
+    SignInData,
+    TokensData,
+    UserData,
+)
+from config.http.openapi import document_answer, document_errors
+
+_BODY_ERRORS = (
+    "body_too_large",
+    "database_unavailable",
+    "invalid_body",
+    "invalid_field",
+    "malformed_json",
+    "unsupported_media_type",
+)
+_SIGN_IN_ERRORS = (
+    *_BODY_ERRORS,
+    "invalid_guest_id",
+    "rate_limited",
+    "rate_limiter_unavailable",
+)
+_GUEST_ID = OpenApiParameter(
+    "X-Guest-ID",
+    {"type": "string", "pattern": "^([A-Za-z0-9_-]{8,128})?$"},
+    OpenApiParameter.HEADER,
+    description="The guest whose cart becomes the user's; an empty one is none.",
+)
+_CHALLENGE = OpenApiParameter(
+    "WWW-Authenticate",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=[401],
+    description="`Bearer`, and a realm where an access token is asked for.",
+)
+_RETRY_AFTER = OpenApiParameter(
+    "Retry-After",
+    OpenApiTypes.INT,
+    OpenApiParameter.HEADER,
+    response=[429, 503],
+    description="Seconds until another try is welcome.",
+)
+_USER = {"id": "k3v9mz0q8w2r7t1y5u4x6abc", "username": "lin", "email": "lin@example.com"}
+_PASSWORD = "grün tea 7 cups"  # noqa: S105
+_TOKENS = {"access": "eyJhbGciOiJIUzI1NiIs…", "refresh": "eyJhbGciOiJIUzI1NiIs…"}
+_SIGN_IN = {
+    **_TOKENS,
+    "user": _USER,
+    "cart": {"id": "c2f4j8l1n5p9r3t7v0x6z2bd", "userId": _USER["id"], "items": []},
+    "merge": {"strategy": "sum", "mergedItems": 2, "capped": [], "skipped": []},
+}
+_SIGN_IN_NOTE = (
+    "With an `X-Guest-ID` header that guest's cart is merged into the user's. Whatever goes wrong "
+    "with carts, the sign-in succeeds: `merge` is then null and the next sign-in or merge finishes "
+    "it; `cart` is null while the cart store is down."
+)
+
+
+def _example_body(name: str, value: dict[str, Any]) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True)
+
+
+REGISTER = extend_schema(
+    operation_id="register",
+    tags=["Accounts"],
+    summary="Create an account and sign in",
+    description=_SIGN_IN_NOTE,
+    parameters=[_GUEST_ID, _RETRY_AFTER],
+    request=RegisterBody,
+    responses={
+        200: document_answer(SignInData(), name="Register", example=_SIGN_IN | {"merge": None}),
+        **document_errors(*_SIGN_IN_ERRORS, "account_exists"),
+    },
+    examples=[
+        _example_body(
+            "A new account",
+            {"username": "lin", "email": "lin@example.com", "password": _PASSWORD},
+        )
+    ],
+)
+
+LOGIN = extend_schema(
+    operation_id="login",
+    tags=["Accounts"],
+    summary="Sign in by username or email",
+    description=_SIGN_IN_NOTE,
+    parameters=[_GUEST_ID, _CHALLENGE, _RETRY_AFTER],
+    request=LoginBody,
+    responses={
+        200: document_answer(SignInData(), name="Login", example=_SIGN_IN),
+        **document_errors(*_SIGN_IN_ERRORS, "invalid_credentials"),
+    },
+    examples=[
+        _example_body("By username", {"username": "lin", "password": _PASSWORD}),
+        _example_body("By email", {"email": "lin@example.com", "password": _PASSWORD}),
+    ],
+)
+
+REFRESH = extend_schema(
+    operation_id="refreshTokens",
+    tags=["Accounts"],
+    summary="Exchange a refresh token for a new pair, once",
+    description="The old refresh token is worthless from then on; so is an inactive user's.",
+    parameters=[_CHALLENGE, _RETRY_AFTER],
+    request=RefreshBody,
+    responses={
+        200: document_answer(TokensData(), name="Refresh", example=_TOKENS),
+        **document_errors(*_BODY_ERRORS, "token_not_valid"),
+    },
+)
+
+LOGOUT = extend_schema(
+    operation_id="logout",
+    tags=["Accounts"],
+    summary="End a refresh token",
+    description="The access token issued with it lives on until it expires: forget it.",
+    parameters=[_CHALLENGE, _RETRY_AFTER],
+    request=RefreshBody,
+    responses={
+        200: document_answer(None, name="Logout"),
+        **document_errors(*_BODY_ERRORS, "token_not_valid"),
+    },
+)
+
+ME = extend_schema(
+    operation_id="getMe",
+    tags=["Accounts"],
+    summary="Tell who is signed in",
+    description="Unlike cart calls it looks the user up.",
+    parameters=[_CHALLENGE, _RETRY_AFTER],
+    responses={
+        200: document_answer(UserData(), name="Me", example=_USER),
+        **document_errors("database_unavailable", "not_authenticated", "token_not_valid"),
+    },
+)
+
+GUEST = extend_schema(
+    operation_id="createGuestId",
+    tags=["Accounts"],
+    summary="Make a strong guest id",
+    description="128 random bits; nothing is stored. A client may as well make its own.",
+    request=None,
+    responses={
+        200: document_answer(
+            GuestData(), name="Guest", example={"guestId": "q3Zk9vN2Yw0bT7rXc5mLdA"}
+        ),
+        **document_errors(),
+    },
+)

@@ -1,0 +1,66 @@
+"""The cart at sign-in: what the guest collected becomes the user's."""
+
+import logging
+from dataclasses import dataclass
+from traceback import format_tb
+from typing import Any
+
+from carts.api.presentation import present_cart, present_merge
+from carts.domain.cart import CartOwner
+from carts.merge import merge_carts
+from carts.reading import ChangeContext
+from carts.services import get_cart
+from config.http.context import current_request_id
+from config.http.errors import ServiceError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a sign-in answers of carts; `cart` is None when it cannot be read just now."""
+
+    cart: dict[str, Any] | None
+    merge: dict[str, Any] | None
+
+
+def hand_over_cart(*, user_id: str, guest_id: str | None) -> Handover:
+    """Merge the guest's cart, if one is named, into the user's, and return the cart after it.
+
+    Nothing is raised: no trouble with carts, be it a bug, may keep a user from signing in. What
+    could not be merged waits for the next sign-in or merge.
+    """
+    user = CartOwner.for_user(user_id)
+    if guest_id is None:
+        return Handover(cart=_read_cart(user), merge=None)
+    context = ChangeContext(source="merge", request_id=current_request_id())
+    try:
+        result = merge_carts(
+            guest=CartOwner.for_guest(guest_id), user=user, strategy=None, context=context
+        )
+        return Handover(cart=present_cart(result.view).data, merge=present_merge(result))
+    except Exception as error:  # noqa: BLE001
+        _log_failure("not merged", user, error)
+        return Handover(cart=_read_cart(user), merge=None)
+
+
+def _read_cart(user: CartOwner) -> dict[str, Any] | None:
+    try:
+        return present_cart(get_cart(owner=user)).data
+    except Exception as error:  # noqa: BLE001
+        _log_failure("not read", user, error)
+        return None
+
+
+def _log_failure(what: str, user: CartOwner, error: Exception) -> None:
+    """Log a failure, if it is a bug with where it happened.
+
+    The text of an unexpected error is left out: it may hold a guest's id.
+    """
+    if isinstance(error, ServiceError):
+        logger.warning("cart of user %s %s at sign-in: %s", user.id, what, error.code)
+        return
+    where = "".join(format_tb(error.__traceback__))
+    logger.error(
+        "cart of user %s %s at sign-in: %s\n%s", user.id, what, type(error).__name__, where
+    )

@@ -1,0 +1,90 @@
+"""Users, and the record of when each one's access was last taken away or given back."""
+
+from typing import Any, ClassVar, Self
+
+from cuid2 import create_id
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models, transaction
+from django.db.models.functions import Lower
+from django.dispatch import Signal
+from django.utils.translation import gettext_lazy as _
+
+# What Django has no signal for: a bulk update may have changed whether `user_ids` are active.
+# Sent inside the transaction of the update.
+users_updated = Signal()
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    """Users, found without regard to case, whose changes of access never go unnoticed."""
+
+    def with_username(self, username: str) -> Self:
+        """Keep the one user of this name, whatever its case."""
+        return self.alias(_name=Lower("username")).filter(_name=Lower(models.Value(username)))
+
+    def with_email(self, email: str) -> Self:
+        """Keep the one user of this address, whatever its case."""
+        return self.alias(_email=Lower("email")).filter(_email=Lower(models.Value(email)))
+
+    def update(self, **changes: Any) -> int:
+        if "is_active" not in changes:
+            return super().update(**changes)
+        with transaction.atomic(using=self.db):
+            user_ids = list(self.values_list("pk", flat=True))
+            changed = super().update(**changes)
+            users_updated.send(User, user_ids=user_ids)
+        return changed
+
+
+_UserManager = UserManager.from_queryset(UserQuerySet)
+
+
+class AccountManager(_UserManager["User"]):
+    """Creates users, and finds them by name whatever its case."""
+
+    use_in_migrations = False
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.with_username(username or "").get()
+
+
+class User(AbstractUser):
+    """A buyer or a member of staff. Neither two names nor two addresses differ by case alone."""
+
+    id = models.CharField(primary_key=True, max_length=24, default=create_id, editable=False)
+    email = models.EmailField(_("email address"))
+
+    objects: ClassVar[AccountManager] = AccountManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = (
+            models.UniqueConstraint(
+                Lower("username"),
+                name="accounts_user_username_ci_unique",
+                violation_error_message=_("A user with that username already exists."),
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                name="accounts_user_email_ci_unique",
+                violation_error_message=_("A user with that email address already exists."),
+            ),
+        )
+
+
+class AccessChange(models.Model):
+    """When a user was last deactivated, reactivated or deleted.
+
+    The database writes these rows itself (a trigger on the users' table), so they also tell of
+    changes no Python code has seen. Access tokens live on without a query: a row younger than
+    one token lifetime says which of them must be refused. Older rows mean nothing.
+    """
+
+    user_id = models.CharField(primary_key=True, max_length=24)
+    is_revoked = models.BooleanField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("access change")
+        verbose_name_plural = _("access changes")
+
+    def __str__(self) -> str:
+        return self.user_id

@@ -1,0 +1,89 @@
+"""Taking access away within seconds, although cart calls look no user up.
+
+The cart's own read checks one key in Redis (`carts.live.keys.revocation_key`). It is set as soon
+as a change of `User.is_active` commits; and since raw SQL passes the ORM by and Redis may be wiped,
+a periodic task applies all recent changes again, as the database recorded them.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.db.models.signals import post_delete, post_save
+from rest_framework_simplejwt.settings import api_settings
+
+from accounts.models import AccessChange, User, users_updated
+from carts.domain.errors import CartStoreUnavailable
+from carts.live.store import restore_user, revoke_user
+
+logger = logging.getLogger(__name__)
+
+# For clocks that differ, and for a token issued while its user was being deactivated.
+_MARGIN = timedelta(minutes=1)
+
+# The database takes at most 65,535 parameters in a query.
+_BATCH = 1_000
+
+
+def apply_recent_changes() -> None:
+    """Apply every change an access token may have outlived, and forget older ones.
+
+    Safe at any time and twice at once: a change that came between reading and applying is put
+    right by the next run. One Redis round trip a change.
+    """
+    oldest = Now() - _revocation_period()
+    AccessChange.objects.filter(changed_at__lt=oldest).delete()
+    _apply(AccessChange.objects.all())
+
+
+def apply_changes_of(user_ids: Sequence[str]) -> None:
+    """Apply the recorded changes of these users, if there are any."""
+    for start in range(0, len(user_ids), _BATCH):
+        _apply(AccessChange.objects.filter(pk__in=user_ids[start : start + _BATCH]))
+
+
+def connect_signals() -> None:
+    """Have every ORM route that may change who has access apply it when it commits."""
+    post_save.connect(_on_save, sender=User, dispatch_uid="accounts.revocation")
+    post_delete.connect(_on_delete, sender=User, dispatch_uid="accounts.revocation")
+    users_updated.connect(_on_update, sender=User, dispatch_uid="accounts.revocation")
+
+
+def _revocation_period() -> timedelta:
+    lifetime: timedelta = api_settings.ACCESS_TOKEN_LIFETIME
+    return lifetime + _MARGIN
+
+
+def _apply(changes: Iterable[AccessChange]) -> None:
+    ttl_seconds = int(_revocation_period().total_seconds())
+    try:
+        for change in changes:
+            if change.is_revoked:
+                revoke_user(change.user_id, ttl_seconds=ttl_seconds)
+            else:
+                restore_user(change.user_id)
+    except CartStoreUnavailable:
+        # The next run of the periodic task applies them again.
+        logger.warning("changes of access are not applied yet: the cart store is unavailable")
+
+
+def _on_save(instance: User, created: bool, update_fields: frozenset[str] | None, **_: Any) -> None:
+    if not created and (update_fields is None or "is_active" in update_fields):
+        _apply_on_commit([instance.pk])
+
+
+def _on_delete(instance: User, **_: Any) -> None:
+    _apply_on_commit([instance.pk])
+
+
+def _on_update(user_ids: Sequence[str], **_: Any) -> None:
+    _apply_on_commit(user_ids)
+
+
+def _apply_on_commit(user_ids: Sequence[str]) -> None:
+    if user_ids:
+        transaction.on_commit(partial(apply_changes_of, user_ids))

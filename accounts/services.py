@@ -1,0 +1,58 @@
+"""Accounts: making one, and proving to be its owner."""
+
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.errors import AccountExists, InvalidCredentials
+from accounts.models import User
+
+
+def register_user(*, username: str, email: str, password: str) -> User:
+    """Create a user. The values have been validated; raises AccountExists."""
+    _refuse_taken(username=username, email=email)
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(username, email, password)
+    except IntegrityError:
+        # Somebody took the name or the address between the look and the insert.
+        _refuse_taken(username=username, email=email)
+        raise
+
+
+def check_credentials(*, username: str | None, email: str | None, password: str) -> User:
+    """Return the active user of this name, or else of this address, if the password is theirs.
+
+    Raises InvalidCredentials, after the same work whether or not there is such a user.
+    """
+    users = User.objects.all()
+    named = users.with_email(email or "") if username is None else users.with_username(username)
+    user = named.first()
+    if user is None:
+        make_password(password)
+        raise InvalidCredentials
+    if not user.check_password(password) or not user.is_active:
+        raise InvalidCredentials
+    User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+    return user
+
+
+def read_active_user(user_id: str) -> User | None:
+    """Return the user if there is one and the account is active."""
+    return User.objects.filter(pk=user_id, is_active=True).first()
+
+
+def _refuse_taken(*, username: str, email: str) -> None:
+    users = User.objects.all()
+    taken = {
+        "username": users.with_username(User.normalize_username(username)).exists(),
+        "email": users.with_email(email).exists(),
+    }
+    if any(taken.values()):
+        raise AccountExists(
+            fields={
+                field: [f"An account with this {field} already exists."]
+                for field, is_taken in taken.items()
+                if is_taken
+            }
+        )

@@ -1,0 +1,126 @@
+"""Signing in with an X-Guest-ID merges that guest's cart."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from accounts.models import User
+from products.models import Sku
+from tests.accounts.calls import Response, bearer, error_of, get, log_in, post
+from tests.accounts.factories import UserFactory
+from tests.accounts.test_login import without_redis
+from tests.factories import SkuFactory
+
+pytestmark = pytest.mark.django_db
+
+GUEST = "guest-12345678"
+ACCOUNT = {"username": "lin", "email": "lin@example.com", "password": "grün tea 7 cups"}
+
+
+def register(**headers: str) -> Response:
+    return post("/api/auth/register", ACCOUNT, **headers)
+
+
+def log_in_somebody(**headers: str) -> Response:
+    return log_in(UserFactory.create(), **headers)
+
+
+def add(sku: Sku, quantity: int, **headers: str) -> None:
+    body = {"productId": sku.product_id, "skuId": sku.pk, "quantity": quantity}
+    assert post("/api/cart", body, **headers).status_code == 200
+
+
+def units_of(cart: dict[str, Any]) -> dict[str, int]:
+    return {item["skuId"]: item["quantity"] for item in cart["items"]}
+
+
+def read_cart(**headers: str) -> dict[str, Any]:
+    cart: dict[str, Any] = get("/api/cart", **headers).json()["data"]
+    return cart
+
+
+@pytest.mark.parametrize("sign_in", [register, log_in_somebody])
+def test_signing_in_takes_the_guests_cart_over(sign_in: Callable[..., Response]) -> None:
+    sku = SkuFactory.create()
+    add(sku, 2, x_guest_id=GUEST)
+
+    data = sign_in(x_guest_id=GUEST).json()["data"]
+
+    assert data["merge"] == {"strategy": "sum", "mergedItems": 1, "capped": [], "skipped": []}
+    assert data["cart"] == read_cart(authorization=f"Bearer {data['access']}")
+    assert (data["cart"]["userId"], data["cart"]["sessionId"]) == (data["user"]["id"], None)
+    assert units_of(data["cart"]) == {sku.pk: 2}
+    assert units_of(read_cart(x_guest_id=GUEST)) == {}
+
+
+def test_a_login_adds_the_guests_units_to_the_users_own_once() -> None:
+    user, shared, capped = UserFactory.create(), SkuFactory.create(), SkuFactory.create(stock=5)
+    for sku in (shared, capped):
+        add(sku, 3, authorization=bearer(user))
+        add(sku, 4, x_guest_id=GUEST)
+
+    first = log_in(user, x_guest_id=GUEST).json()["data"]
+    second = log_in(user, x_guest_id=GUEST).json()["data"]
+
+    assert first["merge"]["capped"] == [
+        {"skuId": capped.pk, "requested": 7, "quantity": 5, "reason": "insufficient_stock"}
+    ]
+    assert second["merge"] == {"strategy": "sum", "mergedItems": 0, "capped": [], "skipped": []}
+    assert units_of(first["cart"]) == units_of(second["cart"]) == {shared.pk: 7, capped.pk: 5}
+
+
+@pytest.mark.parametrize("headers", [{}, {"x_guest_id": ""}])
+def test_without_a_guest_id_the_users_own_cart_is_answered(headers: dict[str, str]) -> None:
+    user, sku = UserFactory.create(), SkuFactory.create()
+    add(sku, 3, authorization=bearer(user))
+
+    data = log_in(user, **headers).json()["data"]
+
+    assert (units_of(data["cart"]), data["merge"]) == ({sku.pk: 3}, None)
+
+
+@pytest.mark.parametrize("sign_in", [register, log_in_somebody])
+@pytest.mark.parametrize(
+    "guest_id", ["short", "*", "../../etc/passwd", "user:12345678", "a" * 129, "guest 12345678"]
+)
+def test_a_bad_guest_id_is_refused_before_anything_happens(
+    guest_id: str, sign_in: Callable[..., Response], redis_server: Redis
+) -> None:
+    response = sign_in(x_guest_id=guest_id)
+
+    assert error_of(response) == (400, "invalid_guest_id", "Invalid guest ID")
+    assert not User.objects.filter(username="lin").exists()
+    assert not User.objects.filter(last_login__isnull=False).exists()
+    assert redis_server.keys() == []
+
+
+def test_a_merge_that_failed_at_one_login_is_made_at_the_next() -> None:
+    user, sku = UserFactory.create(), SkuFactory.create()
+    add(sku, 2, x_guest_id=GUEST)
+
+    with without_redis("carts"):
+        failed = log_in(user, x_guest_id=GUEST).json()["data"]
+    data = log_in(user, x_guest_id=GUEST).json()["data"]
+
+    assert (failed["cart"], failed["merge"]) == (None, None)
+    assert data["merge"]["mergedItems"] == 1
+    assert units_of(data["cart"]) == {sku.pk: 2}
+
+
+def test_a_broken_guest_cart_keeps_nobody_from_signing_in(
+    redis_server: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    user, sku = UserFactory.create(), SkuFactory.create()
+    add(sku, 3, authorization=bearer(user))
+    redis_server.set(f"cart:guest:{GUEST}", "not a cart")
+
+    response = log_in(user, x_guest_id=GUEST)
+
+    data = response.json()["data"]
+    assert (response.status_code, data["merge"]) == (200, None)
+    assert units_of(data["cart"]) == {sku.pk: 3}
+    assert f"cart of user {user.pk} not merged at sign-in: ResponseError" in caplog.text
+    assert "carts/merge.py" in caplog.text
+    assert GUEST not in caplog.text
