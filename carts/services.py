@@ -188,17 +188,19 @@ def acknowledge_prices(
 ) -> BatchResult:
     """Take the live price of lines as the price they were added at; all lines for None.
 
-    An entry fails with AccessDenied, CartNotFound or ItemNotFound; the others are done.
+    Raises AccessDenied, CartNotFound or ItemNotFound for the first line that is not in this cart.
     """
 
     def attempt(cart: Cart) -> _Attempt:
         ids = [cart.line_id(sku) for sku in cart.sku_ids] if item_ids is None else item_ids
         skus, failures = _choose_lines(ids, cart)
-        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
         terms = change_terms(cart, context)
+        for refusal in failures.values():
+            raise refusal
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
         revisions = [(sku, offers[sku].revision) for sku in skus.values() if sku in offers]
         outcome = store.acknowledge(owner, terms, revisions) if revisions else None
-        return _Attempt(offers, failures, outcome)
+        return _Attempt(offers, {}, outcome)
 
     return _change_cart(owner, context, attempt)
 
@@ -230,8 +232,10 @@ def _change_cart(
         tried = attempt(cart)
         if tried.outcome is None:
             return BatchResult(view_cart(cart, tried.offers), tried.failures)
-        if tried.outcome.status == "done" and tried.outcome.cart is not None:
-            return BatchResult(view_cart(tried.outcome.cart, tried.offers), tried.failures)
+        if tried.outcome.status == "done":
+            # Without a cart where every entry was refused, and there was none to begin with.
+            after = tried.outcome.cart or cart
+            return BatchResult(view_cart(after, tried.offers), tried.failures)
     raise CartContended
 
 
@@ -266,7 +270,7 @@ def _choose_offer(addition: Addition, offers: Mapping[str, Offer]) -> Offer:
     candidates = [o for o in offers.values() if o.product_id == addition.product_id]
     if not candidates:
         raise ProductNotFound(product_id=addition.product_id)
-    on_sale = [offer for offer in candidates if offer.is_active and not offer.is_deleted]
+    on_sale = [offer for offer in candidates if rules.is_on_sale(offer)]
     if not on_sale:
         raise ProductNotAvailable
     if len(on_sale) > 1:

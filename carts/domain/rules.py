@@ -69,9 +69,14 @@ def highest_quantity(offer: Offer, *, max_units: int) -> int:
     return most if allowance is None else min(most, allowance)
 
 
+def is_on_sale(offer: Offer | None) -> bool:
+    """Tell whether an offer is on shelf, active and not deleted, in stock or not."""
+    return unavailable_reason(offer) not in {"deleted", "off_shelf"}
+
+
 def require_available(offer: Offer | None) -> None:
-    """Raise ProductNotAvailable unless the offer is on shelf, active and not deleted."""
-    if unavailable_reason(offer) in {"deleted", "off_shelf"}:
+    """Raise ProductNotAvailable unless the offer is on sale."""
+    if not is_on_sale(offer):
         raise ProductNotAvailable
 
 
