@@ -93,18 +93,22 @@ def start_terms(cart: Cart, context: ChangeContext) -> ChangeTerms:
 
 def change_terms(cart: Cart, context: ChangeContext) -> ChangeTerms:
     """Return the terms of a change to this very cart; raises CartChanged as above."""
-    expected = context.expected_versions
-    if expected is not None and cart.version not in expected:
-        raise CartChanged
+    require_version(cart, context)
     return ChangeTerms(
         seen_id=cart.id if cart.exists else "",
         fresh_id="",
         source=context.source,
         actor=context.actor,
         request_id=context.request_id,
-        expected_version=None if expected is None else cart.version,
+        expected_version=None if context.expected_versions is None else cart.version,
         operation=context.operation,
     )
+
+
+def require_version(cart: Cart, context: ChangeContext) -> None:
+    """Raise CartChanged where If-Match names other versions than this cart's."""
+    if context.expected_versions is not None and cart.version not in context.expected_versions:
+        raise CartChanged
 
 
 def _has_moved_on(line: Line, offer: Offer | None) -> bool:

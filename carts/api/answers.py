@@ -105,6 +105,13 @@ def is_unmodified(request: Request, document: CartDocument) -> bool:
     return known is not None and matches_etag(known, document.etag)
 
 
+def answer_unmodified(document: CartDocument) -> HttpResponse:
+    """Return a 304, which has no body and so no type of one."""
+    response = HttpResponse(status=304, headers={"ETag": document.etag})
+    del response["Content-Type"]
+    return response
+
+
 def _answer_document(document: CartDocument, message: str) -> HttpResponse:
     return answer(document.data, message=message, headers={"ETag": document.etag})
 

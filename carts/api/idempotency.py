@@ -21,7 +21,9 @@ from config.http.errors import ServiceError, refuse_service_error
 
 logger = logging.getLogger(__name__)
 
-_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
+_KEY = re.compile(r"[ -~]{1,128}", re.ASCII)
+# Refusals a repeat gets again; the others tell of the moment, and a repeat is tried anew.
+_FINAL = frozenset({400, 404, 409})
 # A request that made its change answers within its store time-outs, so one that has not answered
 # after this long never will.
 _ANSWER_WITHIN_MS = 3_000
@@ -82,12 +84,11 @@ def answer_once(
         response = perform()
     except OperationRepeatedError as repeated:
         return _replay(repeated.record, operation, rebuild)
-    except CartStoreUnavailable:
-        raise
     except ServiceError as refusal:
         response = refuse_service_error(refusal)
-        if response.status_code in {400, 404, 409}:
-            store.record_refusal(owner, operation, _answer_of(response))
+        if response.status_code not in _FINAL:
+            raise
+        store.record_refusal(owner, operation, _answer_of(response))
         return response
     _record(owner, operation, response)
     return response

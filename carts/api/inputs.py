@@ -54,11 +54,16 @@ def read_additions(body: Mapping[str, Any]) -> list[Addition | CartError]:
 
 def read_updates(body: Mapping[str, Any]) -> list[Update | CartError]:
     """Return the entries of `items` or `list`, or what is wrong with each; raises InvalidBatch."""
-    entries = _read_batch(body.get("items", body.get("list")), "items")
+    entries = _read_batch(find_updates(body), "items")
     for entry in entries:
         if not isinstance(entry.get("itemId"), str):
             raise _invalid_batch("Every entry needs an itemId")
     return [_attempt(lambda e: read_update(e["itemId"], e), entry) for entry in entries]
+
+
+def find_updates(body: Mapping[str, Any]) -> Any:
+    """Return the entries of a bulk update under the name the client gave them, not yet read."""
+    return body.get("items", body.get("list"))
 
 
 def read_item_ids(body: Mapping[str, Any]) -> list[str]:

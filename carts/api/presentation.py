@@ -245,10 +245,14 @@ def _snapshot_of(line: Line, offer: Offer | None, snapshots: Mapping[int, Snapsh
 
 def _present_issues(view: CartView, line: Line, found: Sequence[rules.Issue]) -> dict[str, Any]:
     offer = view.offers.get(line.sku_id)
+    if offer is not None and rules.is_purchasable(offer):
+        name = offer.name
+    else:
+        name = _snapshot_of(line, offer, view.snapshots).name
     return {
         "itemId": view.cart.line_id(line.sku_id),
         "productId": offer.product_id if offer is not None else "",
-        "productName": _snapshot_of(line, offer, view.snapshots).name,
+        "productName": name,
         "issues": [issue.message for issue in found],
         "codes": [issue.code for issue in found],
     }

@@ -18,6 +18,7 @@ from carts.api.answers import (
     answer_merged,
     answer_removed_batch,
     answer_single,
+    answer_unmodified,
     is_unmodified,
 )
 from carts.api.batches import name_additions, sort_entries
@@ -47,7 +48,7 @@ class CartViewSet(ViewSet):
     def retrieve(self, request: Request) -> HttpResponse:
         document = present_cart(services.get_cart(owner=identify_owner(request)))
         if is_unmodified(request, document):
-            return HttpResponse(status=304, headers={"ETag": document.etag})
+            return answer_unmodified(document)
         return answer(document.data, headers={"ETag": document.etag})
 
     def add(self, request: Request) -> HttpResponse:
@@ -100,7 +101,7 @@ class CartViewSet(ViewSet):
         return answer_batch(
             result.view,
             verb="update",
-            names=[{"itemId": entry["itemId"]} for entry in body.get("items", body.get("list"))],
+            names=[{"itemId": entry["itemId"]} for entry in inputs.find_updates(body)],
             failures=batch.failures(result.failures),
         )
 
@@ -164,23 +165,29 @@ class CartViewSet(ViewSet):
         guest = CartOwner.for_guest(parse_guest_id(guest_id))
         strategy = inputs.read_strategy(body)
         operation = read_operation(request)
-        context = describe_change(request, user, operation)
+        limit = RateLimit("merge", settings.RATE_LIMIT_MERGE)
+        context = describe_change(request, user, operation, limit=limit)
 
-        def perform() -> HttpResponse:
+        def merge_as(context: ChangeContext) -> HttpResponse:
             return answer_merged(
                 merge_carts(guest=guest, user=user, strategy=strategy, context=context)
             )
 
-        return answer_once(user, operation, perform=perform, rebuild=perform)
+        return answer_once(
+            user,
+            operation,
+            perform=lambda: merge_as(context),
+            rebuild=lambda: merge_as(ChangeContext(source="api", request_id=current_request_id())),
+        )
 
-    def handle_exception(self, exc: Exception) -> HttpResponseBase:
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, CartChanged):
             document = present_cart(services.get_cart(owner=identify_owner(self.request)))
             return refuse_service_error(exc, data=document.data, headers={"ETag": document.etag})
         return super().handle_exception(exc)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    def finalize_response(  # type: ignore[override]
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         final = super().finalize_response(request, response, *args, **kwargs)
         final["Cache-Control"] = "no-store"
@@ -189,12 +196,19 @@ class CartViewSet(ViewSet):
 
 
 def describe_change(
-    request: Request, owner: CartOwner, operation: Operation | None = None
+    request: Request,
+    owner: CartOwner,
+    operation: Operation | None = None,
+    *,
+    limit: RateLimit | None = None,
 ) -> ChangeContext:
-    """Return the terms the request puts on a change to this owner's cart."""
+    """Return the terms the request puts on a change to this owner's cart.
+
+    `limit` is how often the owner may ask for it, None for that of cart writes.
+    """
     expected = request.META.get("HTTP_IF_MATCH")
     charges = [
-        Charge(RateLimit("cart", settings.RATE_LIMIT_CART_WRITES), owner.key),
+        Charge(limit or RateLimit("cart", settings.RATE_LIMIT_CART_WRITES), owner.key),
         Charge(
             RateLimit("cart-address", settings.RATE_LIMIT_CART_WRITES_PER_ADDRESS),
             client_address(request),
