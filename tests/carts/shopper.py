@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -25,24 +24,23 @@ class Shopper:
     headers: dict[str, str]
     client: Client = field(default_factory=Client)
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
-        """Send a request to /api; `headers` by their names with _ for -."""
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Send a request to /api and return the response; `headers` by name with _ for -."""
         content = b"" if body is None else json.dumps(body).encode()
         return self.send(method, path, content, **headers)
 
     def send(
         self, method: str, path: str, content: bytes, content_type: str = JSON, **headers: str
-    ) -> HttpResponse:
+    ) -> Any:
         """Send a body as it is to /api."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        response: HttpResponse = self.client.generic(  # type: ignore[assignment]
+        return self.client.generic(
             method,
             f"/api{path}",
             content,
             content_type=content_type,
             headers=self.headers | named,
         )
-        return response
 
     def data(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Send a request that succeeds, and return its data."""
@@ -96,7 +94,7 @@ def quantities_of(cart: Any) -> dict[str, int]:
     return {line["skuId"]: line["quantity"] for line in cart["items"]}
 
 
-def read_refusal(response: HttpResponse) -> Any:
+def read_refusal(response: Any) -> Any:
     """Return the envelope of an answer that must be a failure."""
     envelope = json.loads(response.content)
     assert response.status_code == envelope["code"] >= 400, envelope

@@ -27,7 +27,7 @@ def notices_of(cart: Any, sku: Sku) -> tuple[float, Any]:
     return data["priceAtAdd"], data["priceChange"]
 
 
-CHANGED = (5, {"from": 5, "to": 7, "direction": "up"})
+CHANGED: tuple[float, Any] = (5, {"from": 5, "to": 7, "direction": "up"})
 
 
 @pytest.mark.parametrize("body", [None, {}, {"itemIds": None}])
@@ -40,7 +40,7 @@ def test_every_line_is_acknowledged_by_default(shopper: Shopper, body: Any) -> N
 
     response = shopper.call("POST", "/cart/acknowledge", body)
 
-    envelope = response.json()  # type: ignore[attr-defined]
+    envelope = response.json()
     cart = envelope["data"]
     assert (envelope["code"], envelope["message"]) == (200, "Success")
     assert notices_of(before, one) == CHANGED

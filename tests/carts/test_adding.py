@@ -24,7 +24,7 @@ def test_adding_to_a_new_cart_answers_the_whole_cart(shopper: Shopper) -> None:
 
     response = shopper.call("POST", "/cart", addition_of(sku, 2))
 
-    envelope = response.json()  # type: ignore[attr-defined]
+    envelope = response.json()
     cart = envelope["data"]
     assert (response.status_code, envelope["code"]) == (200, 200)
     assert envelope["message"] == "Product added to cart successfully"
@@ -201,13 +201,13 @@ def test_a_quantity_must_be_given(shopper: Shopper) -> None:
 def test_what_the_catalogue_does_not_have_is_refused(shopper: Shopper, kind: str) -> None:
     sku = SkuFactory.create()
     shopper.add(sku)
-    wrong = {
+    wrong: dict[str, dict[str, Any]] = {
         "product": {"productId": "c" * 24, "skuId": None},
         "sku": {"skuId": "c" * 24},
         "sku of another product": {"skuId": SkuFactory.create().id},
         "absurd": {"productId": "no/such id", "skuId": "../*"},
-    }[kind]
-    body = addition_of(sku) | wrong
+    }
+    body = addition_of(sku) | wrong[kind]
 
     with unchanged(shopper):
         refusal = shopper.refusal("POST", "/cart", body)

@@ -35,7 +35,7 @@ def test_a_guests_lines_move_into_the_users_cart(guest: Shopper, user: Shopper) 
 
     response = user.call("POST", "/cart/merge", {"guestSessionId": guest.owner_id})
 
-    envelope = response.json()  # type: ignore[attr-defined]
+    envelope = response.json()
     cart = envelope["data"]
     assert (envelope["code"], envelope["message"]) == (200, "Cart merged successfully")
     assert list(quantities_of(cart).items()) == [(mine.id, 1), (both.id, 6), (theirs.id, 3)]
@@ -279,7 +279,7 @@ def test_a_merge_needs_a_token(guest: Shopper) -> None:
         response = guest.call("POST", "/cart/merge", {"guestSessionId": guest.owner_id})
 
     assert response.status_code == 401
-    assert response.json()["error"]["type"] == "not_authenticated"  # type: ignore[attr-defined]
+    assert response.json()["error"]["type"] == "not_authenticated"
     assert response["WWW-Authenticate"].startswith("Bearer")
 
 

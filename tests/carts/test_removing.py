@@ -25,7 +25,7 @@ def test_a_line_is_removed_and_the_others_stay(shopper: Shopper) -> None:
 
     response = shopper.call("DELETE", f"/cart/item/{item_id(before, gone)}")
 
-    envelope = response.json()  # type: ignore[attr-defined]
+    envelope = response.json()
     assert (envelope["code"], envelope["message"]) == (
         200,
         "Product removed from cart successfully",
@@ -91,7 +91,7 @@ def test_clearing_removes_every_line_and_keeps_the_cart(shopper: Shopper) -> Non
 
     response = shopper.call("DELETE", "/cart/clear")
 
-    envelope = response.json()  # type: ignore[attr-defined]
+    envelope = response.json()
     cart = envelope["data"]
     assert (envelope["code"], envelope["message"]) == (200, "Cart cleared successfully")
     assert (cart["items"], cart["unavailableItems"], cart["itemCount"]) == ([], [], 0)
@@ -125,7 +125,7 @@ def test_a_batch_of_lines_is_removed(shopper: Shopper) -> None:
 
     response = shopper.call("DELETE", "/cart/batch", {"itemIds": ids})
 
-    envelope = response.json()  # type: ignore[attr-defined]
+    envelope = response.json()
     assert (envelope["code"], envelope["message"]) == (200, "Success")
     assert quantities_of(envelope["data"]) == {kept.id: 1}
     assert envelope["data"] == shopper.cart()

@@ -40,7 +40,7 @@ def test_some_lines_are_deselected(shopper: Shopper) -> None:
         {"itemIds": [item_id(cart, one), item_id(cart, three)], "selected": False},
     )
 
-    envelope = response.json()  # type: ignore[attr-defined]
+    envelope = response.json()
     assert (envelope["code"], envelope["message"]) == (200, "Success")
     assert selections(envelope["data"]) == {one.id: False, two.id: True, three.id: False}
     assert envelope["data"]["selectedCount"] == 1

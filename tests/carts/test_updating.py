@@ -27,7 +27,7 @@ def test_a_quantity_is_set_absolutely(shopper: Shopper) -> None:
 
     response = shopper.call("PUT", f"/cart/item/{item_id(before, sku)}", {"quantity": 2})
 
-    envelope = response.json()  # type: ignore[attr-defined]
+    envelope = response.json()
     assert (envelope["code"], envelope["message"]) == (200, "Cart item updated successfully")
     assert quantities_of(envelope["data"]) == {other.id: 4, sku.id: 2}
     assert envelope["data"] == shopper.cart()
