@@ -1,0 +1,264 @@
+"""The catalogue in the admin.
+
+Deleting a product or a SKU only marks it: carts, orders and revisions refer to it for ever.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import Count, Field, IntegerField, Model, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.forms import BaseModelFormSet, ModelForm
+from django.forms import Field as FormField
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from products.models import Merchant, Product, ShelfStatus, Sku, SkuRevision
+
+
+class _SkuForms:
+    """What forms for SKUs need so that saving one does not undo the sales made meanwhile."""
+
+    def formfield_for_dbfield(
+        self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> FormField | None:
+        field: FormField | None = super().formfield_for_dbfield(  # type: ignore[misc]
+            db_field, request, **kwargs
+        )
+        if field is not None and db_field.name == "stock":
+            # The form then knows which figure was on show when it was opened, and so whether it
+            # was changed by the person or by a sale.
+            field.show_hidden_initial = True
+        return field
+
+
+class SkuInline(_SkuForms, TabularInline):  # type: ignore[misc]
+    """A product's SKUs on its page. Those not wanted any more are marked as deleted."""
+
+    model = Sku
+    fields = (
+        "code",
+        "attributes",
+        "price",
+        "original_price",
+        "stock",
+        "purchase_limit",
+        "is_active",
+        "is_deleted",
+    )
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+
+class RevisionInline(TabularInline):  # type: ignore[misc]
+    """A SKU's history on its page."""
+
+    model = SkuRevision
+    fields = readonly_fields = ("id", "name", "image", "price", "created_at")
+    extra = 0
+    per_page = 20
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Sku | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Sku | None = None) -> bool:
+        return False
+
+
+class _LogicalDeletion(ModelAdmin):  # type: ignore[misc]
+    """Deleting sets `is_deleted`, and the action `restore` takes that back."""
+
+    actions: tuple[str, ...] = ("restore",)
+    show_full_result_count = False
+
+    def get_deleted_objects(
+        self, objs: Iterable[Model], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name the rows alone: nothing that refers to them goes with them, or is in the way."""
+        names = [str(each) for each in objs]
+        needed = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
+        return names, {str(self.opts.verbose_name_plural): len(names)}, needed, []
+
+    def delete_model(self, request: HttpRequest, obj: Product | Sku) -> None:
+        obj.is_deleted = True
+        obj.save(update_fields=["is_deleted", "updated_at"])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        queryset.update(is_deleted=True)
+
+    @admin.action(description=_("Restore deleted"), permissions=["delete"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._change(request, queryset.filter(is_deleted=True), {"is_deleted": False})
+
+    def _change(
+        self, request: HttpRequest, queryset: QuerySet[Any], values: dict[str, Any]
+    ) -> None:
+        changed = list(queryset)
+        queryset.model.objects.filter(pk__in=[each.pk for each in changed]).update(**values)
+        message = [{"changed": {"fields": list(values)}}]
+        LogEntry.objects.log_actions(str(request.user.pk), changed, CHANGE, message)
+        self.message_user(request, _("%(count)d changed.") % {"count": len(changed)})
+
+
+@admin.register(Merchant)
+class MerchantAdmin(ModelAdmin):  # type: ignore[misc]
+    """Merchants. One that has products cannot be deleted."""
+
+    list_display = ("name", "id", "product_count", "created_at")
+    search_fields = ("=id", "name")
+    readonly_fields = ("id", "created_at", "updated_at")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Merchant]:
+        merchants: QuerySet[Merchant] = super().get_queryset(request)
+        return merchants.annotate(product_count=Count("products"))
+
+    @admin.display(description=_("Products"), ordering="product_count")
+    def product_count(self, merchant: Any) -> int:
+        return int(merchant.product_count)
+
+
+@admin.register(Product)
+class ProductAdmin(_LogicalDeletion):
+    """Products with their SKUs."""
+
+    actions = ("put_on_shelf", "take_off_shelf", "restore")
+    list_display = (
+        "preview",
+        "name",
+        "merchant",
+        "status",
+        "is_deleted",
+        "sku_count",
+        "total_stock",
+        "created_at",
+    )
+    list_display_links = ("preview", "name")
+    list_filter = ("status", "is_deleted", "created_at")
+    list_select_related = ("merchant",)
+    search_fields = ("=id", "name", "merchant__name", "skus__code")
+    autocomplete_fields = ("merchant",)
+    readonly_fields = ("id", "preview", "created_at", "updated_at")
+    fields = (
+        "id",
+        "merchant",
+        "name",
+        "description",
+        "preview",
+        "images",
+        "status",
+        "is_deleted",
+        "created_at",
+        "updated_at",
+    )
+    inlines = (SkuInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        products: QuerySet[Product] = super().get_queryset(request)
+        skus = Sku.objects.active().filter(product=OuterRef("pk")).order_by().values("product")
+        return products.annotate(
+            sku_count=_count_or_zero(skus.annotate(figure=Count("pk"))),
+            total_stock=_count_or_zero(skus.annotate(figure=Sum("stock"))),
+        )
+
+    def save_formset(
+        self,
+        request: HttpRequest,
+        form: "ModelForm[Product]",
+        formset: "BaseModelFormSet[Sku, ModelForm[Sku]]",
+        change: bool,
+    ) -> None:
+        formset.save(commit=False)
+        for sku in formset.new_objects:
+            sku.save()
+        for sku, changed_fields in formset.changed_objects:
+            sku.save(update_fields=[*changed_fields, "updated_at"])
+
+    @admin.display(description=_("Image"))
+    def preview(self, product: Product) -> str:
+        if not product.images:
+            return ""
+        return format_html(
+            '<img src="{}" alt="" width="48" height="48" loading="lazy">', product.images[0]
+        )
+
+    @admin.display(description=_("Active SKUs"), ordering="sku_count")
+    def sku_count(self, product: Any) -> int:
+        return int(product.sku_count)
+
+    @admin.display(description=_("Stock"), ordering="total_stock")
+    def total_stock(self, product: Any) -> int:
+        return int(product.total_stock)
+
+    @admin.action(description=_("Put on shelf"), permissions=["change"])
+    def put_on_shelf(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        self._change(request, queryset, {"status": ShelfStatus.ON.value})
+
+    @admin.action(description=_("Take off shelf"), permissions=["change"])
+    def take_off_shelf(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        self._change(request, queryset, {"status": ShelfStatus.OFF.value})
+
+
+class StockFilter(admin.SimpleListFilter):
+    """By what is left."""
+
+    title = _("stock")
+    parameter_name = "has_stock"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("In stock")), ("no", _("Sold out"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Sku]) -> QuerySet[Sku]:
+        match self.value():
+            case "yes":
+                return queryset.filter(stock__gt=0)
+            case "no":
+                return queryset.filter(stock=0)
+        return queryset
+
+
+@admin.register(Sku)
+class SkuAdmin(_SkuForms, _LogicalDeletion):
+    """SKUs with their history."""
+
+    list_display = (
+        "code",
+        "product",
+        "price",
+        "original_price",
+        "stock",
+        "purchase_limit",
+        "is_active",
+        "is_deleted",
+        "revision",
+    )
+    list_filter = (
+        "is_active",
+        "is_deleted",
+        StockFilter,
+        ("purchase_limit", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("product",)
+    search_fields = ("=id", "code", "product__name")
+    autocomplete_fields = ("product",)
+    readonly_fields = ("id", "revision", "created_at", "updated_at")
+    inlines = (RevisionInline,)
+
+    def save_model(
+        self, request: HttpRequest, obj: Sku, form: "ModelForm[Sku]", change: bool
+    ) -> None:
+        if not change:
+            obj.save()
+            return
+        obj.save(update_fields=[*form.changed_data, "updated_at"])
+
+
+def _count_or_zero(figures: QuerySet[Any, Any]) -> Coalesce:
+    counted = Subquery(figures.values("figure"), output_field=IntegerField())
+    return Coalesce(counted, 0)

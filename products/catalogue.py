@@ -1,0 +1,126 @@
+"""The catalogue as carts see it: what each SKU costs and whether it can be bought, right now.
+
+Reading it is the hottest query of the whole system, hence raw SQL, and tuples in place of
+dataclasses: a frozen dataclass of this size takes ten times as long to build.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from django.db import InterfaceError, OperationalError, connection
+
+
+class Offer(NamedTuple):
+    """One SKU as it stands in the catalogue, read without any cache.
+
+    Money is in cents. `images_json` and `attributes_json` are JSON text as the database gives it.
+    `bought` is how many units this buyer has in orders that are not cancelled (0 without a limit).
+    """
+
+    sku_id: str
+    product_id: str
+    code: str
+    attributes_json: str
+    price_cents: int
+    original_price_cents: int | None
+    stock: int
+    purchase_limit: int | None
+    bought: int
+    revision: int
+    name: str
+    description: str
+    images_json: str
+    status: int
+    merchant_id: str
+    merchant_name: str
+    is_deleted: bool
+    is_active: bool
+
+
+class Snapshot(NamedTuple):
+    """What a SKU was at one revision: shown when it cannot be bought, and to tell price changes."""
+
+    name: str
+    image: str
+    price_cents: int
+
+
+def read_offers(
+    *, sku_ids: Collection[str], product_ids: Collection[str] = (), buyer: str
+) -> dict[str, Offer]:
+    """Return the offers of these SKUs and of every SKU of these products, by SKU id, in one query.
+
+    `buyer` is the key of `products.stock`: "user:<id>" or "guest:<id>". Unknown ids are left out;
+    deleted and inactive SKUs are included and say so. Raises OperationalError when the database
+    cannot be reached.
+    """
+    skus, products = _storable(sku_ids), _storable(product_ids)
+    if not products:
+        rows = _fetch(_OFFERS_OF_SKUS, (buyer, skus)) if skus else []
+    else:
+        rows = _fetch(_OFFERS_OF_SKUS_AND_PRODUCTS, (buyer, skus, products))
+    return {row[0]: Offer._make(row) for row in rows}
+
+
+def read_snapshots(revisions: Collection[int]) -> Mapping[int, Snapshot]:
+    """Return the snapshots of these revision numbers, in one query; unknown ones are left out."""
+    if not revisions:
+        return {}
+    rows = _fetch(_SNAPSHOTS, (list(revisions),))
+    return {number: Snapshot(name, image, cents) for number, name, image, cents in rows}
+
+
+# The columns stand in the order of Offer's fields. The tally is a subquery so that it is looked up
+# for limited SKUs only. The ids are hidden from the planner in a subquery: seeing an array of a few
+# ids, it would take its plan for ten to be worse, and plan anew each time, which doubles the cost.
+_OFFERS = """
+SELECT s.id, s.product_id, s.code, s.attributes::text, (s.price * 100)::bigint,
+       (s.original_price * 100)::bigint, s.stock, s.purchase_limit,
+       CASE WHEN s.purchase_limit IS NULL THEN 0 ELSE coalesce(
+           (SELECT t.units FROM products_purchasetally t WHERE t.sku_id = s.id AND t.buyer = %s), 0
+       ) END,
+       s.revision, p.name, p.description, p.images::text, p.status, m.id, m.name,
+       s.is_deleted OR p.is_deleted, s.is_active
+FROM products_sku s
+JOIN products_product p ON p.id = s.product_id
+JOIN products_merchant m ON m.id = p.merchant_id
+"""
+_OFFERS_OF_SKUS = _OFFERS + "WHERE s.id = ANY((SELECT %s::text[])::text[])"
+_OFFERS_OF_SKUS_AND_PRODUCTS = (
+    _OFFERS_OF_SKUS + " OR s.product_id = ANY((SELECT %s::text[])::text[])"
+)
+_SNAPSHOTS = """
+SELECT id, name, image, (price * 100)::bigint FROM products_skurevision
+WHERE id = ANY(%s::bigint[])
+"""
+
+
+def _storable(ids: Collection[str]) -> list[str]:
+    """Leave out ids no text column can hold, such as NUL, which the driver refuses to send."""
+    return [name for name in ids if name.isprintable()]
+
+
+def _fetch(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Run one query, a second time where the connection turned out to be a dead one.
+
+    Connections are kept for ever and not probed before use, so the first query after a restart
+    of the server finds that out.
+    """
+    try:
+        return _run(sql, parameters)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or not _is_dead():
+            raise
+        connection.close()
+    return _run(sql, parameters)
+
+
+def _run(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _is_dead() -> bool:
+    return connection.connection is not None and connection.connection.closed

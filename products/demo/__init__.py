@@ -1,0 +1,1 @@
+"""The demo shop: what it sells (catalogue.toml), its pictures, and loading it."""

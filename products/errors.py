@@ -1,0 +1,39 @@
+"""What can go wrong with the catalogue, for reasons a caller must reckon with."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from config.http.errors import ServiceError
+
+
+@dataclass(eq=False)
+class ProductNotFound(ServiceError):
+    """The storefront shows no product of this id: unknown, off shelf, deleted, or without SKU."""
+
+    code: ClassVar[str] = "not_found"
+    message: ClassVar[str] = "Product not found"
+
+
+@dataclass(eq=False)
+class InsufficientStock(ServiceError):
+    """Fewer units are `available` than were `requested`; an unknown SKU has none."""
+
+    code: ClassVar[str] = "insufficient_stock"
+    message: ClassVar[str] = "Insufficient stock"
+
+    sku_id: str
+    available: int
+    requested: int
+
+
+@dataclass(eq=False)
+class PurchaseLimitExceeded(ServiceError):
+    """With the units `bought` before, those `requested` take the buyer over the SKU's `limit`."""
+
+    code: ClassVar[str] = "purchase_limit_exceeded"
+    message: ClassVar[str] = "Purchase limit exceeded"
+
+    sku_id: str
+    limit: int
+    bought: int
+    requested: int

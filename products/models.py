@@ -1,0 +1,290 @@
+"""The catalogue: merchants, products, their SKUs, and what each SKU was at every revision."""
+
+from typing import Any
+
+from cuid2 import create_id
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Upper
+from django.db.models.lookups import Exact
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+_ID_LENGTH = 32
+
+
+class JSONType(models.Func):
+    """The type of a JSON value by name: "array", "object", ..."""
+
+    function = "jsonb_typeof"
+    output_field = models.TextField()
+
+
+def validate_image_urls(value: Any) -> None:
+    """Refuse what is not a list of http(s) URLs or absolute paths."""
+    if not isinstance(value, list):
+        raise ValidationError(_("Enter a JSON list of image URLs."))
+    for url in value:
+        if not isinstance(url, str) or not url.startswith(("https://", "http://", "/")):
+            raise ValidationError(_("Every image must be an http(s) URL or a path like /static/…"))
+
+
+def validate_attributes(value: Any) -> None:
+    """Refuse what is not an object of texts, such as {"颜色": "白"}."""
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValidationError(_('Enter a JSON object of texts, such as {"颜色": "白"}.'))
+
+
+class Merchant(models.Model):
+    """Who sells."""
+
+    id = models.CharField(
+        primary_key=True, max_length=_ID_LENGTH, default=create_id, editable=False
+    )
+    name = models.CharField(_("name"), max_length=200)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        ordering = ("name", "id")
+        verbose_name = _("merchant")
+        verbose_name_plural = _("merchants")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ShelfStatus(models.IntegerChoices):
+    """Whether customers may see and buy a product."""
+
+    OFF = 0, _("Off shelf")
+    ON = 1, _("On shelf")
+
+
+_LISTED = Q(status=ShelfStatus.ON, is_deleted=False)
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    """Products as the storefront and the staff look for them."""
+
+    def listed(self) -> "ProductQuerySet":
+        """Keep what the storefront shows: on shelf, not deleted, with an active SKU."""
+        active = Sku.objects.active().filter(product=OuterRef("pk"))
+        return self.filter(Exists(active), _LISTED)
+
+
+class Product(models.Model):
+    """What is sold, in one or several SKUs. Its name and first image go into their revisions."""
+
+    id = models.CharField(
+        primary_key=True, max_length=_ID_LENGTH, default=create_id, editable=False
+    )
+    merchant = models.ForeignKey(
+        Merchant,
+        models.PROTECT,
+        related_name="products",
+        db_index=False,
+        verbose_name=_("merchant"),
+    )
+    name = models.CharField(_("name"), max_length=200)
+    description = models.TextField(_("description"), blank=True, default="")
+    images = models.JSONField(
+        _("images"),
+        blank=True,
+        default=list,
+        validators=[validate_image_urls],
+        help_text=_("A JSON list of URLs or absolute paths; the first one is shown in carts."),
+    )
+    status = models.SmallIntegerField(
+        _("status"), choices=ShelfStatus.choices, default=ShelfStatus.ON
+    )
+    is_deleted = models.BooleanField(_("deleted"), default=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+        constraints = (
+            models.CheckConstraint(
+                name="product_status_known", condition=Q(status__in=ShelfStatus.values)
+            ),
+            models.CheckConstraint(
+                name="product_images_are_a_list",
+                condition=Exact(JSONType(F("images")), Value("array")),
+            ),
+        )
+        indexes = (
+            models.Index(
+                F("created_at").desc(), F("id").desc(), name="product_newest", condition=_LISTED
+            ),
+            models.Index("name", "id", name="product_by_name", condition=_LISTED),
+            models.Index(
+                "merchant",
+                F("created_at").desc(),
+                F("id").desc(),
+                name="product_of_merchant",
+                condition=_LISTED,
+            ),
+            # What `icontains` asks for is UPPER(column) LIKE '%…%'.
+            GinIndex(
+                OpClass(Upper("name"), name="gin_trgm_ops"),
+                OpClass(Upper("description"), name="gin_trgm_ops"),
+                name="product_search",
+                condition=_LISTED,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SkuQuerySet(models.QuerySet["Sku"]):
+    """SKUs as the storefront looks for them."""
+
+    def active(self) -> "SkuQuerySet":
+        """Keep what is neither inactive nor deleted; its product may still be off shelf."""
+        return self.filter(is_active=True, is_deleted=False)
+
+
+class Sku(models.Model):
+    """One buyable variant of a product, with its own price and stock.
+
+    `revision` is the number of the current SkuRevision and belongs to the database's triggers:
+    whatever is written to it is ignored, so a stale copy in memory can do no harm.
+    """
+
+    id = models.CharField(
+        primary_key=True, max_length=_ID_LENGTH, default=create_id, editable=False
+    )
+    product = models.ForeignKey(
+        Product,
+        models.PROTECT,
+        related_name="skus",
+        db_index=False,
+        verbose_name=_("product"),
+    )
+    code = models.CharField(_("code"), max_length=64, unique=True)
+    attributes = models.JSONField(
+        _("attributes"),
+        blank=True,
+        default=dict,
+        validators=[validate_attributes],
+        help_text=_('What tells it from its siblings, such as {"颜色": "白"}.'),
+    )
+    price = models.DecimalField(
+        _("price"), max_digits=12, decimal_places=2, validators=[MinValueValidator(0)]
+    )
+    original_price = models.DecimalField(
+        _("original price"),
+        max_digits=12,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Shown struck through beside the price."),
+    )
+    stock = models.IntegerField(_("stock"), default=0, validators=[MinValueValidator(0)])
+    purchase_limit = models.IntegerField(
+        _("purchase limit"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("The most units one buyer may ever buy; empty for no limit."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    is_deleted = models.BooleanField(_("deleted"), default=False)
+    revision = models.BigIntegerField(_("revision"), default=0, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = SkuQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("code",)
+        verbose_name = _("SKU")
+        verbose_name_plural = _("SKUs")
+        constraints = (
+            models.CheckConstraint(name="sku_stock_not_negative", condition=Q(stock__gte=0)),
+            models.CheckConstraint(name="sku_price_not_negative", condition=Q(price__gte=0)),
+            models.CheckConstraint(
+                name="sku_original_price_not_negative",
+                condition=Q(original_price__isnull=True) | Q(original_price__gte=0),
+            ),
+            models.CheckConstraint(
+                name="sku_purchase_limit_positive",
+                condition=Q(purchase_limit__isnull=True) | Q(purchase_limit__gt=0),
+            ),
+            models.CheckConstraint(
+                name="sku_attributes_are_an_object",
+                condition=Exact(JSONType(F("attributes")), Value("object")),
+            ),
+        )
+        # Stock is in no index, so that a sale is a HOT update.
+        indexes = (models.Index(fields=("product", "price"), name="sku_of_product"),)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class SkuRevision(models.Model):
+    """What a SKU was called, looked like and cost from `created_at` on.
+
+    The database's triggers append one whenever that changes, by whatever route; nothing changes
+    or removes one.
+    """
+
+    sku = models.ForeignKey(
+        Sku,
+        models.PROTECT,
+        related_name="revisions",
+        db_index=False,
+        verbose_name=_("SKU"),
+    )
+    name = models.CharField(_("name"), max_length=200)
+    image = models.TextField(_("image"), blank=True)
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("SKU revision")
+        verbose_name_plural = _("SKU revisions")
+        indexes = (models.Index(F("sku"), F("id").desc(), name="skurevision_of_sku"),)
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.name}"
+
+
+class PurchaseTally(models.Model):
+    """How many units of a SKU a buyer has in orders that are not cancelled.
+
+    `buyer` is "user:<id>" or "guest:<id>". Only `products.stock` writes here.
+    """
+
+    sku = models.ForeignKey(
+        Sku,
+        models.PROTECT,
+        related_name="tallies",
+        db_index=False,
+        verbose_name=_("SKU"),
+    )
+    buyer = models.CharField(_("buyer"), max_length=140)
+    units = models.IntegerField(_("units"))
+
+    class Meta:
+        verbose_name = _("purchase tally")
+        verbose_name_plural = _("purchase tallies")
+        constraints = (
+            models.UniqueConstraint(fields=("sku", "buyer"), name="tally_of_sku_and_buyer"),
+            models.CheckConstraint(name="tally_units_not_negative", condition=Q(units__gte=0)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.sku_id}: {self.units}"

@@ -1,0 +1,116 @@
+"""What buyers compete for: stock, and the units one buyer may have of a limited SKU.
+
+Every change happens under the locks of the SKU rows, taken in id order, so that changes of the
+same SKU queue up instead of overtaking or deadlocking each other. A buyer is "user:<id>" or
+"guest:<id>". Purchases are tallied whether or not the SKU has a limit: one set later then counts
+them too, and giving back never depends on what the limit was at the time of the purchase.
+"""
+
+from collections.abc import Mapping
+
+from django.db import connection
+
+from products.errors import InsufficientStock, PurchaseLimitExceeded
+from products.models import PurchaseTally, Sku
+
+
+def take(*, buyer: str, units: Mapping[str, int]) -> None:
+    """Take units of SKUs (at least 1 each) out of stock for the buyer: all of them, or none.
+
+    Costs four queries whatever the number of SKUs. Must run in a transaction, and the locks are
+    held until it ends. Raises InsufficientStock or PurchaseLimitExceeded for the first SKU, in id
+    order, which does not suffice; nothing has changed then.
+    """
+    _require_positive(units)
+    skus = _lock_skus(units)
+    # A query of its own: one joined to the locking query would see the tallies as they were
+    # before it had to wait.
+    bought = _read_tallies(buyer, units)
+    for sku_id in sorted(units):
+        _check(sku_id, skus.get(sku_id), bought=bought.get(sku_id, 0), requested=units[sku_id])
+    _take_from_stock(units)
+    _add_to_tallies(buyer, units)
+
+
+def give_back(*, buyer: str, units: Mapping[str, int]) -> None:
+    """Undo a `take` of the same buyer, wholly or in part: stock returns, and so does allowance.
+
+    Costs four queries. Must run in the transaction which makes sure that it happens once, such as
+    the one which cancels the order. Raises ValueError, with nothing changed, if the buyer has not
+    taken that much.
+    """
+    _require_positive(units)
+    _lock_skus(units)
+    taken = _read_tallies(buyer, units)
+    if any(taken.get(sku_id, 0) < returned for sku_id, returned in units.items()):
+        raise ValueError(f"cannot give back {dict(units)}: only {taken} were taken")
+    _add_to_stock(units)
+    _take_from_tallies(buyer, units)
+
+
+def _require_positive(units: Mapping[str, int]) -> None:
+    if not units or min(units.values()) < 1:
+        raise ValueError(f"units must be at least 1 of each SKU: {dict(units)}")
+
+
+def _lock_skus(units: Mapping[str, int]) -> dict[str, tuple[int, int | None]]:
+    """Lock the rows and return stock and purchase limit by SKU id.
+
+    The lock leaves foreign keys to the SKU usable; `select_for_update` insists on a transaction.
+    """
+    rows = (
+        Sku.objects.select_for_update(no_key=True)
+        .filter(id__in=list(units))
+        .order_by("id")
+        .values_list("id", "stock", "purchase_limit")
+    )
+    return {sku_id: (stock, limit) for sku_id, stock, limit in rows}
+
+
+def _read_tallies(buyer: str, units: Mapping[str, int]) -> dict[str, int]:
+    tallies = PurchaseTally.objects.filter(buyer=buyer, sku__in=list(units))
+    return dict(tallies.values_list("sku_id", "units"))
+
+
+def _check(
+    sku_id: str, locked: tuple[int, int | None] | None, *, bought: int, requested: int
+) -> None:
+    stock, limit = locked or (0, None)
+    if requested > stock:
+        raise InsufficientStock(sku_id=sku_id, available=stock, requested=requested)
+    if limit is not None and bought + requested > limit:
+        raise PurchaseLimitExceeded(sku_id=sku_id, limit=limit, bought=bought, requested=requested)
+
+
+def _take_from_stock(units: Mapping[str, int]) -> None:
+    _add_to_stock({sku_id: -taken for sku_id, taken in units.items()})
+
+
+def _add_to_stock(units: Mapping[str, int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE products_sku SET stock = stock + added.units "
+            "FROM unnest(%s::text[], %s::int[]) AS added(sku_id, units) WHERE id = added.sku_id",
+            (list(units), list(units.values())),
+        )
+
+
+def _add_to_tallies(buyer: str, units: Mapping[str, int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO products_purchasetally AS tally (sku_id, buyer, units) "
+            "SELECT taken.sku_id, %s, taken.units "
+            "FROM unnest(%s::text[], %s::int[]) AS taken(sku_id, units) "
+            "ON CONFLICT (sku_id, buyer) DO UPDATE SET units = tally.units + excluded.units",
+            (buyer, list(units), list(units.values())),
+        )
+
+
+def _take_from_tallies(buyer: str, units: Mapping[str, int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE products_purchasetally AS tally SET units = tally.units - returned.units "
+            "FROM unnest(%s::text[], %s::int[]) AS returned(sku_id, units) "
+            "WHERE tally.sku_id = returned.sku_id AND tally.buyer = %s",
+            (list(units), list(units.values()), buyer),
+        )
