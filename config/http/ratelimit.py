@@ -3,7 +3,6 @@
 A window lets through at most twice its limit around a boundary, which is the accepted inexactness.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from config.http.errors import ServiceError
+from config.http.hashing import hash_secret
 
 WINDOW_MS = 60_000
 
@@ -58,8 +58,7 @@ class Charge:
 
     def enqueue(self, pipeline: Any) -> None:
         """Add the counting to a pipeline; its reply goes to `check`."""
-        digest = hashlib.blake2b(self.subject.encode(), digest_size=12).hexdigest()
-        key = f"rate:{self.limit.name}:{digest}"
+        key = f"rate:{self.limit.name}:{hash_secret(self.subject)}"
         pipeline.eval(_COUNT_SCRIPT, 1, key, WINDOW_MS)
 
     def check(self, reply: Sequence[int]) -> None:

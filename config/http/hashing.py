@@ -1,0 +1,16 @@
+"""What stands for a secret where the secret itself must not be."""
+
+import hashlib
+
+from django.conf import settings
+
+_KEY_BYTES = 64  # the most that BLAKE2b takes
+
+
+def hash_secret(text: str) -> str:
+    """Return 24 hexadecimal digits, always the same for the same text and SECRET_KEY.
+
+    Keyed, because a guest id that a client made up itself may be short enough to be guessed.
+    """
+    key = settings.SECRET_KEY.encode()[:_KEY_BYTES]
+    return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()
