@@ -67,13 +67,17 @@ def _envelop(response: HttpResponseBase) -> HttpResponseBase:
     return refuse(status=status, message=message, error={"type": slug})
 
 
+# Probes come by address, under a host name nobody allowed, and need no session either.
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
 class _SiteOnly:
     """Let requests to the API pass by: it has no session, no CSRF token and no messages."""
 
     get_response: Callable[[HttpRequest], HttpResponseBase]
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if _is_api(request):
+        if _is_api(request) or request.path_info in _PROBES:
             return self.get_response(request)
         return super().__call__(request)  # type: ignore[misc,no-any-return]
 

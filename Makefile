@@ -1,0 +1,68 @@
+# The project's commands; `make` alone lists them.
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+PORT ?= 8000
+DATA_DIR ?= .local
+ARGS ?=
+export PORT DATA_DIR
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest --numprocesses auto
+INSTALLED := $(VENV)/.installed
+COMPILE := $(abspath $(BIN))/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+# For what loads the settings and asks no store.
+NO_STORES := DATABASE_URL=postgresql:///cartwright REDIS_URL=redis://localhost:6379/0
+# What production would set, so that the deploy check judges the settings a shop runs with.
+PRODUCTION := $(NO_STORES) ENVIRONMENT=production DEBUG=false ALLOWED_HOSTS=shop.example \
+	SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(64))")
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check format bench lock clean
+
+help: ## List the commands.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+up: $(INSTALLED) ## Run the shop on PORT (8000) with its data in DATA_DIR (.local); Ctrl-C stops it.
+	@exec $(BIN)/python manage.py up
+
+test: $(INSTALLED) ## Run the tests in parallel; ARGS="-k merge" narrows them.
+	@exec $(PYTEST) $(ARGS)
+
+check: $(INSTALLED) ## Check format, lint, types, imports, migrations and deployment, then test.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(NO_STORES) $(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(PYTEST) $(ARGS)
+
+format: $(INSTALLED) ## Format the code and fix what ruff can fix.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## Measure speed and memory (needs wrk); ARGS="speed --seconds 1" for less.
+	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
+
+lock: $(INSTALLED) ## Pin the requirements anew, with hashes; ARGS="--upgrade" takes newer ones.
+	cd requirements && for name in base prod dev; do $(COMPILE) $(ARGS) $$name.in -o $$name.txt || exit 1; done
+
+clean: ## Remove the virtual environment and caches; the data in DATA_DIR stays.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements/dev.txt
+	@command -v $(PYTHON) > /dev/null || { \
+		echo "$(PYTHON) is not installed; install Python 3.11, or name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments; install its venv package (python3-venv)" >&2; exit 1; }
+	@echo "Installing requirements/dev.txt into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--only-binary :all: --requirement requirements/dev.txt
+	@touch $@

@@ -1,0 +1,12 @@
+"""The WSGI application; `config.server` serves it."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from config.http.wsgi import UTF8Request
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()
+application.request_class = UTF8Request

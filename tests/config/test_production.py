@@ -1,0 +1,161 @@
+"""Production refuses to start on what is insecure, with one sentence, however it is started."""
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from config.checks import find_production_faults
+from tests.config.project import run_python
+
+GOOD = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": secrets.token_urlsafe(64),
+    "ALLOWED_HOSTS": "shop.example",
+    "DATABASE_URL": "postgresql://shop:secret@db.example/cartwright",
+    "REDIS_URL": "redis://redis.example:6379/0",
+}
+NO_EMBEDDED_SERVERS = "DATABASE_URL and REDIS_URL must not name the embedded servers."
+WEAK_SECRET = "SECRET_KEY must be random, with 50 characters at least."
+START = "Cartwright does not start in production like this: "
+
+
+@pytest.fixture
+def production(settings: Settings, data_dir: Path) -> Settings:
+    """Set what production must set, and nothing wrong."""
+    settings.SECRET_KEY = secrets.token_urlsafe(64)
+    settings.SIMPLE_JWT = settings.SIMPLE_JWT | {"SIGNING_KEY": secrets.token_urlsafe(64)}
+    settings.DEBUG = False
+    settings.ALLOWED_HOSTS = ["shop.example"]
+    settings.STORES_ARE_EMBEDDED = False
+    settings.DATA_DIR = data_dir
+    return settings
+
+
+def test_safe_production_settings_load() -> None:
+    assert run_python("-c", "import config.wsgi", **GOOD).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"DEBUG": "true"}, "DEBUG must be off."),
+        (
+            {"SECRET_KEY": "development-only-secret-key-never-used-in-production"},
+            "SECRET_KEY must be set, and not to the development key."
+            " JWT_SIGNING_KEY must be set, and not to the development key.",
+        ),
+        (
+            {"SECRET_KEY": "k3Y-" * 12, "JWT_SIGNING_KEY": secrets.token_urlsafe(64)},
+            "SECRET_KEY must be random, with 50 characters at least.",
+        ),
+        ({"ALLOWED_HOSTS": "shop.example,*"}, "ALLOWED_HOSTS must not hold a wildcard."),
+        ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS must not hold a wildcard."),
+        ({"STORES_ARE_EMBEDDED": "1"}, NO_EMBEDDED_SERVERS),
+        ({"ACCESS_TOKEN_MINUTES": "16"}, "ACCESS_TOKEN_MINUTES must be 1 to 15."),
+    ],
+)
+def test_production_refuses(change: dict[str, str], sentence: str) -> None:
+    ended = run_python("manage.py", "check", **GOOD | change)
+
+    assert ended.returncode == 1
+    assert ended.stderr == f"{START}{sentence}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "faults"),
+    [
+        ("SECRET_KEY", "k3Y-" * 12, [WEAK_SECRET]),
+        ("SECRET_KEY", "abcd" * 20, [WEAK_SECRET]),
+        ("SECRET_KEY", "abcde" * 10, []),
+        ("ALLOWED_HOSTS", [], ["ALLOWED_HOSTS must name the shop's hosts."]),
+        ("ALLOWED_HOSTS", [".shop.example"], []),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            ["https://*.example"],
+            ["CORS_ALLOWED_ORIGINS must not hold a wildcard."],
+        ),
+        ("CORS_ALLOWED_ORIGINS", ["https://shop.example"], []),
+        ("CART_TTL_DAYS", 0, ["CART_TTL_DAYS must be 1 or more."]),
+        ("IDEMPOTENCY_HOURS", 0, ["IDEMPOTENCY_HOURS must be 1 or more."]),
+        ("ORDER_PAYMENT_MINUTES", 0, ["ORDER_PAYMENT_MINUTES must be 1 or more."]),
+        ("CART_WRITE_BEHIND_SECONDS", -1, ["CART_WRITE_BEHIND_SECONDS must be 0 or more."]),
+        ("CART_WRITE_BEHIND_SECONDS", 0, []),
+    ],
+)
+def test_faults(production: Settings, name: str, value: object, faults: list[str]) -> None:
+    setattr(production, name, value)
+
+    assert find_production_faults() == faults
+
+
+@pytest.mark.parametrize(
+    ("access", "refresh", "faults"),
+    [
+        (timedelta(minutes=15), timedelta(days=1), []),
+        (timedelta(), timedelta(days=1), ["ACCESS_TOKEN_MINUTES must be 1 to 15."]),
+        (timedelta(minutes=16), timedelta(days=1), ["ACCESS_TOKEN_MINUTES must be 1 to 15."]),
+        (timedelta(minutes=15), timedelta(), ["REFRESH_TOKEN_DAYS must be 1 or more."]),
+    ],
+)
+def test_token_faults(
+    production: Settings, access: timedelta, refresh: timedelta, faults: list[str]
+) -> None:
+    production.SIMPLE_JWT = production.SIMPLE_JWT | {
+        "ACCESS_TOKEN_LIFETIME": access,
+        "REFRESH_TOKEN_LIFETIME": refresh,
+    }
+
+    assert find_production_faults() == faults
+
+
+def test_production_refuses_the_embedded_servers_by_their_urls(data_dir: Path) -> None:
+    data_dir.mkdir()
+    url = "redis://127.0.0.1:20000/0"
+    (data_dir / "services.env").write_text(f"DATABASE_URL=postgresql:///x\nREDIS_URL={url}\n")
+
+    ended = run_python("manage.py", "check", **GOOD | {"DATA_DIR": str(data_dir), "REDIS_URL": url})
+
+    assert ended.returncode == 1
+    assert (
+        ended.stderr == f"{START}DATABASE_URL and REDIS_URL must not name the embedded servers.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", "import config.wsgi"],
+        ["-m", "config.server"],
+        ["-m", "celery", "-A", "config", "worker"],
+        ["-m", "celery", "-A", "config", "beat"],
+    ],
+    ids=["wsgi", "server", "worker", "beat"],
+)
+def test_nothing_starts_in_production_with_debug(arguments: list[str]) -> None:
+    ended = run_python(*arguments, **GOOD | {"DEBUG": "true"})
+
+    assert ended.returncode == 1
+    assert f"{START}DEBUG must be off." in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL"])
+def test_production_without_a_store_starts_no_embedded_one(missing: str, data_dir: Path) -> None:
+    variables = {name: value for name, value in GOOD.items() if name != missing}
+
+    ended = run_python("manage.py", "check", **variables, DATA_DIR=str(data_dir))
+
+    assert ended.returncode == 1
+    assert ended.stderr == f'Environment variable "{missing}" not set\n'
+    assert not data_dir.exists()
+
+
+def test_malformed_setting_is_named() -> None:
+    ended = run_python("manage.py", "check", **GOOD | {"CART_MAX_LINES": "many"})
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith('Environment variable "CART_MAX_LINES" invalid: ')
+    assert ended.stderr.count("\n") == 1
