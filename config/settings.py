@@ -190,6 +190,8 @@ def describe_redis(url: str) -> dict[str, Any]:
                 "retry": None,
                 "retry_on_timeout": False,
                 "decode_responses": False,
+                # The one the carts' own reading of replies is for.
+                "protocol": 2,
             },
         },
     }

@@ -19,7 +19,7 @@ _by_time_added = attrgetter("added_ms", "sku_id")
 
 
 def pair_fields(flat: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Return the fields of a hash from a script's flat field, value, field, value reply."""
+    """Return the fields of a hash from the server's flat field, value, field, value reply."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from redis.exceptions import NoScriptError
 
+from carts.live.connection import Command, exchange, take_value
+
 _FOLDER = Path(__file__).parent / "lua"
 # With a shebang the server checks memory before the first write, not in the middle. What only
 # shrinks a cart must still be possible then.
@@ -27,9 +29,9 @@ class Script:
     def run(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run it in one round trip; in two the first time a server sees it."""
         try:
-            return client.evalsha(self.digest, len(keys), *keys, *args)
+            return _call(client, ("EVALSHA", self.digest, len(keys), *keys, *args))
         except NoScriptError:
-            return client.eval(self.text, len(keys), *keys, *args)
+            return _call(client, ("EVAL", self.text, len(keys), *keys, *args))
 
 
 @cache
@@ -39,6 +41,11 @@ def load_script(verb: str) -> Script:
     prelude = "" if verb in _STANDALONE else _read("prelude")
     text = (flags + prelude + _read(verb)).encode()
     return Script(text, sha1(text, usedforsecurity=False).hexdigest())
+
+
+def _call(client: Any, command: Command) -> Any:
+    [reply] = exchange(client, [command])
+    return take_value(reply)
 
 
 def _read(name: str) -> str:

@@ -19,7 +19,7 @@ from carts.domain.errors import UserInactive
 from carts.domain.merging import MergedLine
 from carts.live import keys
 from carts.live.codec import decode_cart, encode_cart, encode_handover, pair_fields
-from carts.live.connection import get_client, store_errors
+from carts.live.connection import Command, exchange, get_client, store_errors, take_value
 from carts.live.operations import Answer, Operation, OperationRecord
 from carts.live.scripts import load_script
 from config.http.ratelimit import Charge
@@ -102,21 +102,19 @@ def open_cart(
 
     Raises RateLimited, UserInactive, CartStoreUnavailable.
     """
+    commands: list[Command] = [charge.command for charge in charges]
+    if not owner.is_guest:
+        commands.append(("EXISTS", keys.revocation_key(owner.id)))
+    if operation is not None:
+        commands.append(("GET", operation.record_key(owner)))
+    commands.append(("HGETALL", keys.cart_key(owner)))
     with store_errors():
-        pipeline = get_client().pipeline(transaction=False)
-        for charge in charges:
-            charge.enqueue(pipeline)
-        if not owner.is_guest:
-            pipeline.exists(keys.revocation_key(owner.id))
-        if operation is not None:
-            pipeline.get(operation.record_key(owner))
-        pipeline.hgetall(keys.cart_key(owner))
-        replies = iter(pipeline.execute(raise_on_error=False))
+        replies = iter(exchange(get_client(), commands))
         _check_charges(charges, replies)
-        if not owner.is_guest and _value(next(replies)):
+        if not owner.is_guest and take_value(next(replies)):
             raise UserInactive
-        record = _value(next(replies)) if operation is not None else None
-        fields = _value(next(replies))
+        record = take_value(next(replies)) if operation is not None else None
+        fields = pair_fields(take_value(next(replies)))
     return Opened(
         cart=decode_cart(owner, fields) if fields else None,
         record=OperationRecord.parse(record) if record else None,
@@ -294,12 +292,6 @@ def _check_charges(charges: Sequence[Charge], replies: Iterator[Any]) -> None:
             logger.error("rate limiter failed on a cart write", exc_info=reply)
             continue
         charge.check(reply)
-
-
-def _value(reply: Any) -> Any:
-    if isinstance(reply, RedisError):
-        raise reply
-    return reply
 
 
 def _flag(selected: bool | None) -> str:

@@ -5,7 +5,7 @@ A window lets through at most twice its limit around a boundary, which is the ac
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
@@ -56,10 +56,11 @@ class Charge:
     limit: RateLimit
     subject: str
 
-    def enqueue(self, pipeline: Any) -> None:
-        """Add the counting to a pipeline; its reply goes to `check`."""
+    @property
+    def command(self) -> tuple[str | int, ...]:
+        """The Redis command that counts this request; its reply goes to `check`."""
         key = f"rate:{self.limit.name}:{hash_secret(self.subject)}"
-        pipeline.eval(_COUNT_SCRIPT, 1, key, WINDOW_MS)
+        return ("EVAL", _COUNT_SCRIPT, 1, key, WINDOW_MS)
 
     def check(self, reply: Sequence[int]) -> None:
         """Raise RateLimited if this request is over the limit."""
@@ -83,7 +84,7 @@ def enforce_limits(pairs: Sequence[tuple[RateLimit, str]]) -> None:
         return
     pipeline = get_redis_connection("default").pipeline(transaction=False)
     for charge in charges:
-        charge.enqueue(pipeline)
+        pipeline.execute_command(*charge.command)
     try:
         replies = pipeline.execute()
     except RedisError as error:
