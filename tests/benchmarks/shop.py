@@ -4,6 +4,7 @@ import http.client
 import json
 import random
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,12 +13,11 @@ from django.db import connection
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
-from products.models import Sku
+from products.models import Merchant, Product, Sku
 from tests.benchmarks.load import Call
-from tests.factories import MerchantFactory, ProductFactory, SkuFactory
 
-_SKUS = 500
-
+_MERCHANTS = 100
+_PRODUCTS = 5_000
 _LIMITED_EVERY = 10
 _STOCK = 1_000_000
 _BATCH = 50
@@ -40,20 +40,29 @@ class Buyer:
 
 
 def stock_shop() -> list[Sku]:
-    """Make 500 products of one SKU each, one in ten with a limit per buyer; return the SKUs."""
-    merchants = MerchantFactory.create_batch(8)
-    skus = [
-        SkuFactory.create(
-            product=ProductFactory.create(
-                merchant=merchants[number % len(merchants)],
-                name=f"温湿度传感器 {number}",
-                description=_DESCRIPTION,
-            ),
+    """Make 5,000 products of one SKU each, one in ten with a limit per buyer; return the SKUs."""
+    merchants = Merchant.objects.bulk_create(Merchant(name=f"商家 {n}") for n in range(_MERCHANTS))
+    products = Product.objects.bulk_create(
+        Product(
+            merchant=merchants[number % _MERCHANTS],
+            name=f"温湿度传感器 {number}",
+            description=_DESCRIPTION,
+            images=[f"/static/products/{number}/{side}.svg" for side in ("front", "back")],
+        )
+        for number in range(_PRODUCTS)
+    )
+    skus = Sku.objects.bulk_create(
+        Sku(
+            product=product,
+            code=f"TH-{number}-WHT",
+            attributes={"颜色": "白"},
+            price=Decimal("149.99"),
+            original_price=Decimal("199.99"),
             stock=_STOCK,
             purchase_limit=_STOCK if number % _LIMITED_EVERY == 0 else None,
         )
-        for number in range(_SKUS)
-    ]
+        for number, product in enumerate(products)
+    )
     with connection.cursor() as cursor:
         # Autovacuum would do it within a minute.
         cursor.execute("ANALYZE")
