@@ -5,7 +5,6 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_vary_headers
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
@@ -30,6 +29,7 @@ from carts.api.presentation import (
     present_summary,
     present_validation,
 )
+from carts.api.schema import document_calls
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartChanged, InvalidGuestId
 from carts.live.operations import Operation
@@ -42,6 +42,7 @@ from config.http.parsing import read_object
 from config.http.ratelimit import Charge, RateLimit, active_charges
 
 
+@document_calls
 class CartViewSet(ViewSet):
     """Every call on a cart. Each acts on the caller's own cart, and on no other."""
 
@@ -191,7 +192,7 @@ class CartViewSet(ViewSet):
     ) -> HttpResponseBase:
         final = super().finalize_response(request, response, *args, **kwargs)
         final["Cache-Control"] = "no-store"
-        patch_vary_headers(final, ("Authorization", "X-Guest-ID"))
+        final["Vary"] = "Authorization, X-Guest-ID"
         return final
 
 

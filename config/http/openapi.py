@@ -1,7 +1,11 @@
 """What every endpoint's documentation needs: the envelope around its data, its errors, headers."""
 
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from drf_spectacular.drainage import set_override
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -11,7 +15,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from config.http.errors import STATUSES
+from config.http.errors import STATUSES, handle_api_exception
 
 _TIME = "2026-01-02T03:04:05.678Z"
 
@@ -23,9 +27,16 @@ GUEST_ID_HEADER = OpenApiParameter(
 )
 IDEMPOTENCY_KEY_HEADER = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "pattern": "^[!-~]{1,128}$"},
+    {"type": "string", "pattern": "^[ -~]{1,128}$"},
     OpenApiParameter.HEADER,
     description="Makes a retry safe for 24 hours: a repeat gets the first answer again.",
+)
+REPLAYED_HEADER = OpenApiParameter(
+    "Idempotent-Replayed",
+    {"type": "string", "enum": ["true"]},
+    OpenApiParameter.HEADER,
+    description="The request came before with this Idempotency-Key; this is its answer.",
+    response=[200, 400, 404, 409],
 )
 IF_MATCH_HEADER = OpenApiParameter(
     "If-Match",
@@ -39,12 +50,25 @@ IF_NONE_MATCH_HEADER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The ETag of the copy at hand; 304 if it is still what would be answered.",
 )
+ETAG_HEADER = OpenApiParameter(
+    "ETag",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Names this state of the cart, for If-Match and If-None-Match.",
+    response=[200, 304, 412],
+)
+
+# What can be wrong with a body before anybody reads what it says.
+BODY_ERRORS = ("body_too_large", "invalid_body", "malformed_json", "unsupported_media_type")
 
 
 def document_answer(
     data: Any, *, name: str, message: str = "Success", example: Any = None, description: str = ""
 ) -> OpenApiResponse:
-    """Describe a 200: `data` is a serializer or field instance; `name` names the envelope."""
+    """Describe a 200: `data` is a serializer or field instance; `name` names the envelope.
+
+    The same name must always come with the same kind of data.
+    """
     examples = []
     if example is not None:
         value = {
@@ -55,25 +79,88 @@ def document_answer(
             "timestamp": _TIME,
         }
         examples.append(OpenApiExample(name, value=value, response_only=True))
-    return OpenApiResponse(
-        inline_serializer(f"{name}Envelope", _envelope_fields(data)),
-        description=description or message,
-        examples=examples,
-    )
+    return OpenApiResponse(_wrap(data, name), description=description or message, examples=examples)
 
 
-def document_errors(*codes: str) -> dict[int, OpenApiResponse]:
-    """Describe failures by their slugs, grouped by status. 405, 413 and 500 belong to all."""
-    by_status: dict[int, list[str]] = {}
-    for code in (*codes, "method_not_allowed", "internal_error"):
-        by_status.setdefault(STATUSES[code], []).append(code)
+def document_errors(*failures: str | Exception) -> dict[int, OpenApiResponse]:
+    """Describe failures by status: each a slug of `STATUSES`, or an error to be shown as example.
+
+    405 and 500 belong to all.
+    """
+    slugs: dict[int, set[str]] = {}
+    examples: dict[int, list[OpenApiExample]] = {}
+    for failure in (*failures, "method_not_allowed", "internal_error"):
+        if isinstance(failure, str):
+            slugs.setdefault(STATUSES[failure], set()).add(failure)
+            continue
+        envelope = _answer_to(failure)
+        status, slug = envelope["code"], envelope["error"]["type"]
+        slugs.setdefault(status, set()).add(slug)
+        examples.setdefault(status, []).append(OpenApiExample(slug, envelope, response_only=True))
     return {
         status: OpenApiResponse(
-            ErrorEnvelope,
-            description=", ".join(f"`{slug}`" for slug in sorted(set(slugs))),
+            _describe_failures(status, slugs[status]),
+            description=", ".join(f"`{slug}`" for slug in sorted(slugs[status])),
+            examples=examples.get(status, []),
         )
-        for status, slugs in sorted(by_status.items())
+        for status in sorted(slugs)
     }
+
+
+def document_refusal(
+    error: Exception, *, data: Any, name: str, example: Any
+) -> dict[int, OpenApiResponse]:
+    """Describe a failure that carries data; `name` names its envelope."""
+    envelope = _answer_to(error) | {"data": example}
+    slug = envelope["error"]["type"]
+    response = OpenApiResponse(
+        _wrap(data, name, error=ErrorSerializer()),
+        description=f"`{slug}`",
+        examples=[OpenApiExample(slug, envelope, response_only=True)],
+    )
+    return {envelope["code"]: response}
+
+
+def complete_schema(
+    result: dict[str, Any], generator: object, request: object, public: object
+) -> dict[str, Any]:
+    """Add to the generated schema what holds for every endpoint; a drf-spectacular hook.
+
+    Response headers by status, the envelope of failures, the guest id as a way to say who one is,
+    and X-Request-ID.
+    """
+    components = result["components"]
+    components["schemas"]["ErrorEnvelope"] = _ERROR_ENVELOPE
+    components["securitySchemes"]["guest"] = _GUEST_SCHEME
+    components["headers"] = _HEADERS
+    components["parameters"] = {"RequestId": _REQUEST_ID_PARAMETER}
+    for operation in _operations(result):
+        parameters = operation.setdefault("parameters", [])
+        takes_guests = any(each.get("name") == GUEST_ID_HEADER.name for each in parameters)
+        if takes_guests and operation.get("security"):
+            operation["security"] = [*operation["security"], {"guest": []}]
+        parameters.append({"$ref": "#/components/parameters/RequestId"})
+        for status, response in operation["responses"].items():
+            for name in ("X-Request-ID", *_HEADERS_BY_STATUS.get(status, ())):
+                reference = {"$ref": f"#/components/headers/{name}"}
+                response.setdefault("headers", {})[name] = reference
+    return result
+
+
+class Schema(AutoSchema):
+    """Describes the bodies of DELETE too, and a call by its own words rather than its view's."""
+
+    def get_description(self) -> str:  # type: ignore[override]
+        return ""
+
+    def _get_request_body(self, direction: str = "request") -> Any:
+        method = self.method
+        # The base class leaves out the body of a DELETE, documented or not.
+        self.method = "POST" if method == "DELETE" else method
+        try:
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = method
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -82,22 +169,111 @@ class ErrorSerializer(serializers.Serializer[Any]):
     type = serializers.CharField(help_text="Stable slug, for instance `insufficient_stock`.")
 
 
-class ErrorEnvelope(serializers.Serializer[Any]):
-    """Any failure."""
+_ERROR_ENVELOPE: dict[str, Any] = {
+    "type": "object",
+    "description": "Any failure. `error.type` is for programs, `message` for people.",
+    "required": ["code", "message", "data", "success", "timestamp", "error"],
+    "properties": {
+        "code": {"type": "integer", "description": "The HTTP status."},
+        "message": {"type": "string"},
+        "data": {"nullable": True},
+        "success": {"type": "boolean", "enum": [False]},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "error": {
+            "type": "object",
+            "required": ["type"],
+            "properties": {"type": {"type": "string"}},
+            "additionalProperties": {},
+        },
+    },
+}
 
-    code = serializers.IntegerField(help_text="The HTTP status.")
-    message = serializers.CharField(help_text="For people.")
-    data = serializers.JSONField(allow_null=True)  # type: ignore[assignment]
-    success = serializers.BooleanField(default=False)
-    timestamp = serializers.DateTimeField()
-    error = ErrorSerializer()
+_GUEST_SCHEME = {
+    "type": "apiKey",
+    "in": "header",
+    "name": GUEST_ID_HEADER.name,
+    "description": "A guest's id: the client's own, or one of POST /api/auth/guest. A secret.",
+}
+
+_REQUEST_ID_PARAMETER = {
+    "in": "header",
+    "name": "X-Request-ID",
+    "schema": {"type": "string"},
+    "description": "Names the request in logs; anything but 1 to 64 of A-Z a-z 0-9 _ . - is "
+    "replaced.",
+}
+
+_HEADERS: dict[str, Any] = {
+    "X-Request-ID": {
+        "description": "The request's name in logs: the one sent, or a new one.",
+        "schema": {"type": "string"},
+        "required": True,
+    },
+    "Retry-After": {
+        "description": "Seconds after which another attempt is worth it.",
+        "schema": {"type": "integer", "minimum": 1},
+        "required": True,
+    },
+    "WWW-Authenticate": {"schema": {"type": "string"}, "required": True},
+    "Allow": {
+        "description": "The methods this address knows.",
+        "schema": {"type": "string"},
+        "required": True,
+    },
+}
+_HEADERS_BY_STATUS = {
+    "401": ("WWW-Authenticate",),
+    "405": ("Allow",),
+    "429": ("Retry-After",),
+    "503": ("Retry-After",),
+}
+
+_envelopes: dict[str, serializers.Serializer[Any]] = {}
 
 
-def _envelope_fields(data: Any) -> dict[str, Any]:
+def _wrap(data: Any, name: str, **members: Any) -> serializers.Serializer[Any]:
+    """Return the one serializer of this envelope; two of the same name would be two components."""
+    if name not in _envelopes:
+        fields = {
+            "code": serializers.IntegerField(help_text="The HTTP status."),
+            "message": serializers.CharField(help_text="For people."),
+            "data": data if data is not None else serializers.JSONField(allow_null=True),
+            "success": serializers.BooleanField(),
+            "timestamp": serializers.DateTimeField(),
+        }
+        serializer = inline_serializer(f"{name}Envelope", fields | members)
+        # An action called list does not make the envelope a list.
+        set_override(serializer, "many", False)
+        _envelopes[name] = serializer
+    return _envelopes[name]
+
+
+def _answer_to(error: Exception) -> Any:
+    """Return the envelope the API answers this error with, at a fixed time."""
+    response = handle_api_exception(error, {})
+    if response is None:
+        raise ValueError(f"no answer to {error!r}")
+    return json.loads(response.content) | {"timestamp": _TIME}
+
+
+def _describe_failures(status: int, slugs: set[str]) -> Mapping[str, Any]:
+    slug = {"type": "string", "enum": sorted(slugs)}
     return {
-        "code": serializers.IntegerField(default=200),
-        "message": serializers.CharField(),
-        "data": data if data is not None else serializers.JSONField(allow_null=True),
-        "success": serializers.BooleanField(default=True),
-        "timestamp": serializers.DateTimeField(),
+        "allOf": [
+            {"$ref": "#/components/schemas/ErrorEnvelope"},
+            {
+                "type": "object",
+                "properties": {
+                    "code": {"type": "integer", "enum": [status]},
+                    "error": {"type": "object", "properties": {"type": slug}},
+                },
+            },
+        ]
     }
+
+
+def _operations(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in schema["paths"].values():
+        for method, operation in path.items():
+            if method != "parameters":
+                yield operation

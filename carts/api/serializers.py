@@ -1,0 +1,288 @@
+"""The shapes of bodies and carts in the documentation.
+
+Bodies are read by `inputs` and answers built by `presentation`; these classes only describe.
+"""
+
+from typing import Any, get_args
+
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
+
+from carts.domain.cart import CartStatus
+from carts.domain.merging import CapReason, SkipReason, Strategy
+from carts.domain.rules import UnavailableReason
+
+MAX_UNITS, MAX_BATCH = 9_999, 100
+
+
+class Quantity(serializers.IntegerField):
+    """Units, as a JSON integer."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=MAX_UNITS, **options)
+
+
+class Batch(serializers.ListField):
+    """Entries of a batch, or ids."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_length=1, max_length=MAX_BATCH, **options)
+
+
+class AdditionBody(serializers.Serializer[Any]):
+    """Units to add. Unknown fields are ignored; a `price` never has any effect."""
+
+    productId = serializers.CharField()  # noqa: N815
+    quantity = Quantity()
+    skuId = serializers.CharField(  # noqa: N815
+        required=False, allow_null=True, help_text="May be left out where the product has one SKU."
+    )
+    selected = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="Left out, a new line is selected and an existing one stays as it is.",
+    )
+
+
+class AdditionBatchBody(serializers.Serializer[Any]):
+    """Additions; those of one SKU are judged by their sum."""
+
+    items = Batch(child=AdditionBody())
+
+
+class UpdateBody(serializers.Serializer[Any]):
+    """What to set; at least one of both."""
+
+    quantity = Quantity(required=False, help_text="Absolute.")
+    selected = serializers.BooleanField(required=False)
+
+
+class BatchUpdateBody(UpdateBody):
+    """What to set of one line."""
+
+    itemId = serializers.CharField()  # noqa: N815
+
+
+class UpdateBatchBody(serializers.Serializer[Any]):
+    """Updates, under either name; of two for one line the later counts."""
+
+    items = Batch(child=BatchUpdateBody(), required=False)
+    list = Batch(child=BatchUpdateBody(), required=False, help_text="The same as `items`.")
+
+
+class ItemIdsBody(serializers.Serializer[Any]):
+    """Lines."""
+
+    itemIds = Batch(child=serializers.CharField())  # noqa: N815
+
+
+class SelectionBody(serializers.Serializer[Any]):
+    """Some lines, one merchant's lines, or every line; the first of these that is given counts."""
+
+    selected = serializers.BooleanField()
+    itemIds = Batch(child=serializers.CharField(), required=False, allow_null=True)  # noqa: N815
+    merchantId = serializers.CharField(required=False, allow_null=True)  # noqa: N815
+    all = serializers.BooleanField(required=False, help_text="Only `true` means anything.")
+
+
+class AcknowledgeBody(serializers.Serializer[Any]):
+    """Lines whose live price the buyer has seen; all of them where this is left out."""
+
+    itemIds = Batch(child=serializers.CharField(), required=False, allow_null=True)  # noqa: N815
+
+
+class MergeBody(serializers.Serializer[Any]):
+    """Whose lines to take over, and how many units of SKUs that are in both carts."""
+
+    guestSessionId = serializers.RegexField(r"^[A-Za-z0-9_-]{8,128}$")  # noqa: N815
+    strategy = serializers.ChoiceField(
+        choices=get_args(Strategy), required=False, allow_null=True, help_text="Default: `sum`."
+    )
+
+
+class LineMerchant(serializers.Serializer[Any]):
+    """Who sells it."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
+class CartProduct(serializers.Serializer[Any]):
+    """A product as the line's SKU has it, live."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    price = serializers.FloatField()
+    originalPrice = serializers.FloatField(allow_null=True)  # noqa: N815
+    stock = serializers.IntegerField(min_value=1)
+    images = serializers.ListField(child=serializers.CharField())
+    status = serializers.IntegerField()
+    merchant = LineMerchant()
+
+
+class CartSku(serializers.Serializer[Any]):
+    """The SKU of a line."""
+
+    id = serializers.CharField()
+    code = serializers.CharField()
+    attributes = serializers.DictField(child=serializers.CharField())
+
+
+class Notices(serializers.Serializer[Any]):
+    """What a buyer should know of a line. Limits are per buyer, in units."""
+
+    purchaseLimit = serializers.IntegerField(min_value=1, allow_null=True)  # noqa: N815
+    remainingLimit = serializers.IntegerField(  # noqa: N815
+        min_value=0, allow_null=True, help_text="The limit less what this buyer has bought."
+    )
+    insufficientStock = serializers.BooleanField()  # noqa: N815
+    outOfStock = serializers.BooleanField()  # noqa: N815
+    lowStock = serializers.BooleanField()  # noqa: N815
+    priceAtAdd = serializers.FloatField()  # noqa: N815
+    priceChange = inline_serializer(  # noqa: N815
+        "PriceChange",
+        {
+            "from": serializers.FloatField(),
+            "to": serializers.FloatField(),
+            "direction": serializers.ChoiceField(choices=["up", "down"]),
+        },
+        allow_null=True,
+    )
+
+
+class CartItem(serializers.Serializer[Any]):
+    """A line that can be bought."""
+
+    id = serializers.CharField()
+    cartId = serializers.CharField()  # noqa: N815
+    productId = serializers.CharField()  # noqa: N815
+    skuId = serializers.CharField()  # noqa: N815
+    quantity = Quantity()
+    price = serializers.FloatField(help_text="Of one unit, now.")
+    totalPrice = serializers.FloatField()  # noqa: N815
+    selected = serializers.BooleanField()
+    product = CartProduct()
+    sku = CartSku()
+    extraData = Notices()  # noqa: N815
+    createdAt = serializers.DateTimeField()  # noqa: N815
+    updatedAt = serializers.DateTimeField()  # noqa: N815
+
+
+class LineSnapshot(serializers.Serializer[Any]):
+    """What a line's SKU was when it was added."""
+
+    name = serializers.CharField(allow_blank=True)
+    image = serializers.CharField(allow_blank=True)
+    price = serializers.FloatField()
+
+
+class UnavailableItem(serializers.Serializer[Any]):
+    """A line that cannot be bought now. It counts in no total, and returns by itself."""
+
+    id = serializers.CharField()
+    productId = serializers.CharField()  # noqa: N815
+    skuId = serializers.CharField()  # noqa: N815
+    quantity = Quantity()
+    selected = serializers.BooleanField()
+    reason = serializers.ChoiceField(choices=get_args(UnavailableReason))
+    snapshot = LineSnapshot()
+    extraData = Notices()  # noqa: N815
+    createdAt = serializers.DateTimeField()  # noqa: N815
+    updatedAt = serializers.DateTimeField()  # noqa: N815
+
+
+class CartResponse(serializers.Serializer[Any]):
+    """A cart. Totals count the lines that are selected and can be bought."""
+
+    id = serializers.CharField()
+    userId = serializers.CharField(allow_null=True)  # noqa: N815
+    sessionId = serializers.CharField(allow_null=True)  # noqa: N815
+    status = serializers.ChoiceField(choices=get_args(CartStatus))
+    currency = serializers.CharField()
+    totalAmount = serializers.FloatField()  # noqa: N815
+    itemCount = serializers.IntegerField(min_value=0, help_text="In units.")  # noqa: N815
+    selectedCount = serializers.IntegerField(min_value=0, help_text="In lines.")  # noqa: N815
+    selectedAmount = serializers.FloatField()  # noqa: N815
+    items = CartItem(many=True)
+    unavailableItems = UnavailableItem(many=True)  # noqa: N815
+    version = serializers.IntegerField(min_value=0, help_text="Grows with every change.")
+    expiresAt = serializers.DateTimeField()  # noqa: N815
+    createdAt = serializers.DateTimeField()  # noqa: N815
+    updatedAt = serializers.DateTimeField()  # noqa: N815
+
+
+class ListedCartResponse(CartResponse):
+    """A cart with its items once more as `list`, for older clients."""
+
+    list = CartItem(many=True)
+
+
+class CappedLineSerializer(serializers.Serializer[Any]):
+    """A line that got fewer units than the strategy asked for."""
+
+    skuId = serializers.CharField()  # noqa: N815
+    requested = serializers.IntegerField(min_value=1)
+    quantity = serializers.IntegerField(min_value=1)
+    reason = serializers.ChoiceField(choices=get_args(CapReason))
+
+
+class SkippedLineSerializer(serializers.Serializer[Any]):
+    """A guest's line that could not be taken over."""
+
+    skuId = serializers.CharField()  # noqa: N815
+    requested = serializers.IntegerField(min_value=1)
+    reason = serializers.ChoiceField(choices=get_args(SkipReason))
+
+
+class MergeReport(serializers.Serializer[Any]):
+    """What a merge did; `mergedItems` counts lines."""
+
+    strategy = serializers.ChoiceField(choices=get_args(Strategy))
+    mergedItems = serializers.IntegerField(min_value=0)  # noqa: N815
+    capped = CappedLineSerializer(many=True)
+    skipped = SkippedLineSerializer(many=True)
+
+
+class MergedCartResponse(ListedCartResponse):
+    """The user's cart after a merge."""
+
+    merge = MergeReport()
+
+
+class CartSummary(serializers.Serializer[Any]):
+    """What the selected lines that can be bought come to."""
+
+    totalAmount = serializers.FloatField()  # noqa: N815
+    totalItems = serializers.IntegerField(min_value=0, help_text="In units.")  # noqa: N815
+    selectedItems = serializers.IntegerField(min_value=0, help_text="In lines.")  # noqa: N815
+    selectedAmount = serializers.FloatField()  # noqa: N815
+
+
+class LineIssues(serializers.Serializer[Any]):
+    """What is wrong with a line: sentences for people, and as many codes for programs."""
+
+    itemId = serializers.CharField()  # noqa: N815
+    productId = serializers.CharField()  # noqa: N815
+    productName = serializers.CharField()  # noqa: N815
+    issues = serializers.ListField(child=serializers.CharField())
+    codes = serializers.ListField(
+        child=serializers.ChoiceField(
+            choices=[
+                "insufficient_stock",
+                "out_of_stock",
+                "price_changed",
+                "product_not_available",
+                "purchase_limit_exceeded",
+            ]
+        )
+    )
+
+
+class CartValidation(serializers.Serializer[Any]):
+    """The lines with an issue, and those without."""
+
+    isValid = serializers.BooleanField()  # noqa: N815
+    issues = LineIssues(many=True)
+    validItems = CartItem(many=True)  # noqa: N815
+    invalidItemCount = serializers.IntegerField(min_value=0)  # noqa: N815
