@@ -48,7 +48,7 @@ bench: $(INSTALLED) ## Measure speed and memory (needs wrk); ARGS="speed --secon
 	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock: $(INSTALLED) ## Pin the requirements anew, with hashes; ARGS="--upgrade" takes newer ones.
-	cd requirements && for name in base prod dev; do $(COMPILE) $(ARGS) $$name.in -o $$name.txt || exit 1; done
+	cd requirements && for name in base prod kafka dev; do $(COMPILE) $(ARGS) $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove the virtual environment and caches; the data in DATA_DIR stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
