@@ -1,5 +1,14 @@
 from django.apps import AppConfig
+from django.core.checks import register
+
+from carts.checks import check_publishing
+from carts.metrics import CartCollector
+from config.http.metrics import app_registry
 
 
 class CartsConfig(AppConfig):
     name = "carts"
+
+    def ready(self) -> None:
+        register(check_publishing)
+        app_registry.register(CartCollector())

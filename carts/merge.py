@@ -10,13 +10,15 @@ A merge that stops between two steps is finished by the next merge, by the next 
 makes, or by the sweep.
 """
 
+import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from django.conf import settings
 
 from carts.domain.cart import Cart, CartOwner, Handover
-from carts.domain.errors import CartContended
+from carts.domain.errors import CartContended, UserInactive
 from carts.domain.merging import (
     CappedLine,
     MergeLimits,
@@ -25,10 +27,24 @@ from carts.domain.merging import (
     Strategy,
     plan_merge,
 )
-from carts.live import store
-from carts.live.keys import merge_token
-from carts.reading import CartView, ChangeContext, read_cart, start_terms, view_cart
+from carts.live import maintenance, store
+from carts.live.keys import merge_token, shard_prefixes
+from carts.live.operations import OperationRepeatedError
+from carts.live.store import ChangeTerms
+from carts.permanent.copies import find_handed_over
+from carts.permanent.saving import save_cart
+from carts.reading import (
+    CartView,
+    ChangeContext,
+    read_cart,
+    require_version,
+    start_terms,
+    view_cart,
+)
+from carts.settling import leave_out_pending, settle_pending
 from products.catalogue import read_offers
+
+logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 8
 
@@ -49,22 +65,26 @@ def merge_carts(
 ) -> MergeResult:
     """Move the guest's lines into the user's cart; a guest without lines changes nothing.
 
-    `strategy` None takes the one of the settings. Raises RateLimited, UserInactive,
+    `strategy` None takes the one of the settings. Raises RateLimited, UserInactive, CartChanged,
     OperationRepeatedError, CartStoreUnavailable; the merge is then finished later, or never began.
     """
     chosen = strategy or cast(Strategy, settings.CART_MERGE_STRATEGY)
     user_cart = read_cart(user, charges=context.charges, operation=context.operation)
+    # Not part of a script: once the guest's cart is handed over, refusing is too late.
+    require_version(user_cart, context)
+    _claim_operation(user, context)
+    # What the guest bought must not come along.
+    settle_pending(owner=guest, context=context)
     for _ in range(_ATTEMPTS):
-        guest_cart = read_cart(guest)
         outcome = store.begin_merge(guest, Handover(user.id, chosen))
         match outcome.status:
             case "done" if outcome.cart is not None:
-                return _take_over(outcome.cart, context)
+                return _take_over(outcome.cart, user_cart, context)
             case "taken" if outcome.cart is not None:
                 finish_handover(outcome.cart, context)
-            case "empty":
-                break
-            case _ if not guest_cart.exists:
+            case "absent" if read_cart(guest).exists:
+                continue
+            case _:
                 break
     offers = read_offers(sku_ids=user_cart.sku_ids, buyer=user.key) if user_cart.lines else {}
     return MergeResult(view_cart(user_cart, offers), chosen)
@@ -73,26 +93,88 @@ def merge_carts(
 def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
     """Finish the merge this guest's cart is handed over to, if it still is."""
     if guest_cart.handover is not None:
-        _take_over(guest_cart, context)
+        user = CartOwner.for_user(guest_cart.handover.user_id)
+        _take_over(guest_cart, read_cart(user), context)
 
 
-def _take_over(guest_cart: Cart, context: ChangeContext) -> MergeResult:
+def finish_stalled_merges(*, begun_before: datetime) -> int:
+    """Finish merges that were begun before this moment and not finished; return how many.
+
+    A merge that cannot be finished now is left for the next time. Raises CartStoreUnavailable,
+    OperationalError.
+    """
+    finished = 0
+    for guest in _find_stalled(begun_before):
+        try:
+            guest_cart = read_cart(guest)
+            finish_handover(guest_cart, ChangeContext(source="merge"))
+        except (CartContended, UserInactive) as error:
+            logger.warning("a stalled merge is not finished yet: %s", type(error).__name__)
+            continue
+        maintenance.forget_merge(guest)
+        finished += guest_cart.handover is not None
+    return finished
+
+
+def _find_stalled(begun_before: datetime) -> set[CartOwner]:
+    """Return the guests of whose merges the live store knows, or after its loss the copies."""
+    guests = set(find_handed_over(saved_before=begun_before))
+    for prefix in shard_prefixes():
+        guests.update(maintenance.list_merging(prefix, begun_before=begun_before))
+    return guests
+
+
+def _claim_operation(user: CartOwner, context: ChangeContext) -> None:
+    """Record a repeatable merge as begun; raises OperationRepeatedError if it had begun before.
+
+    A merge writes no change of its own where the guest's cart is empty, so no script can do it.
+    """
+    if context.operation is None:
+        return
+    known = store.claim_operation(user, context.operation)
+    if known is not None:
+        raise OperationRepeatedError(known)
+
+
+def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult:
     handover = cast(Handover, guest_cart.handover)
     strategy = cast(Strategy, handover.strategy)
-    user = CartOwner.for_user(handover.user_id)
-    view, plan = _apply(guest_cart, user, strategy, context)
-    store.finish_merge(guest_cart.owner, handover, guest_cart.version)
+    # Saved in this order, a merge is exact even if the hashes are lost underway: the guest's copy
+    # is handed over before the user's has the lines, and emptied after it has them.
+    if save_cart(owner=guest_cart.owner, source="merge") != guest_cart:
+        raise CartContended
+    # An order that sold from the guest's cart before its handover was saved is noted by now, and
+    # none can do so any more: what it bought must not come along either.
+    guest_cart = leave_out_pending(guest_cart)
+    view, plan = _apply(guest_cart, user_cart, strategy, context)
+    saved = save_cart(owner=user_cart.owner, source="merge")
+    taken = set(view.cart.merged) & {merge_token(guest_cart.id, guest_cart.version)}
+    if taken and (saved is None or not taken.issubset(saved.merged)):
+        raise CartContended
+    terms = ChangeTerms(
+        seen_id=guest_cart.id,
+        fresh_id="",
+        source="merge",
+        actor=context.actor or handover.user_id,
+        request_id=context.request_id,
+        expected_version=guest_cart.version,
+    )
+    store.finish_merge(guest_cart.owner, terms, handover, capped=len(plan.capped))
     return MergeResult(view, strategy, len(plan.lines), plan.capped, plan.skipped)
 
 
 def _apply(
-    guest_cart: Cart, user: CartOwner, strategy: Strategy, context: ChangeContext
+    guest_cart: Cart, user_cart: Cart, strategy: Strategy, context: ChangeContext
 ) -> tuple[CartView, MergePlan]:
-    """Write the lines once; the plan is empty where that was done before."""
+    """Write the lines once; the plan is empty where that was done before.
+
+    The script accepts them only for the version they were planned for; if the user's cart has
+    changed since it was read, it is read again.
+    """
+    user = user_cart.owner
     token = merge_token(guest_cart.id, guest_cart.version)
     limits = MergeLimits(settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE)
     for _ in range(_ATTEMPTS):
-        user_cart = read_cart(user)
         offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
         if token in user_cart.merged:
             return view_cart(user_cart, offers), MergePlan()
@@ -111,4 +193,5 @@ def _apply(
         outcome = store.apply_merge(user, terms, token=token, lines=plan.lines)
         if outcome.status == "done" and outcome.cart is not None:
             return view_cart(outcome.cart, offers), plan
+        user_cart = read_cart(user)
     raise CartContended

@@ -25,6 +25,7 @@ from carts.domain.errors import (
 from carts.live import store
 from carts.live.store import EntryOutcome, LineSetting, Outcome, UnitsToAdd
 from carts.merge import finish_handover
+from carts.permanent.saving import save_cart
 from carts.reading import (
     CartView,
     ChangeContext,
@@ -203,6 +204,15 @@ def acknowledge_prices(
         return _Attempt(offers, {}, outcome)
 
     return _change_cart(owner, context, attempt)
+
+
+def persist_cart(*, owner: CartOwner) -> None:
+    """Save the owner's cart to the database now: at login and logout, and before an order.
+
+    A cart that does not live costs one round trip to Redis. Raises CartStoreUnavailable,
+    OperationalError; the cart is then saved with the next batch.
+    """
+    save_cart(owner=owner, source="request")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,20 @@
 """Who is asking: from a request to the owner of the cart it acts on."""
 
 import re
+from typing import Protocol, cast
 
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
 from carts.domain.cart import CartOwner
 from carts.domain.errors import GuestIdRequired, InvalidGuestId
+
+
+class _Bearer(Protocol):
+    """Whoever a valid token names; authentication is a setting, so its own class is not known."""
+
+    id: str
+
 
 _GUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 
@@ -16,8 +24,9 @@ def identify_owner(request: Request) -> CartOwner:
 
     Raises AuthenticationFailed for a bad token, guest id or not; GuestIdRequired; InvalidGuestId.
     """
-    if request.user is not None:
-        return CartOwner.for_user(request.user.id)
+    bearer = _read_bearer(request)
+    if bearer is not None:
+        return CartOwner.for_user(bearer.id)
     guest_id = read_guest_id(request)
     if guest_id is None:
         raise GuestIdRequired
@@ -26,9 +35,10 @@ def identify_owner(request: Request) -> CartOwner:
 
 def identify_user(request: Request) -> CartOwner:
     """Return the user of a valid token; raises NotAuthenticated without one."""
-    if request.user is None:
+    bearer = _read_bearer(request)
+    if bearer is None:
         raise NotAuthenticated
-    return CartOwner.for_user(request.user.id)
+    return CartOwner.for_user(bearer.id)
 
 
 def read_guest_id(request: Request) -> str | None:
@@ -42,3 +52,7 @@ def parse_guest_id(text: str) -> str:
     if not _GUEST_ID.fullmatch(text):
         raise InvalidGuestId
     return text
+
+
+def _read_bearer(request: Request) -> _Bearer | None:
+    return cast("_Bearer | None", request.user)

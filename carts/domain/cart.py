@@ -22,6 +22,15 @@ class CartOwner:
     def for_guest(cls, guest_id: str) -> "CartOwner":
         return cls("guest", guest_id)
 
+    @classmethod
+    def parse(cls, key: str) -> "CartOwner":
+        """Return the owner whose `key` this is; raises ValueError for any other text."""
+        kind, separator, owner_id = key.partition(":")
+        match kind:
+            case "user" | "guest" if separator and owner_id:
+                return cls(kind, owner_id)
+        raise ValueError("not the key of a cart's owner")
+
     @property
     def is_guest(self) -> bool:
         return self.kind == "guest"
@@ -60,7 +69,8 @@ class Cart:
     """One state of a cart; `lines` in the order they were added.
 
     A cart that does not exist yet has version 0 and the id it would be given. `merged` are the
-    marks of the last guests' carts this one took.
+    marks of the last guests' carts this one took, `settled` those of the last orders whose units
+    have left it.
     """
 
     id: str
@@ -72,6 +82,7 @@ class Cart:
     status: CartStatus = "ACTIVE"
     handover: Handover | None = None
     merged: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:

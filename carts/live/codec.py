@@ -35,7 +35,6 @@ def decode_cart(owner: CartOwner, fields: Mapping[bytes, bytes]) -> Cart:
             lines.append(Line(field.decode(), quantity, selected, revision, added, updated))
     lines.sort(key=_by_time_added)
     merging = fields.get(b"@merging")
-    merged = fields.get(b"@merged")
     return Cart(
         id=fields[b"@id"].decode(),
         owner=owner,
@@ -44,8 +43,9 @@ def decode_cart(owner: CartOwner, fields: Mapping[bytes, bytes]) -> Cart:
         updated_ms=int(fields[b"@updated"]),
         lines=tuple(lines),
         status=_decode_status(fields.get(b"@status")),
-        handover=_decode_handover(merging) if merging else None,
-        merged=tuple(merged.decode().split(",")) if merged else (),
+        handover=decode_handover(merging.decode()) if merging else None,
+        merged=split_marks(fields.get(b"@merged", b"").decode()),
+        settled=split_marks(fields.get(b"@settled", b"").decode()),
     )
 
 
@@ -63,6 +63,8 @@ def encode_cart(cart: Cart) -> dict[str, bytes | str | int]:
         fields["@merging"] = encode_handover(cart.handover)
     if cart.merged:
         fields["@merged"] = ",".join(cart.merged)
+    if cart.settled:
+        fields["@settled"] = ",".join(cart.settled)
     for line in cart.lines:
         fields[line.sku_id] = encode_line(line)
     return fields
@@ -79,9 +81,15 @@ def encode_handover(handover: Handover) -> str:
     return f"{handover.user_id}:{handover.strategy}"
 
 
-def _decode_handover(value: bytes) -> Handover:
-    user_id, _, strategy = value.decode().rpartition(":")
+def decode_handover(value: str) -> Handover:
+    """Return the handover in the value of a `@merging` field."""
+    user_id, _, strategy = value.rpartition(":")
     return Handover(user_id, strategy)
+
+
+def split_marks(value: str) -> tuple[str, ...]:
+    """Return the marks in the value of a `@merged` or `@settled` field."""
+    return tuple(value.split(",")) if value else ()
 
 
 def _decode_status(value: bytes | None) -> CartStatus:

@@ -23,7 +23,11 @@ class ShardKeys:
 
     dirty: str
     changes: str
+    progress: str
     merging: str
+    counters: str
+    set_aside: str
+    saves: str
 
 
 def shard_prefixes() -> list[str]:
@@ -43,7 +47,11 @@ def shard_keys(prefix: str) -> ShardKeys:
     return ShardKeys(
         dirty=f"{prefix}cart:dirty",
         changes=f"{prefix}cart:changes",
+        progress=f"{prefix}cart:changes:progress",
         merging=f"{prefix}cart:merging",
+        counters=f"{prefix}cart:counters",
+        set_aside=f"{prefix}cart:set-aside",
+        saves=f"{prefix}cart:saves",
     )
 
 
@@ -54,14 +62,8 @@ def cart_key(owner: CartOwner) -> str:
 
 def parse_cart_key(key: str) -> CartOwner:
     """Return the owner of a cart key; raises ValueError for any other key."""
-    _, _, rest = key.partition("cart:")
-    kind, _, owner_id = rest.partition(":")
-    match kind:
-        case "user":
-            return CartOwner.for_user(owner_id)
-        case "guest":
-            return CartOwner.for_guest(owner_id)
-    raise ValueError(f"not a cart key: {key!r}")
+    _, _, owner_key = key.partition("cart:")
+    return CartOwner.parse(owner_key)
 
 
 def operation_key(owner: CartOwner, operation_id: str) -> str:
@@ -88,6 +90,11 @@ def merge_token(guest_cart_id: str, version: int) -> str:
     """Return the short mark by which a user's cart remembers that it took this guest's cart."""
     text = f"{guest_cart_id}|{version}".encode()
     return hashlib.blake2s(text, digest_size=6).hexdigest()
+
+
+def settlement_token(order_id: str) -> str:
+    """Return the short mark by which a cart remembers that this order's units have left it."""
+    return hashlib.blake2s(order_id.encode(), digest_size=6).hexdigest()
 
 
 def _prefix(shard: int) -> str:

@@ -7,16 +7,27 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
-from carts.live.connection import Command, exchange, take_value
+from carts.live import counters
+from carts.live.connection import Command, exchange, is_temporary, take_value
 
 _FOLDER = Path(__file__).parent / "lua"
 # With a shebang the server checks memory before the first write, not in the middle. What only
-# shrinks a cart must still be possible then.
-_SHRINKING = frozenset({"clear", "finish_merge", "remove_lines"})
+# shrinks a cart, and what saves it, must still be possible then.
+_SHRINKING = frozenset(
+    {
+        "claim", "clear", "confirm", "drop_changes", "finish_merge", "note_saves", "remove_lines",
+        "renew", "retire", "set_aside", "take_lines",
+    }
+)  # fmt: skip
 # These have other keys and arguments than the prelude's.
-_STANDALONE = frozenset({"begin_merge", "finish_merge", "load_if_absent"})
+_STANDALONE = frozenset(
+    {
+        "begin_merge", "claim", "confirm", "drop_changes", "load_if_absent", "note_saves", "renew",
+        "retire", "set_aside",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,18 @@ class Script:
     digest: str = field(repr=False)
 
     def run(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run it in one round trip; in two the first time a server sees it."""
+        """Run it in one round trip; in two the first time a server sees it.
+
+        An error of the script itself, which means a bug, is counted.
+        """
+        try:
+            return self._run(client, keys, args)
+        except ResponseError as error:
+            if not is_temporary(error):
+                counters.add("script_errors", 1)
+            raise
+
+    def _run(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
         try:
             return _call(client, ("EVALSHA", self.digest, len(keys), *keys, *args))
         except NoScriptError:

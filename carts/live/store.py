@@ -6,7 +6,7 @@ never retried here: whether it was made is then unknown.
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -26,9 +26,11 @@ from config.http.ratelimit import Charge
 
 logger = logging.getLogger(__name__)
 
+_LEAST_TTL_MS = 60_000
+
 Status = Literal[
     "done", "gone", "moved", "changed", "absent", "merging", "repeated",
-    "merged", "taken", "empty", "present",
+    "merged", "taken", "empty", "present", "settled",
 ]  # fmt: skip
 
 
@@ -164,9 +166,12 @@ def acknowledge(
 
 def begin_merge(guest: CartOwner, handover: Handover) -> Outcome:
     """Hand a guest's cart to a user: "done", "taken", "empty" or "absent"."""
-    merging = keys.shard_keys(keys.shard_prefix(guest)).merging
+    shared = keys.shard_keys(keys.shard_prefix(guest))
     return _run(
-        "begin_merge", guest, [keys.cart_key(guest), merging], [handover.user_id, handover.strategy]
+        "begin_merge",
+        guest,
+        [keys.cart_key(guest), shared.dirty, shared.merging],
+        [handover.user_id, handover.strategy],
     )
 
 
@@ -180,23 +185,82 @@ def apply_merge(
     return _change("apply_merge", user, terms, args)
 
 
-def finish_merge(guest: CartOwner, handover: Handover, version: int) -> Outcome:
-    """Empty a guest's cart that was handed over at this version: "done" or "absent"."""
+def finish_merge(
+    guest: CartOwner, terms: ChangeTerms, handover: Handover, *, capped: int
+) -> Outcome:
+    """Empty a guest's cart that was handed over at the version of the terms: "done" or "absent".
+
+    The merge is counted then, with the lines it capped.
+    """
     shared = keys.shard_keys(keys.shard_prefix(guest))
-    return _run(
-        "finish_merge",
-        guest,
-        [keys.cart_key(guest), shared.dirty, shared.merging],
-        [encode_handover(handover), version, ttl_ms(guest)],
+    args = [encode_handover(handover), capped]
+    return _change("finish_merge", guest, terms, args, more_keys=[shared.merging, shared.counters])
+
+
+def take_lines(
+    owner: CartOwner, terms: ChangeTerms, *, token: str, units: Mapping[str, int]
+) -> Outcome:
+    """Take bought units out, once per token: "done", or "settled" where that was done before."""
+    args: list[Any] = [token]
+    for sku_id, bought in units.items():
+        args += [sku_id, bought]
+    return _change("take_lines", owner, terms, args)
+
+
+def unite(united: Cart, *, living: Cart) -> Outcome:
+    """Write the cart that a living one is together with its copy, unless that has changed since.
+
+    `united` has the version of the copy. "done", or why nothing was done.
+    """
+    terms = ChangeTerms(
+        seen_id=living.id,
+        fresh_id="",
+        source="repair",
+        actor="",
+        request_id="-",
+        expected_version=living.version,
     )
+    status = "" if united.status == "ACTIVE" else united.status
+    args: list[Any] = [united.version, united.id, united.created_ms, status]
+    args += [",".join(united.merged), ",".join(united.settled)]
+    for line in united.lines:
+        args += [line.sku_id, line.quantity, _flag(line.selected), line.revision, line.added_ms]
+    counters = keys.shard_keys(keys.shard_prefix(living.owner)).counters
+    return _change("unite", living.owner, terms, args, more_keys=[counters])
 
 
-def load_if_absent(cart: Cart) -> Cart:
-    """Put a permanent copy in place unless a living cart is there; return what is there then."""
+def load_if_absent(cart: Cart, *, saved_version: int) -> Cart:
+    """Put a permanent copy in place unless a living cart is there; return what is there then.
+
+    `saved_version` is that of the copy; a cart that differs from it has a higher one.
+    """
     fields = [part for pair in encode_cart(cart).items() for part in pair]
-    args = [ttl_ms(cart.owner), *fields]
-    outcome = _run("load_if_absent", cart.owner, [keys.cart_key(cart.owner)], args)
+    expires_ms = 0
+    if cart.owner.is_guest:
+        # What has not expired in the database must not vanish while it is being shown.
+        soon_ms = time.time_ns() // 1_000_000 + _LEAST_TTL_MS
+        expires_ms = max(cart.updated_ms + ttl_ms(cart.owner), soon_ms)
+    shared = keys.shard_keys(keys.shard_prefix(cart.owner))
+    outcome = _run(
+        "load_if_absent",
+        cart.owner,
+        [keys.cart_key(cart.owner), shared.counters, shared.dirty],
+        [expires_ms, saved_version, cart.version, *fields],
+    )
     return outcome.cart or cart
+
+
+def claim_operation(owner: CartOwner, operation: Operation) -> OperationRecord | None:
+    """Record an operation as begun; return its record where it had begun before."""
+    with store_errors():
+        known = get_client().set(
+            operation.record_key(owner),
+            operation.applied_record(time.time_ns() // 1_000_000),
+            px=operation.ttl_ms,
+            nx=True,
+            get=True,
+        )
+    return OperationRecord.parse(known) if known else None
 
 
 def record_answer(owner: CartOwner, operation: Operation, answer: Answer) -> None:
@@ -244,10 +308,17 @@ def ttl_ms(owner: CartOwner) -> int:
     return int(timedelta(days=settings.CART_TTL_DAYS) / timedelta(milliseconds=1))
 
 
-def _change(verb: str, owner: CartOwner, terms: ChangeTerms, args: Sequence[Any]) -> Outcome:
+def _change(
+    verb: str,
+    owner: CartOwner,
+    terms: ChangeTerms,
+    args: Sequence[Any],
+    *,
+    more_keys: Sequence[str] = (),
+) -> Outcome:
     prefix = keys.shard_prefix(owner)
     shared = keys.shard_keys(prefix)
-    names = [keys.cart_key(owner), shared.dirty, shared.changes]
+    names = [keys.cart_key(owner), shared.dirty, shared.changes, *more_keys]
     fingerprint, lifetime = "", 0
     if terms.operation is not None:
         names.append(terms.operation.record_key(owner))

@@ -1,8 +1,13 @@
 """From the permanent copy back to a live cart, when the hash is gone."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from carts.domain.cart import Cart, CartOwner
+from carts.domain.settling import take_purchases
+from carts.live import store
+from carts.models import Cart as CartModel
+from carts.permanent.copies import read_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +23,27 @@ class Restored:
 
 
 def restore_cart(owner: CartOwner) -> Restored:
-    """Put the owner's active cart back in place if its permanent copy has one."""
-    return Restored()
+    """Put the owner's active cart back in place if its permanent copy has one.
+
+    1. Read the owner's active cart, or else the last one that ended, in one query.
+    2. An ended cart, and a guest's past its expiry, does not come back: only its id is returned.
+    3. Take out what orders bought and the copy still holds; the cart is unsaved then.
+    4. Put it in place, unless a living cart is there by now: that one is returned instead.
+
+    A cart whose hash had been retired costs a second query. Raises OperationalError,
+    CartStoreUnavailable; then nothing has changed.
+    """
+    copy = read_copy(owner)
+    if copy is None:
+        return Restored()
+    if copy.cart.status != "ACTIVE" or copy.has_expired:
+        return Restored(previous_id=copy.cart.id)
+    if copy.is_retired:
+        # The sweep has to look for a hash again.
+        CartModel.objects.filter(pk=copy.cart.id).update(retired_at=None)
+    cart = take_purchases(copy.cart, copy.purchases)
+    if cart != copy.cart:
+        # Nor may a version that was lost with the hash come again with other lines.
+        now_ms = time.time_ns() // 1_000_000
+        cart = replace(cart, version=max(copy.cart.version + 1, now_ms))
+    return Restored(store.load_if_absent(cart, saved_version=copy.cart.version))

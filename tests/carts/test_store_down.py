@@ -30,6 +30,8 @@ UNAVAILABLE = (503, "cart_store_unavailable", "Cart service is temporarily unava
 def _with_store_at(port: int) -> Any:
     caches = deepcopy(settings.CACHES)
     caches["carts"]["LOCATION"] = f"redis://127.0.0.1:{port}/0"
+    pool = caches["carts"]["OPTIONS"]["CONNECTION_POOL_KWARGS"]
+    pool["socket_timeout"] = pool["socket_connect_timeout"] = 0.3
     return override_settings(CACHES=caches)
 
 

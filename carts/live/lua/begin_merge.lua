@@ -1,28 +1,39 @@
 -- Hand a guest's cart to a user: from here on its lines are the user's, and it takes no change
--- until the merge is finished.
+-- until the merge is finished. That is a change of its own, with a version of its own, so that the
+-- permanent copy is handed over as well.
 --
--- KEYS  1 guest's cart hash   2 carts being merged (zset)
+-- KEYS  1 guest's cart hash   2 unsaved carts (zset)   3 carts being merged (zset)
 -- ARGV  1 user id   2 strategy
 -- Returns {status, {}, fields}: 'done' (also when it was handed to this user before), 'taken' by
 -- another user, 'empty' without a line, 'absent'.
 
-local cart_key, merging_key = KEYS[1], KEYS[2]
+local cart_key, unsaved_key, merging_key = KEYS[1], KEYS[2], KEYS[3]
 local user_id, strategy = ARGV[1], ARGV[2]
 
 local function reply(status)
   return { status, {}, redis.call('HGETALL', cart_key) }
 end
 
-local meta = redis.call('HMGET', cart_key, '@id', '@merging', '@status', '@merged')
+local function has_lines()
+  for _, field in ipairs(redis.call('HKEYS', cart_key)) do
+    if string.sub(field, 1, 1) ~= '@' then return true end
+  end
+  return false
+end
+
+local meta = redis.call('HMGET', cart_key, '@id', '@merging', '@version')
 if not meta[1] then return reply('absent') end
 if meta[2] then
   local is_theirs = string.sub(meta[2], 1, #user_id + 1) == user_id .. ':'
   return reply(is_theirs and 'done' or 'taken')
 end
-local metas = 4 + (meta[3] and 1 or 0) + (meta[4] and 1 or 0)
-if redis.call('HLEN', cart_key) == metas then return reply('empty') end
+if not has_lines() then return reply('empty') end
 
-local now = redis.call('TIME')
-redis.call('HSET', cart_key, '@merging', user_id .. ':' .. strategy)
-redis.call('ZADD', merging_key, 'NX', string.format('%.0f', now[1] * 1000), cart_key)
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', cart_key,
+  '@merging', user_id .. ':' .. strategy,
+  '@version', string.format('%.0f', math.max(tonumber(meta[3]) + 1, now_ms)))
+redis.call('ZADD', unsaved_key, 'NX', string.format('%.0f', now_ms), cart_key)
+redis.call('ZADD', merging_key, 'NX', string.format('%.0f', now_ms), cart_key)
 return reply('done')

@@ -1,6 +1,7 @@
 -- Shared by every script that changes a cart: it stands in front of each verb's own text.
 --
--- KEYS  1 cart hash   2 unsaved carts (zset)   3 change stream   4 operation record (optional)
+-- KEYS  1 cart hash   2 unsaved carts (zset)   3 change stream   4... the verb's own
+--       last: operation record, if ARGV 9 is not ''
 -- ARGV  1 id of the cart when it was read, '' if there was none
 --       2 id for a cart this change may start, '' if it may start none
 --       3 version the cart must have, '' for any
@@ -17,12 +18,19 @@
 --   'repeated'  the operation's change was made before
 -- `fields` is the whole hash after the call.
 
-local cart_key, unsaved_key, changes_key, operation_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local cart_key, unsaved_key, changes_key = KEYS[1], KEYS[2], KEYS[3]
 local seen_id, fresh_id, expected_version = ARGV[1], ARGV[2], ARGV[3]
 local ttl_ms, changes_bound = tonumber(ARGV[4]), ARGV[5]
 local actor, source, request_id = ARGV[6], ARGV[7], ARGV[8]
 local fingerprint, operation_ttl_ms = ARGV[9], ARGV[10]
+local operation_key = fingerprint ~= '' and KEYS[#KEYS]
 local FIRST = 11
+
+-- Every field of the hash that is not a line. @saved lists the versions of this very history that
+-- the permanent copy may have (see claim.lua), @settled the last orders whose units have left.
+local META = {
+  '@id', '@version', '@status', '@merging', '@merged', '@settled', '@saved', '@created', '@updated',
+}
 
 local SELECTED = 32768
 local LINE_FORMAT = '>HI4I8I8'
@@ -44,8 +52,8 @@ end
 -- Return a status if the change may not go on; else prepare `cart`, and return nothing.
 local function open_cart()
   if operation_key and redis.call('EXISTS', operation_key) == 1 then return 'repeated' end
-  local meta = redis.call('HMGET', cart_key, '@id', '@version', '@status', '@merging', '@merged')
-  local id, version, status, merging, merged = meta[1], meta[2], meta[3], meta[4], meta[5]
+  local meta = redis.call('HMGET', cart_key, unpack(META))
+  local id, version, status, merging = meta[1], meta[2], meta[3], meta[4]
   if not id then
     if seen_id ~= '' then return 'gone' end
     if expected_version ~= '' and expected_version ~= '0' then return 'changed' end
@@ -56,8 +64,10 @@ local function open_cart()
     if id ~= seen_id and id ~= fresh_id then return 'moved' end
     if expected_version ~= '' and expected_version ~= version then return 'changed' end
     cart.starts = status and fresh_id ~= ''
-    local metas = 4 + (status and 1 or 0) + (merged and 1 or 0)
-    cart.line_count = redis.call('HLEN', cart_key) - metas
+    cart.line_count = redis.call('HLEN', cart_key)
+    for index = 1, #META do
+      if meta[index] then cart.line_count = cart.line_count - 1 end
+    end
   end
   cart.id = cart.starts and fresh_id or id
   -- Each new line takes one stamp as its time of adding, so that their order is their age.
@@ -134,7 +144,7 @@ end
 
 -- Write what was staged as one change: fields, version, time to live, unsaved mark, log, operation.
 local function commit()
-  if #cart.changes == 0 then return end
+  if #cart.writes == 0 and #cart.removals == 0 then return end
   cart.version = math.max(cart.version, cart.stamp)
   local writes = cart.writes
   local function put(field, value)

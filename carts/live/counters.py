@@ -1,0 +1,32 @@
+"""Figures that every process adds to, kept where whoever is asked for them can read them: Redis.
+
+They are for graphs. Nothing may fail or wait for want of one, so a figure that cannot be noted is
+not, and an emptied Redis counts from 0 again. Most are counted by the scripts, with what they do.
+"""
+
+from contextlib import suppress
+from typing import Literal
+
+from redis.exceptions import RedisError
+
+from carts.live.connection import get_client
+from carts.live.keys import shard_keys, shard_prefixes
+
+Counter = Literal["changes_set_aside", "events_published", "script_errors"]
+Gauge = Literal["events_pending"]
+
+
+def add(counter: Counter, amount: int) -> None:
+    """Add to a counter, in one round trip."""
+    with suppress(RedisError):
+        get_client().hincrby(_key(), counter, amount)
+
+
+def put(gauge: Gauge, value: int) -> None:
+    """Set a gauge, in one round trip."""
+    with suppress(RedisError):
+        get_client().hset(_key(), gauge, value)
+
+
+def _key() -> str:
+    return shard_keys(shard_prefixes()[0]).counters

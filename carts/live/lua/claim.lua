@@ -1,0 +1,38 @@
+-- Read carts to save them, and note in each that the permanent copy may have this version soon.
+--
+-- @saved holds the version that was last known to be saved (0 for none), then those that were
+-- read to be saved since. So a copy with a version which is not listed, but higher than the first,
+-- is of another history: this hash came from an older file than the copy. Written before the copy
+-- is, so that a saver's crash in between cannot make the two look like strangers.
+--
+-- KEYS  1 unsaved carts (zset)   2... cart hashes
+-- Returns per cart its fields, with @saved as it was before; false without a hash, which is then
+-- no longer unsaved; a text where there is something else than a hash.
+
+local NOTED = 3
+
+local function note(key, version, saved)
+  local versions = {}
+  for known in string.gmatch(saved or '0', '%d+') do versions[#versions + 1] = known end
+  if versions[#versions] == version then return end
+  versions[#versions + 1] = version
+  if #versions > NOTED + 1 then table.remove(versions, 2) end
+  redis.call('HSET', key, '@saved', table.concat(versions, ','))
+end
+
+local found = {}
+for index = 2, #KEYS do
+  local key = KEYS[index]
+  local fields = redis.pcall('HGETALL', key)
+  if fields.err then
+    found[index - 1] = fields.err
+  elseif #fields == 0 then
+    redis.call('ZREM', KEYS[1], key)
+    found[index - 1] = false
+  else
+    local meta = redis.call('HMGET', key, '@version', '@saved')
+    if meta[1] and string.match(meta[1], '^%d+$') then note(key, meta[1], meta[2]) end
+    found[index - 1] = fields
+  end
+end
+return found

@@ -1,0 +1,42 @@
+-- Note what has been saved, and take the unsaved mark off carts that have not changed since.
+--
+-- KEYS  1 unsaved carts (zset)   2 carts set aside (zset)   3 counters (hash)   4... cart hashes
+-- ARGV  per cart: the version that is saved now
+-- Returns nothing.
+
+local unsaved_key, set_aside_key, counters_key = KEYS[1], KEYS[2], KEYS[3]
+local FIRST = 4
+
+-- Keep the version as the saved one, and those read since.
+local function note(key, version, saved)
+  local kept = { version }
+  for known in string.gmatch(saved or '', '%d+') do
+    if tonumber(known) > tonumber(version) then kept[#kept + 1] = known end
+  end
+  local value = table.concat(kept, ',')
+  if value ~= saved then redis.call('HSET', key, '@saved', value) end
+end
+
+local clean = {}
+for index = FIRST, #KEYS do
+  local key, version = KEYS[index], ARGV[index - FIRST + 1]
+  local meta = redis.call('HMGET', key, '@version', '@saved')
+  local current = meta[1]
+  if not current then
+    clean[#clean + 1] = key
+  elseif tonumber(current) < tonumber(version) then
+    -- The hash was lost meanwhile, and an older copy took its place.
+    redis.call('ZADD', unsaved_key, 'NX', current, key)
+  else
+    note(key, version, meta[2])
+    if current == version then
+      clean[#clean + 1] = key
+    else
+      -- The first change that is still unsaved came after the saved one.
+      redis.call('ZADD', unsaved_key, 'XX', version, key)
+    end
+  end
+end
+if #clean > 0 then redis.call('ZREM', unsaved_key, unpack(clean)) end
+redis.call('ZREM', set_aside_key, unpack(KEYS, FIRST))
+redis.call('HINCRBY', counters_key, 'saves', #KEYS - FIRST + 1)

@@ -1,0 +1,47 @@
+-- Take the units that an order bought out of their lines, once per order. Units beyond them stay,
+-- and a line with fewer goes as a whole. The cart ends when its last line is bought.
+--
+-- ARGV  11 mark of the order, then per entry: SKU, units
+-- Results per entry: {'done' | 'missing', quantity before}
+-- Returns 'done', and 'settled' if the mark is already recorded here.
+
+local REMEMBERED = 4
+
+local status = open_cart()
+if status then return reply(status) end
+
+local mark = ARGV[FIRST]
+local settled = redis.call('HGET', cart_key, '@settled') or ''
+local marks = {}
+for known in string.gmatch(settled, '[^,]+') do
+  if known == mark then return reply('settled') end
+  marks[#marks + 1] = known
+end
+marks[#marks + 1] = mark
+-- Longer values would cost the hash its compact encoding.
+while #marks > REMEMBERED do table.remove(marks, 1) end
+
+local skus = {}
+for index = FIRST + 1, #ARGV, 2 do skus[#skus + 1] = ARGV[index] end
+local lines = read_lines(skus)
+local results = {}
+for index = FIRST + 1, #ARGV, 2 do
+  local sku, line = ARGV[index], lines[ARGV[index]]
+  local before = line and line.quantity or 0
+  if line then
+    line.quantity = math.max(0, before - tonumber(ARGV[index + 1]))
+    if line.quantity > 0 then stage_line(sku, line) else stage_removal(sku) end
+    stage_change('purchase', sku, before, line.quantity)
+  end
+  results[#results + 1] = { line and 'done' or 'missing', before }
+end
+local writes = cart.writes
+writes[#writes + 1] = '@settled'
+writes[#writes + 1] = table.concat(marks, ',')
+if #cart.removals > 0 and #cart.removals == cart.line_count then
+  writes[#writes + 1] = '@status'
+  writes[#writes + 1] = 'CHECKEDOUT'
+end
+
+commit()
+return reply('done', results)

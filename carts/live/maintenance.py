@@ -1,0 +1,301 @@
+"""Many live carts at once, as saving, sweeping and operators' commands need them.
+
+A shard is named by its key prefix; all carts of one call belong to the same shard.
+"""
+
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from carts.domain.cart import Cart, CartOwner
+from carts.live import keys
+from carts.live.codec import decode_cart, pair_fields
+from carts.live.connection import get_client, store_errors
+from carts.live.scripts import load_script
+
+RetireOutcome = Literal["done", "absent", "kept"]
+
+# A script holds up everybody else for about 10 microseconds a cart.
+_CARTS_PER_SCRIPT = 50
+_CART_NAME = re.compile(rb".*?cart:(user|guest):")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A cart read to be saved.
+
+    `known_versions` are those that the permanent copy may have by this cart's own history: the
+    one last saved (0 for none), then those read to be saved since.
+    """
+
+    cart: Cart
+    known_versions: tuple[int, ...]
+
+    def descends_from(self, version: int) -> bool:
+        """Tell whether a copy of this version belongs to the history of the cart.
+
+        A copy older than the one last saved does not speak against it: then it is the database
+        that was restored from an older file.
+        """
+        return version <= self.known_versions[0] or version in (
+            *self.known_versions,
+            self.cart.version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What was found of the carts asked for; each is in one of the three."""
+
+    found: tuple[Claim, ...]
+    vanished: tuple[CartOwner, ...]
+    unreadable: tuple[CartOwner, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnsavedPage:
+    """Owners of unsaved carts, and members of the list that name no cart."""
+
+    owners: tuple[CartOwner, ...]
+    strangers: tuple[bytes, ...]
+
+
+def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
+    """List the carts that are unsaved all the time this takes, in pages of about `page_size`.
+
+    Carts that become unsaved or saved meanwhile may be listed or not.
+    """
+    unsaved, cursor = keys.shard_keys(prefix).dirty, 0
+    while True:
+        with store_errors():
+            cursor, members = get_client().zscan(unsaved, cursor, count=page_size)
+        # A scan may tell of a member twice.
+        named = list(dict.fromkeys(member for member, _ in members))
+        for start in range(0, len(named), page_size):
+            yield _read_page(named[start : start + page_size])
+        if cursor == 0:
+            return
+
+
+def list_carts(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
+    """List the owners of all hashes that are there all the time this takes, in pages."""
+    cursor = 0
+    while True:
+        with store_errors():
+            cursor, names = get_client().scan(cursor, match=f"{prefix}cart:*", count=page_size)
+        owners = _read_page([name for name in names if _CART_NAME.match(name)]).owners
+        for start in range(0, len(owners), page_size):
+            yield list(dict.fromkeys(owners[start : start + page_size]))
+        if cursor == 0:
+            return
+
+
+def peek(prefix: str, owners: Sequence[CartOwner]) -> list[Claim]:
+    """Read carts without their lines, and without noting anything; leaves out unreadable ones."""
+    with store_errors():
+        pipeline = get_client().pipeline(transaction=False)
+        for name in _names(prefix, owners):
+            pipeline.hmget(name, "@id", "@version", "@saved")
+        replies = pipeline.execute(raise_on_error=False)
+    claims = []
+    for owner, reply in zip(owners, replies, strict=True):
+        if isinstance(reply, list) and None not in reply[:2]:
+            cart_id, version, saved = reply
+            claims.append(_peeked(owner, cart_id, version, saved or b"0"))
+    return claims
+
+
+def claim(prefix: str, owners: Sequence[CartOwner]) -> Claims:
+    """Read carts to save them, noting in each the version that is going to be saved.
+
+    Carts without a hash are no longer unsaved after it.
+    """
+    unsaved = keys.shard_keys(prefix).dirty
+    found: list[Claim] = []
+    vanished: list[CartOwner] = []
+    unreadable: list[CartOwner] = []
+    for chunk in _chunks(owners):
+        names = [unsaved, *_names(prefix, chunk)]
+        for owner, flat in zip(chunk, _run("claim", names, ()), strict=True):
+            if flat is None:
+                vanished.append(owner)
+            elif (read := _decode_claim(owner, flat)) is not None:
+                found.append(read)
+            else:
+                unreadable.append(owner)
+    return Claims(tuple(found), tuple(vanished), tuple(unreadable))
+
+
+def confirm(prefix: str, versions: Mapping[CartOwner, int]) -> None:
+    """Note the versions that are saved now; carts still at theirs are unsaved no more."""
+    shared = keys.shard_keys(prefix)
+    for chunk in _chunks(list(versions)):
+        names = [shared.dirty, shared.set_aside, shared.counters, *_names(prefix, chunk)]
+        _run("confirm", names, [versions[owner] for owner in chunk])
+
+
+def set_aside(prefix: str, members: Sequence[str | bytes]) -> None:
+    """Take what cannot be saved off the list of unsaved carts; its next change brings it back."""
+    shared = keys.shard_keys(prefix)
+    _run("set_aside", [shared.dirty, shared.set_aside, shared.counters], members)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Carts as they were found; `unsaved` are the owners of those marked so."""
+
+    found: tuple[Claim, ...]
+    unreadable: tuple[CartOwner, ...]
+    unsaved: frozenset[CartOwner]
+
+
+def read(prefix: str, owners: Sequence[CartOwner]) -> Page:
+    """Read carts without noting anything; those without a hash are left out."""
+    names = _names(prefix, owners)
+    with store_errors():
+        pipeline = get_client().pipeline(transaction=False)
+        pipeline.zmscore(keys.shard_keys(prefix).dirty, names or [""])
+        for name in names:
+            pipeline.hgetall(name)
+        scores, *replies = pipeline.execute(raise_on_error=False)
+    present = [(owner, reply) for owner, reply in zip(owners, replies, strict=True) if reply != {}]
+    read = {owner: _decode_fields(owner, reply) for owner, reply in present}
+    return Page(
+        found=tuple(found for found in read.values() if found is not None),
+        unreadable=tuple(owner for owner, found in read.items() if found is None),
+        unsaved=frozenset(
+            owner for owner, score in zip(owners, scores, strict=False) if score is not None
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LivingState:
+    """One hash, and what is known beside it.
+
+    `claim` is None where the hash is not a cart's. The times are ms since the epoch, None where
+    there is none; `ttl_ms` is None for a hash that stays.
+    """
+
+    claim: Claim | None
+    bytes_used: int
+    ttl_ms: int | None
+    unsaved_since_ms: int | None
+    merging_since_ms: int | None
+    set_aside_ms: int | None
+
+
+def look_at(owner: CartOwner) -> LivingState | None:
+    """Return what is known of one hash, None without one."""
+    name, shared = keys.cart_key(owner), keys.shard_keys(keys.shard_prefix(owner))
+    with store_errors():
+        pipeline = get_client().pipeline(transaction=False)
+        pipeline.pttl(name)
+        pipeline.memory_usage(name)
+        for zset in (shared.dirty, shared.merging, shared.set_aside):
+            pipeline.zscore(zset, name)
+        ttl_ms, bytes_used, *moments = pipeline.execute()
+    if bytes_used is None:
+        return None
+    page = read(keys.shard_prefix(owner), [owner])
+    unsaved, merging, aside = (None if moment is None else int(moment) for moment in moments)
+    return LivingState(
+        claim=page.found[0] if page.found else None,
+        bytes_used=bytes_used,
+        ttl_ms=ttl_ms if ttl_ms >= 0 else None,
+        unsaved_since_ms=unsaved,
+        merging_since_ms=merging,
+        set_aside_ms=aside,
+    )
+
+
+def renew(owner: CartOwner) -> None:
+    """Give a cart a new version, so that the next save writes it as it is."""
+    shared = keys.shard_keys(keys.shard_prefix(owner))
+    _run("renew", [keys.cart_key(owner), shared.dirty], ())
+
+
+def retire(prefix: str, versions: Mapping[CartOwner, int]) -> dict[CartOwner, RetireOutcome]:
+    """Take hashes away that have the same version as their permanent copies."""
+    unsaved = keys.shard_keys(prefix).dirty
+    outcomes: dict[CartOwner, RetireOutcome] = {}
+    for chunk in _chunks(list(versions)):
+        names = [unsaved, *_names(prefix, chunk)]
+        replies = _run("retire", names, [versions[owner] for owner in chunk])
+        outcomes.update(zip(chunk, (reply.decode() for reply in replies), strict=True))
+    return outcomes
+
+
+def list_merging(prefix: str, *, begun_before: datetime) -> list[CartOwner]:
+    """Return the guests whose merges were begun before this moment, at most 1,000."""
+    merging = keys.shard_keys(prefix).merging
+    latest = int(begun_before.timestamp() * 1_000)
+    with store_errors():
+        members = get_client().zrangebyscore(merging, "-inf", f"({latest}", start=0, num=1_000)
+    return list(_read_page(members).owners)
+
+
+def forget_merge(guest: CartOwner) -> None:
+    """Forget a merge that is over: this guest's cart is not being merged."""
+    with store_errors():
+        get_client().zrem(keys.shard_keys(keys.shard_prefix(guest)).merging, keys.cart_key(guest))
+
+
+def note_saves(prefix: str, saves: int) -> None:
+    """Note how many batches of this shard have been saved; a lower number than noted is ignored."""
+    _run("note_saves", [keys.shard_keys(prefix).saves], [saves])
+
+
+def read_saves(prefix: str) -> int:
+    """Return how many batches of this shard have been saved, as noted; 0 without a note."""
+    with store_errors():
+        return int(get_client().get(keys.shard_keys(prefix).saves) or 0)
+
+
+def _read_page(members: Sequence[bytes]) -> UnsavedPage:
+    owners: list[CartOwner] = []
+    strangers: list[bytes] = []
+    for member in members:
+        try:
+            owners.append(keys.parse_cart_key(member.decode()))
+        except ValueError:
+            strangers.append(member)
+    return UnsavedPage(tuple(owners), tuple(strangers))
+
+
+def _decode_claim(owner: CartOwner, flat: Any) -> Claim | None:
+    """Return the claim, or None for fields that are not a cart's."""
+    try:
+        return _decode_fields(owner, pair_fields(flat))
+    except (TypeError, ValueError):
+        return None
+
+
+def _decode_fields(owner: CartOwner, fields: Any) -> Claim | None:
+    try:
+        known = tuple(map(int, fields.get(b"@saved", b"0").split(b",")))
+        return Claim(decode_cart(owner, fields), known)
+    except (AttributeError, KeyError, TypeError, ValueError, struct.error):
+        return None
+
+
+def _peeked(owner: CartOwner, cart_id: bytes, version: bytes, saved: bytes) -> Claim:
+    head = Cart(cart_id.decode(), owner, int(version), created_ms=0, updated_ms=0)
+    return Claim(head, tuple(map(int, saved.split(b","))))
+
+
+def _chunks(owners: Sequence[CartOwner]) -> Iterator[Sequence[CartOwner]]:
+    for start in range(0, len(owners), _CARTS_PER_SCRIPT):
+        yield owners[start : start + _CARTS_PER_SCRIPT]
+
+
+def _names(prefix: str, owners: Sequence[CartOwner]) -> list[str]:
+    return [f"{prefix}cart:{owner.key}" for owner in owners]
+
+
+def _run(verb: str, names: Sequence[str], args: Sequence[Any]) -> Any:
+    with store_errors():
+        return load_script(verb).run(get_client(), names, args)

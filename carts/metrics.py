@@ -1,0 +1,78 @@
+"""The carts' figures for Prometheus, asked of the store whenever they are read.
+
+They are the whole shop's, the same whichever web process is asked; a graph over several takes one
+(`max`), not their sum.
+"""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from carts.domain.errors import CartStoreUnavailable
+from carts.live.gauges import StoreGauges, read_gauges
+
+_COUNTERS = {
+    "saves": ("cart_saves", "Carts saved to the database."),
+    "restores": ("cart_restores", "Carts brought back from the database."),
+    "drift": ("cart_drift", "Carts that were older than their saved copy, and united with it."),
+    "set_aside": ("cart_unsavable", "Saves of carts that no row can hold."),
+    "merges": ("cart_merges", "Guests' carts merged into users'."),
+    "merge_capped_lines": ("cart_merge_capped_lines", "Lines a merge gave fewer units."),
+    "changes_set_aside": ("cart_changes_unreadable", "Change entries that were set aside."),
+    "events_published": ("cart_events_published", "Changes published to Kafka."),
+    "script_errors": ("cart_script_errors", "Commands the store refused as wrong."),
+}
+
+
+class CartCollector(Collector):
+    """What the live store tells of itself; `cart_store_up` alone when it does not answer."""
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            gauges = read_gauges()
+        except CartStoreUnavailable:
+            yield _gauge("cart_store_up", "Whether the live store answers.", 0)
+            return
+        yield _gauge("cart_store_up", "Whether the live store answers.", 1)
+        yield from _describe_state(gauges)
+        yield from _describe_work(gauges)
+
+
+def _describe_state(gauges: StoreGauges) -> Iterator[Metric]:
+    yield _gauge("cart_unsaved", "Carts changed since they were saved.", gauges.unsaved_carts)
+    yield _gauge(
+        "cart_oldest_unsaved_seconds",
+        "Age of the oldest change that is not saved.",
+        gauges.oldest_unsaved_seconds,
+    )
+    yield _gauge("cart_set_aside", "Carts that cannot be saved.", gauges.carts_set_aside)
+    yield _gauge("cart_merges_pending", "Merges begun and not finished.", gauges.pending_merges)
+    yield _gauge("cart_changes_waiting", "Changes in the stream.", gauges.waiting_changes)
+    yield _gauge(
+        "cart_oldest_change_seconds",
+        "Age of the oldest change that is not in the log.",
+        gauges.oldest_change_seconds,
+    )
+    if settings.CART_EVENTS_KAFKA:
+        pending = gauges.counters.get("events_pending", 0)
+        yield _gauge("cart_events_pending", "Changes not published yet.", pending)
+
+
+def _describe_work(gauges: StoreGauges) -> Iterator[Metric]:
+    for name, (metric, text) in _COUNTERS.items():
+        yield CounterMetricFamily(metric, text, value=gauges.counters.get(name, 0))
+    yield CounterMetricFamily(
+        "cart_changes_drained", "Changes moved to the log.", value=gauges.drained_changes
+    )
+    yield CounterMetricFamily(
+        "cart_changes_lost",
+        "Changes cut off the stream before they were in the log.",
+        value=gauges.lost_changes,
+    )
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)

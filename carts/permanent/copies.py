@@ -1,0 +1,96 @@
+"""Reading one owner's permanent copy, with everything that decides whether it may come back."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Q
+
+from carts.domain.cart import Cart, CartOwner
+from carts.domain.settling import Purchase
+from carts.live.keys import settlement_token
+from carts.models import Cart as CartModel
+from carts.permanent.mapping import CartRow, from_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An owner's active cart as it was saved, or else the last one that ended.
+
+    `purchases` are those that may not have left this copy. `has_expired` says that a guest's cart
+    was left for too long, whether or not it has been ended; `is_retired` that the sweep knows of
+    no hash.
+    """
+
+    cart: Cart
+    purchases: tuple[Purchase, ...]
+    has_expired: bool
+    is_retired: bool
+
+
+def read_copy(owner: CartOwner) -> Copy | None:
+    """Return the owner's copy in one query, None without any. Raises OperationalError."""
+    sql = _GUEST_COPY if owner.is_guest else _USER_COPY
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (owner.key, owner.id, owner.id))
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    *row, is_idle, is_retired, lines, settlements = found
+    return Copy(
+        cart=from_rows(CartRow._make(row), lines or ()),
+        purchases=tuple(
+            Purchase(settlement_token(order_id), units) for order_id, units in settlements or ()
+        ),
+        has_expired=owner.is_guest and is_idle,
+        is_retired=is_retired,
+    )
+
+
+def read_carts(cart_ids: Collection[str]) -> dict[str, Cart]:
+    """Return saved carts by id, whatever their status, in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CARTS, (list(cart_ids),))
+        found = cursor.fetchall()
+    return {row[0]: from_rows(CartRow._make(row), lines or ()) for *row, lines in found}
+
+
+def find_handed_over(*, saved_before: datetime) -> list[CartOwner]:
+    """Return the guests whose saved carts are on their way into a user's, at most 1,000."""
+    carts = CartModel.objects.filter(~Q(handover=""), status="ACTIVE", saved_at__lt=saved_before)
+    found = carts.order_by("updated_at").values_list("session_id", flat=True)[:1_000]
+    return [CartOwner.for_guest(guest_id) for guest_id in found if guest_id is not None]
+
+
+# The columns stand in the order of CartRow, and those of the lines in that of LineRow.
+_COLUMNS = """
+cart.id, user_id, session_id, status, currency, (total_amount * 100)::bigint, item_count,
+version, merged, settled, handover, (extract(epoch FROM created_at) * 1000)::bigint,
+(extract(epoch FROM updated_at) * 1000)::bigint, (extract(epoch FROM expires_at) * 1000)::bigint
+"""
+_LINES = """
+(SELECT json_agg(json_build_array(
+    cart_id, sku_id, quantity, selected, revision, (extract(epoch FROM added_at) * 1000)::bigint,
+    (extract(epoch FROM line.updated_at) * 1000)::bigint
+)) FROM carts_cartitem line WHERE line.cart_id = cart.id)
+"""
+_COPY = f"""
+SELECT {_COLUMNS}, expires_at < now(), retired_at IS NOT NULL, {_LINES},
+       (SELECT json_agg(json_build_array(order_id, units) ORDER BY pending.created_at)
+        FROM carts_pendingsettlement pending
+        WHERE pending.owner = %s AND pending.cart_id = cart.id)
+FROM (
+    (SELECT * FROM carts_cart WHERE {{owner}} = %s AND status = 'ACTIVE')
+    UNION ALL
+    (SELECT * FROM carts_cart WHERE {{owner}} = %s AND status <> 'ACTIVE'
+     ORDER BY created_at DESC, id LIMIT 1)
+) AS cart
+ORDER BY status = 'ACTIVE' DESC
+LIMIT 1
+"""  # noqa: S608
+_USER_COPY = _COPY.format(owner="user_id")
+_GUEST_COPY = _COPY.format(owner="session_id")
+_CARTS = f"""
+SELECT {_COLUMNS}, {_LINES} FROM carts_cart AS cart WHERE id = ANY(%s::text[])
+"""  # noqa: S608

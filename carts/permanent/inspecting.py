@@ -1,0 +1,98 @@
+"""Everything that is known of one cart in both places, and of all carts together."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from carts.domain.cart import CartOwner
+from carts.live import maintenance
+from carts.live.keys import shard_prefix
+from carts.live.maintenance import LivingState
+from carts.models import Cart as CartModel
+from carts.models import PendingSettlement
+from carts.permanent.copies import Copy, read_copy
+from carts.permanent.verifying import Drift, verify_carts
+
+
+@dataclass(frozen=True, slots=True)
+class CopyState:
+    """An owner's copy, and when it was saved, expires and was put to rest."""
+
+    copy: Copy
+    saved_at: datetime
+    expires_at: datetime
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Both copies of a cart, None where there is none, and what is between them.
+
+    `pending_orders` are orders whose units may still be in one of them.
+    """
+
+    living: LivingState | None
+    copy: CopyState | None
+    drift: Drift | None
+    pending_orders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStats:
+    """What the database holds: carts by owner kind and status, lines, units, and moments."""
+
+    carts: dict[str, dict[str, int]]
+    retired: int
+    lines: int
+    units: int
+    handed_over: int
+    pending_settlements: int
+    last_saved_at: datetime | None
+
+
+def inspect_cart(owner: CartOwner) -> Inspection:
+    """Look at both copies without changing anything. Raises CartStoreUnavailable."""
+    found = read_copy(owner)
+    drifts = verify_carts(shard_prefix(owner), [owner]).drifts
+    pending = PendingSettlement.objects.filter(owner=owner.key).order_by("created_at")
+    return Inspection(
+        living=maintenance.look_at(owner),
+        copy=_describe_copy(found) if found is not None else None,
+        drift=drifts[0] if drifts else None,
+        pending_orders=tuple(pending.values_list("pk", flat=True)),
+    )
+
+
+def read_copy_stats() -> CopyStats:
+    """Count the rows; reads all of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STATS)
+        rows = cursor.fetchall()
+        cursor.execute("SELECT count(*), coalesce(sum(quantity), 0) FROM carts_cartitem")
+        lines, units = cursor.fetchone()
+    carts: dict[str, dict[str, int]] = {"user": {}, "guest": {}}
+    for kind, status, count, *_ in rows:
+        carts[kind][status] = count
+    moments = [saved_at for *_, saved_at in rows]
+    return CopyStats(
+        carts=carts,
+        retired=sum(row[3] for row in rows),
+        lines=lines,
+        units=units,
+        handed_over=sum(row[4] for row in rows),
+        pending_settlements=PendingSettlement.objects.count(),
+        last_saved_at=max(moments, default=None),
+    )
+
+
+def _describe_copy(copy: Copy) -> CopyState:
+    row = CartModel.objects.get(pk=copy.cart.id)
+    return CopyState(copy, row.saved_at, row.expires_at, row.retired_at)
+
+
+_STATS = """
+SELECT CASE WHEN user_id IS NULL THEN 'guest' ELSE 'user' END, status, count(*),
+       count(retired_at), count(*) FILTER (WHERE handover <> ''), max(saved_at)
+FROM carts_cart GROUP BY 1, 2
+"""

@@ -1,0 +1,171 @@
+"""From the live carts to their permanent copy: the one way, whoever asks for it.
+
+A batch of carts is saved so:
+
+1. Read the hashes, noting in each that its version is going to be saved.
+2. In one transaction, lock the rows of these carts and of their owners' active ones, in id order.
+3. Leave out carts whose row is the same already, and set those apart whose row is newer.
+4. Insert and update the carts, end those whose owners have begun their next one, and write the
+   lines that differ.
+5. Take the unsaved marks off where the version has not moved since step 1.
+6. Unite the carts set apart with their rows, if those are of another history, and save them.
+
+A crash after any step is made good by the next run: step 4 is done as a whole or not at all, and
+the rest may be repeated. Two runs at once, and changes meanwhile, do no harm.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+
+from django.conf import settings
+from django.db import DataError, IntegrityError
+
+from carts.domain.cart import Cart, CartOwner
+from carts.live import maintenance
+from carts.live.keys import cart_key, shard_prefix
+from carts.live.maintenance import Claim
+from carts.permanent import rows
+from carts.permanent.mapping import UnsavableCart
+from carts.permanent.reconciling import find_strays, reconcile
+from carts.permanent.writing import Draft, PriceList, Written, draft_rows, write_drafts
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SaveResult:
+    """How many carts were written, and what became of the others.
+
+    `unchanged` were saved already. `vanished` have no hash any more. `united` came from an older
+    file than their rows. `set_aside` cannot be saved until they change. `postponed` changed under
+    the save, and are still unsaved.
+    """
+
+    saved: int = 0
+    unchanged: int = 0
+    vanished: int = 0
+    united: int = 0
+    set_aside: int = 0
+    postponed: int = 0
+
+    def __add__(self, other: "SaveResult") -> "SaveResult":
+        return SaveResult(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+def save_cart(*, owner: CartOwner, source: str) -> Cart | None:
+    """Save one cart, unsaved or not, and return it as it is saved now.
+
+    None without a hash, and where the cart cannot be saved or keeps changing. `source` says in the
+    log who asked for it. Raises CartStoreUnavailable, OperationalError; the cart is as unsaved as
+    before then.
+    """
+    batch = _save_batch(shard_prefix(owner), [owner], PriceList())
+    _log(logging.DEBUG, source, batch.result)
+    return batch.saved.get(owner)
+
+
+def save_unsaved(*, prefix: str, source: str) -> Iterator[SaveResult]:
+    """Save every unsaved cart of a shard, named by its key prefix; yield the result per batch.
+
+    Where Redis turns out to have been restored from an older file, all carts of the shard are
+    compared with their rows first. Holds CART_SAVE_BATCH carts in memory. Raises as `save_cart`.
+    """
+    prices, total = PriceList(), SaveResult()
+    for batch in _save_all(prefix, prices):
+        total += batch.result
+        yield batch.result
+    _log(logging.INFO, source, total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What became of a batch, and the carts of it as they are saved now."""
+
+    result: SaveResult
+    saved: Mapping[CartOwner, Cart]
+
+    def __add__(self, other: "_Batch") -> "_Batch":
+        return _Batch(self.result + other.result, {**self.saved, **other.saved})
+
+
+def _save_all(prefix: str, prices: PriceList) -> Iterator[_Batch]:
+    page_size = settings.CART_SAVE_BATCH
+    saves = rows.read_saves(prefix)
+    if maintenance.read_saves(prefix) < saves:
+        for strays in find_strays(prefix, page_size=page_size):
+            yield _unite_and_save(prefix, strays, prices)
+        maintenance.note_saves(prefix, saves)
+    for page in maintenance.list_unsaved(prefix, page_size=page_size):
+        if page.strangers:
+            yield _Batch(_set_aside(prefix, page.strangers), {})
+        yield _save_batch(prefix, page.owners, prices)
+
+
+def _save_batch(prefix: str, owners: Sequence[CartOwner], prices: PriceList) -> _Batch:
+    batch, strays = _save_claims(prefix, owners, prices)
+    return batch + _unite_and_save(prefix, strays, prices) if strays else batch
+
+
+def _unite_and_save(prefix: str, strays: Sequence[CartOwner], prices: PriceList) -> _Batch:
+    united = sum([reconcile(owner) for owner in strays])
+    batch, remaining = _save_claims(prefix, strays, prices)
+    return batch + _Batch(SaveResult(united=united, postponed=len(remaining)), {})
+
+
+def _save_claims(
+    prefix: str, owners: Sequence[CartOwner], prices: PriceList
+) -> tuple[_Batch, list[CartOwner]]:
+    """Return what became of the carts, and the owners whose rows are newer than what was read."""
+    claims = maintenance.claim(prefix, owners)
+    drafts, unsavable = _draft_all(claims.found, prices)
+    written = _write(prefix, drafts)
+    versions = {owner: cart.version for owner, cart in written.saved.items()}
+    maintenance.confirm(prefix, versions)
+    gone = rows.find_missing_users({owner.id for owner in written.left_out if not owner.is_guest})
+    hopeless = [owner for owner in written.left_out if owner.id in gone]
+    aside = [*claims.unreadable, *unsavable, *written.refused, *hopeless]
+    result = SaveResult(
+        saved=written.count,
+        unchanged=len(written.saved) - written.count,
+        vanished=len(claims.vanished),
+        postponed=len(written.left_out) - len(hopeless),
+    )
+    result += _set_aside(prefix, [cart_key(owner) for owner in aside])
+    return _Batch(result, written.saved), written.strays
+
+
+def _draft_all(claims: Sequence[Claim], prices: PriceList) -> tuple[list[Draft], list[CartOwner]]:
+    terms = prices.read_terms(claims)
+    drafts, unsavable = [], []
+    for claim in claims:
+        try:
+            drafts.append(draft_rows(claim, terms))
+        except UnsavableCart:
+            unsavable.append(claim.cart.owner)
+    return drafts, unsavable
+
+
+def _write(prefix: str, drafts: Sequence[Draft]) -> Written:
+    """Write a batch; where the database refuses it, cart by cart, to find the one it means."""
+    try:
+        return write_drafts(prefix, drafts) if drafts else Written()
+    except (IntegrityError, DataError):
+        if len(drafts) == 1:
+            return Written(refused=[drafts[0].owner])
+    written = Written()
+    for draft in drafts:
+        written.include(_write(prefix, [draft]))
+    return written
+
+
+def _set_aside(prefix: str, members: Sequence[str | bytes]) -> SaveResult:
+    if members:
+        logger.error("%d carts cannot be saved, and are set aside", len(members))
+        maintenance.set_aside(prefix, members)
+    return SaveResult(set_aside=len(members))
+
+
+def _log(level: int, source: str, result: SaveResult) -> None:
+    if result != SaveResult():
+        logger.log(level, "carts saved (%s): %s", source, result)

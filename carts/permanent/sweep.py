@@ -1,0 +1,188 @@
+"""Carts that nobody has touched for long: guests' end, users' rest in the database alone.
+
+Goes through the rows in pages of CART_SAVE_BATCH, so that a million take no more memory than one
+page. What time it is, the database says: an application server whose clock jumps ends no carts.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from carts.domain.cart import CartOwner
+from carts.live import maintenance
+from carts.live.keys import shard_prefix
+from carts.permanent.mapping import owner_of
+from carts.permanent.saving import save_cart
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """How many carts of guests ended, how many of users were put to rest, and how many ended long
+    ago were deleted. `kept` have changed since they were saved, `failed` could not be changed.
+    """
+
+    expired: int = 0
+    retired: int = 0
+    purged: int = 0
+    kept: int = 0
+    failed: int = 0
+
+    def __add__(self, other: "SweepResult") -> "SweepResult":
+        return SweepResult(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+def sweep_carts() -> Iterator[SweepResult]:
+    """Do what follows for every cart, yielding the result of each page.
+
+    1. Take away the hash of a cart past its expiry, if it is the state that is saved. A cart with
+       another one is saved instead, and looked at again next time.
+    2. Where no hash is left, end a guest's cart as EXPIRED; a user's stays ACTIVE.
+    3. Delete carts that ended CART_RETENTION_DAYS ago, if that is not 0.
+
+    Raises CartStoreUnavailable, OperationalError; the next run goes on from there.
+    """
+    for page in _read_pages(_IDLE_CARTS):
+        yield _put_to_rest(page)
+    if settings.CART_RETENTION_DAYS:
+        for page in _read_pages(_OLD_CARTS, settings.CART_RETENTION_DAYS):
+            purged, failed = _change_rows(_purge, page)
+            yield SweepResult(purged=len(purged), failed=len(failed))
+
+
+def count_idle() -> SweepResult:
+    """Return what a sweep would end, put to rest and delete now, without changing anything."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_IDLE, (settings.CART_RETENTION_DAYS,))
+        expired, retired, purged = cursor.fetchone()
+    return SweepResult(expired, retired, purged if settings.CART_RETENTION_DAYS else 0)
+
+
+class _IdleCart(NamedTuple):
+    expires_at: datetime
+    id: str
+    user_id: str | None
+    session_id: str | None
+    version: int
+
+    @property
+    def owner(self) -> CartOwner:
+        return owner_of(self.user_id, self.session_id)
+
+
+def _read_pages(sql: str, *parameters: int) -> Iterator[list[_IdleCart]]:
+    """Read the carts in the order of expiry; each page begins where the last one ended."""
+    after: tuple[datetime | str, str] = ("-infinity", "")
+    size = settings.CART_SAVE_BATCH
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, (*parameters, *after, size))
+            page = [_IdleCart._make(row) for row in cursor.fetchall()]
+        if page:
+            after = page[-1].expires_at, page[-1].id
+            yield page
+        if len(page) < size:
+            return
+
+
+def _put_to_rest(page: Sequence[_IdleCart]) -> SweepResult:
+    shards: defaultdict[str, dict[CartOwner, int]] = defaultdict(dict)
+    for cart in page:
+        shards[shard_prefix(cart.owner)][cart.owner] = cart.version
+    kept = {
+        owner
+        for prefix, versions in shards.items()
+        for owner, outcome in maintenance.retire(prefix, versions).items()
+        if outcome == "kept"
+    }
+    for owner in kept:
+        save_cart(owner=owner, source="sweep")
+    resting, failed = _change_rows(_mark_retired, [cart for cart in page if cart.owner not in kept])
+    guests = sum(cart.user_id is None for cart in resting)
+    return SweepResult(
+        expired=guests, retired=len(resting) - guests, kept=len(kept), failed=len(failed)
+    )
+
+
+def _change_rows(
+    change: Callable[[Collection[_IdleCart]], set[str]], carts: Sequence[_IdleCart]
+) -> tuple[list[_IdleCart], list[_IdleCart]]:
+    """Change rows together, or one by one where that fails; return the changed and the failed."""
+    try:
+        with transaction.atomic():
+            changed = change(carts)
+        return [cart for cart in carts if cart.id in changed], []
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError as error:
+        if len(carts) == 1:
+            logger.error("cart %s cannot be swept: %s", carts[0].id, type(error).__name__)
+            return [], list(carts)
+    outcomes = [_change_rows(change, [cart]) for cart in carts]
+    return (
+        [cart for changed, _ in outcomes for cart in changed],
+        [cart for _, failed in outcomes for cart in failed],
+    )
+
+
+def _mark_retired(carts: Collection[_IdleCart]) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK_RETIRED, ([c.id for c in carts], [c.version for c in carts]))
+        return {cart_id for (cart_id,) in cursor.fetchall()}
+
+
+def _purge(carts: Collection[_IdleCart]) -> set[str]:
+    ids = [cart.id for cart in carts]
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM carts_cartitem WHERE cart_id = ANY(%s::text[])", (ids,))
+        cursor.execute("DELETE FROM carts_cart WHERE id = ANY(%s::text[]) RETURNING id", (ids,))
+        return {cart_id for (cart_id,) in cursor.fetchall()}
+
+
+_IDLE_CARTS = """
+SELECT expires_at, id, user_id, session_id, version
+FROM carts_cart
+WHERE retired_at IS NULL AND expires_at < now() AND (expires_at, id) > (%s::timestamptz, %s)
+ORDER BY expires_at, id
+LIMIT %s
+"""
+# A cart that is not retired may still have a hash that tells of its end.
+_OLD_CARTS = """
+SELECT expires_at, id, user_id, session_id, version
+FROM carts_cart
+WHERE status <> 'ACTIVE' AND retired_at IS NOT NULL
+  AND expires_at < now() - %s * interval '1 day' AND (expires_at, id) > (%s::timestamptz, %s)
+ORDER BY expires_at, id
+LIMIT %s
+"""
+_COUNT_IDLE = """
+SELECT count(*) FILTER (WHERE retired_at IS NULL AND user_id IS NULL),
+       count(*) FILTER (WHERE retired_at IS NULL AND user_id IS NOT NULL),
+       count(*) FILTER (WHERE status <> 'ACTIVE' AND retired_at IS NOT NULL
+                        AND expires_at < now() - %s * interval '1 day')
+FROM carts_cart
+WHERE expires_at < now() AND (retired_at IS NULL OR status <> 'ACTIVE')
+"""
+# A save between the look at the hash and this one leaves a row of another version.
+_MARK_RETIRED = """
+UPDATE carts_cart AS cart
+SET retired_at = now(),
+    status = CASE WHEN cart.session_id IS NOT NULL AND cart.status = 'ACTIVE'
+             THEN 'EXPIRED' ELSE cart.status END
+FROM (
+    SELECT cart.id FROM carts_cart AS cart
+    JOIN unnest(%s::text[], %s::bigint[]) AS idle(id, version)
+      ON idle.id = cart.id AND idle.version = cart.version
+    WHERE cart.retired_at IS NULL
+    ORDER BY cart.id FOR NO KEY UPDATE OF cart
+) AS idle
+WHERE cart.id = idle.id
+RETURNING cart.id
+"""

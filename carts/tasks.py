@@ -1,0 +1,99 @@
+"""Periodic work on carts. Each run finishes what the last one left, and may run twice at once."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from carts.domain.errors import CartStoreUnavailable
+from carts.live.keys import shard_prefixes
+from carts.merge import finish_stalled_merges
+from carts.permanent import changes, events, sweep
+from carts.permanent.saving import save_unsaved
+from carts.permanent.sweep import SweepResult
+
+logger = logging.getLogger(__name__)
+
+# Later than that, the next run has sent another one.
+_SHARD_TASK_EXPIRES_SECONDS = 60
+
+
+@shared_task
+def save_changed_carts() -> None:
+    """Save the carts that have changed, unless CART_WRITE_BEHIND_SECONDS turns that off."""
+    if settings.CART_WRITE_BEHIND_SECONDS:
+        _save_shards("write-behind")
+
+
+@shared_task
+def save_unsaved_carts() -> None:
+    """Save whatever is unsaved, write-behind or not."""
+    _save_shards("hourly")
+
+
+@shared_task
+def save_shard(prefix: str, source: str) -> None:
+    """Save the unsaved carts of one shard."""
+    with _leave_to_next_run():
+        for _ in save_unsaved(prefix=prefix, source=source):
+            pass
+
+
+@shared_task
+def sweep_carts() -> None:
+    """End, put to rest and delete carts that nobody has touched for long."""
+    with _leave_to_next_run():
+        swept = sum(sweep.sweep_carts(), SweepResult())
+        logger.info("carts swept: %s", swept)
+
+
+@shared_task
+def finish_merges() -> None:
+    """Finish merges that were interrupted a minute ago or earlier."""
+    with _leave_to_next_run():
+        finish_stalled_merges(begun_before=timezone.now() - timedelta(minutes=1))
+
+
+@shared_task
+def drain_changes() -> None:
+    """Move changes from the streams to the log."""
+    with _leave_to_next_run():
+        changes.drain_changes()
+
+
+@shared_task
+def publish_changes() -> None:
+    """Send changes to Kafka, if they are to be."""
+    with _leave_to_next_run():
+        events.publish_changes()
+
+
+@shared_task
+def purge_changes() -> None:
+    """Delete changes past their retention."""
+    with _leave_to_next_run():
+        changes.purge_changes(now=timezone.now())
+
+
+def _save_shards(source: str) -> None:
+    """Save the only shard here, several ones in as many tasks, for the workers to share."""
+    prefixes = shard_prefixes()
+    if len(prefixes) == 1:
+        save_shard(prefixes[0], source)
+        return
+    for prefix in prefixes:
+        save_shard.apply_async((prefix, source), expires=_SHARD_TASK_EXPIRES_SECONDS)
+
+
+@contextmanager
+def _leave_to_next_run() -> Iterator[None]:
+    """End a run early, and quietly, where a store is away."""
+    try:
+        yield
+    except (CartStoreUnavailable, OperationalError, InterfaceError) as error:
+        logger.warning("ended early, and is left to the next run: %s", type(error).__name__)

@@ -1,0 +1,226 @@
+"""A merge is exact even where the hashes are lost underway: units never double, none are lost."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from redis import Redis
+
+from carts import merge as merging
+from carts.domain.errors import CartContended
+from carts.live import store
+from carts.models import Cart
+from carts.reading import ChangeContext
+from products.models import Sku
+from tests.carts.copies import owner_of, save_all, saved_units
+from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
+from tests.factories import SkuFactory
+
+pytestmark = pytest.mark.django_db
+
+CONTEXT = ChangeContext(source="merge")
+
+
+class Crashed(Exception):
+    """The process ended here."""
+
+
+@dataclass
+class Scene:
+    """A guest and a user with saved carts, one SKU of the guest alone and one of both."""
+
+    guest: Shopper
+    user: Shopper
+    theirs: Sku
+    both: Sku
+
+    @property
+    def merged(self) -> dict[str, int]:
+        return {self.theirs.id: 2, self.both.id: 7}
+
+    def merge(self) -> Any:
+        return self.user.data("POST", "/cart/merge", {"guestSessionId": self.guest.owner_id})
+
+    def run(self) -> None:
+        merging.merge_carts(
+            guest=owner_of(self.guest), user=owner_of(self.user), strategy=None, context=CONTEXT
+        )
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    found = Scene(new_guest(), new_user(), SkuFactory.create(), SkuFactory.create())
+    found.guest.add(found.theirs, 2)
+    found.guest.add(found.both, 3)
+    found.user.add(found.both, 4)
+    save_all()
+    return found
+
+
+# The steps of a merge in their order, each by the name the merge calls it by.
+STEPS = [
+    (store, "begin_merge", 1),
+    (merging, "save_cart", 1),
+    (store, "apply_merge", 1),
+    (merging, "save_cart", 2),
+    (store, "finish_merge", 1),
+]
+
+
+@contextmanager
+def crash(
+    patch: pytest.MonkeyPatch, module: Any, name: str, turn: int, *, done: bool
+) -> Iterator[None]:
+    """Crash at the `turn`-th call of a step, before or after it is `done`."""
+    step = getattr(module, name)
+    calls = 0
+
+    def perform(*args: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls < turn:
+            return step(*args, **options)
+        if done:
+            step(*args, **options)
+        raise Crashed
+
+    with patch.context() as patched, suppress(Crashed):
+        patched.setattr(module, name, perform)
+        yield
+        raise AssertionError("it did not crash")
+
+
+@pytest.mark.parametrize("is_saved", [False, True], ids=["unsaved", "saved"])
+@pytest.mark.parametrize("is_lost", [False, True], ids=["kept", "lost"])
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS, ids=[f"{name}-{turn}" for _, name, turn in STEPS])
+def test_a_merge_that_crashes_anywhere_moves_every_unit_once_when_it_is_repeated(
+    step: tuple[Any, str, int],
+    done: bool,
+    is_lost: bool,
+    is_saved: bool,
+    scene: Scene,
+    redis_server: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with crash(monkeypatch, *step, done=done):
+        scene.run()
+    if is_saved:
+        save_all()
+    if is_lost:
+        redis_server.flushdb()
+
+    scene.merge()
+
+    assert quantities_of(scene.user.cart()) == scene.merged
+    assert scene.guest.cart()["items"] == []
+    save_all()
+    redis_server.flushdb()
+    assert quantities_of(scene.user.cart()) == scene.merged
+    assert scene.guest.cart()["items"] == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["kept", "lost"])
+@pytest.mark.parametrize("first", ["guest", "user"])
+def test_losing_the_hashes_after_either_cart_was_saved_alone_keeps_units_exact(
+    first: str, is_lost: bool, scene: Scene, redis_server: Redis
+) -> None:
+    scene.merge()
+    saved = scene.guest if first == "guest" else scene.user
+    merging.save_cart(owner=owner_of(saved), source="test")
+    if is_lost:
+        redis_server.flushdb()
+
+    scene.merge()
+
+    assert quantities_of(scene.user.cart()) == scene.merged
+    assert scene.guest.cart()["items"] == []
+
+
+@pytest.mark.parametrize("lost_before", ["apply_merge", "finish_merge"])
+def test_losing_the_hashes_during_a_merge_refuses_it_or_finishes_it(
+    lost_before: str, scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step: Callable[..., Any] = getattr(store, lost_before)
+
+    def lose_and_perform(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(store, lost_before, step)
+        redis_server.flushdb()
+        return step(*args, **options)
+
+    monkeypatch.setattr(store, lost_before, lose_and_perform)
+
+    scene.merge()
+    scene.merge()
+
+    assert quantities_of(scene.user.cart()) == scene.merged
+    assert scene.guest.cart()["items"] == []
+
+
+def test_a_hash_lost_right_after_the_handover_leaves_the_guests_lines_alone(
+    scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_merge = store.begin_merge
+
+    def begin_and_lose(*args: Any) -> Any:
+        outcome = begin_merge(*args)
+        redis_server.flushdb()
+        return outcome
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "begin_merge", begin_and_lose)
+        with pytest.raises(CartContended):
+            scene.run()
+
+    assert quantities_of(scene.guest.cart()) == {scene.theirs.id: 2, scene.both.id: 3}
+    assert quantities_of(scene.user.cart()) == {scene.both.id: 4}
+
+
+def test_marks_of_merged_carts_are_saved_with_the_user(scene: Scene, redis_server: Redis) -> None:
+    scene.merge()
+    save_all()
+
+    row = Cart.objects.get(user_id=scene.user.owner_id)
+
+    assert len(row.merged) == 12
+    assert saved_units(scene.guest) == {}
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["kept", "lost"])
+def test_the_sweep_finishes_a_merge_that_stopped(
+    is_lost: bool, scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with crash(monkeypatch, store, "apply_merge", 1, done=False):
+        scene.run()
+    if is_lost:
+        redis_server.flushdb()
+    now = timezone.now()
+
+    too_early = merging.finish_stalled_merges(begun_before=now - timedelta(minutes=1))
+    finished = merging.finish_stalled_merges(begun_before=now + timedelta(minutes=1))
+    again = merging.finish_stalled_merges(begun_before=now + timedelta(minutes=1))
+
+    assert (too_early, finished, again) == (0, 1, 0)
+    assert quantities_of(scene.user.cart()) == scene.merged
+    assert scene.guest.cart()["items"] == []
+    assert redis_server.zcard("cart:merging") == 0
+
+
+def test_a_merge_that_cannot_be_finished_does_not_stop_the_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hopeless = Scene(new_guest(), new_user(is_active=False), scene.theirs, scene.both)
+    hopeless.guest.add(hopeless.theirs)
+    for each in (scene, hopeless):
+        with crash(monkeypatch, store, "begin_merge", 1, done=True):
+            each.run()
+    store.revoke_user(hopeless.user.owner_id, ttl_seconds=60)
+
+    finished = merging.finish_stalled_merges(begun_before=timezone.now() + timedelta(minutes=1))
+
+    assert finished == 1
+    assert quantities_of(scene.user.cart()) == scene.merged

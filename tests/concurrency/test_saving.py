@@ -1,0 +1,310 @@
+"""Saves beside changes, restores and other saves: the newer state always wins."""
+
+import itertools
+from collections.abc import Callable
+from hashlib import sha1
+from typing import Any, TypeVar, cast
+
+import pytest
+from django.db import OperationalError
+from pytest_django import Settings
+from redis import Redis
+
+from carts.domain.cart import CartOwner
+from carts.live import maintenance, store
+from carts.live.keys import cart_key
+from carts.live.scripts import Script, load_script
+from carts.models import Cart, CartItem
+from carts.permanent import rows, saving, writing
+from carts.permanent.copies import read_copy
+from carts.permanent.saving import SaveResult, save_cart
+from carts.permanent.writing import PriceList, Written, draft_rows, write_drafts
+from tests.carts.copies import lose_hash, owner_of, row_of, save_all, saved_units, version_of
+from tests.carts.shopper import Shopper, new_guest, quantities_of
+from tests.factories import SkuFactory
+from tests.products.threads import run_together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Outcome = TypeVar("Outcome")
+
+SAVERS = 4
+CARTS = 60
+
+_GUARD = " AND cart.version < new.version"
+
+
+@pytest.fixture(autouse=True)
+def _no_limits(settings: Settings) -> None:
+    settings.RATE_LIMIT_CART_WRITES = settings.RATE_LIMIT_CART_WRITES_PER_ADDRESS = 0
+
+
+@pytest.fixture
+def shopper() -> Shopper:
+    return new_guest()
+
+
+def do_together(action: Callable[[int], Outcome], threads: int) -> list[Outcome]:
+    """Run an action in threads of their own, numbered from 0; raise what one of them raises."""
+    outcomes = run_together(action, range(threads), threads=threads)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return cast(list[Outcome], outcomes)
+
+
+@pytest.fixture
+def _no_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write whatever was read over whatever is there."""
+    assert _GUARD in rows._UPDATE_CARTS
+    monkeypatch.setattr(rows, "_UPDATE_CARTS", rows._UPDATE_CARTS.replace(_GUARD, ""))
+    monkeypatch.setattr(writing, "judge", lambda *_: "older")
+
+
+def read_to_save(owner: CartOwner) -> Callable[[], Written]:
+    """Read a cart as a save does; what is returned writes what was read."""
+    claims = maintenance.claim("", [owner]).found
+    terms = PriceList().read_terms(claims)
+    return lambda: write_drafts("", [draft_rows(claim, terms) for claim in claims])
+
+
+def test_a_copy_that_was_overtaken_by_another_save_changes_no_row(shopper: Shopper) -> None:
+    sku, late = SkuFactory.create_batch(2)
+    shopper.add(sku, 1)
+    save_all()
+    shopper.add(sku, 1)
+    write_old_copy = read_to_save(owner_of(shopper))
+    shopper.add(late, 5)
+    save_all()
+    newest = row_of(shopper).version
+
+    written = write_old_copy()
+
+    assert (written.count, written.strays) == (0, [owner_of(shopper)])
+    assert saved_units(shopper) == {sku.id: 2, late.id: 5}
+    assert row_of(shopper).version == newest
+
+
+@pytest.mark.usefixtures("_no_guard")
+def test_without_the_guard_an_overtaken_copy_undoes_a_change(shopper: Shopper) -> None:
+    sku, late = SkuFactory.create_batch(2)
+    shopper.add(sku, 1)
+    save_all()
+    shopper.add(sku, 1)
+    write_old_copy = read_to_save(owner_of(shopper))
+    shopper.add(late, 5)
+    save_all()
+
+    write_old_copy()
+
+    assert saved_units(shopper) == {sku.id: 2}
+
+
+def test_a_copy_written_before_a_newer_one_is_followed_by_it(
+    shopper: Shopper, redis_server: Redis
+) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 1)
+    write_copy = read_to_save(owner_of(shopper))
+    shopper.add(sku, 1)
+
+    assert write_copy().count == 1
+    assert saved_units(shopper) == {sku.id: 1}
+    assert save_all() == SaveResult(saved=1)
+
+    assert saved_units(shopper) == {sku.id: 2}
+    assert row_of(shopper).version == version_of(redis_server, shopper)
+
+
+def restore_after_a_change(shopper: Shopper, redis_server: Redis) -> Callable[[], object]:
+    """Read a lost cart's copy as a restore does, then let it be restored and changed.
+
+    What is returned puts the copy that was read in place.
+    """
+    sku = SkuFactory.create()
+    shopper.add(sku, 1)
+    save_all()
+    lose_hash(redis_server, shopper)
+    copy = read_copy(owner_of(shopper))
+    assert copy is not None
+    assert quantities_of(shopper.add(sku, 4)) == {sku.id: 5}
+    return lambda: store.load_if_absent(copy.cart, saved_version=copy.cart.version)
+
+
+def test_a_restore_that_was_overtaken_by_a_change_leaves_the_changed_cart(
+    shopper: Shopper, redis_server: Redis
+) -> None:
+    put_old_copy = restore_after_a_change(shopper, redis_server)
+
+    put_old_copy()
+
+    assert list(quantities_of(shopper.cart()).values()) == [5]
+
+
+def test_a_restore_that_did_not_look_for_a_living_cart_would_undo_the_change(
+    shopper: Shopper, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_old_copy = restore_after_a_change(shopper, redis_server)
+    text = load_script("load_if_absent").text
+    careless = text.replace(b"if redis.call('EXISTS', cart_key) == 0 then", b"if true then")
+    assert careless != text
+    digest = sha1(careless, usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(store, "load_script", lambda _: Script(careless, digest))
+
+    put_old_copy()
+
+    monkeypatch.undo()
+    assert list(quantities_of(shopper.cart()).values()) == [1]
+
+
+def fill_carts(number: int) -> list[Shopper]:
+    skus = SkuFactory.create_batch(3)
+    shoppers = [new_guest() for _ in range(number)]
+    for shopper in shoppers:
+        for sku in skus:
+            shopper.add(sku)
+    return shoppers
+
+
+def test_savers_at_the_same_time_write_each_first_copy_once(redis_server: Redis) -> None:
+    fill_carts(CARTS)
+
+    results = do_together(lambda _: save_all(), SAVERS)
+
+    assert sum(results, SaveResult()).saved == CARTS
+    assert (Cart.objects.count(), CartItem.objects.count()) == (CARTS, 3 * CARTS)
+    assert redis_server.zcard("cart:dirty") == 0
+
+
+def test_savers_and_shoppers_at_the_same_time_end_with_the_newest_state(
+    redis_server: Redis,
+) -> None:
+    shoppers = fill_carts(CARTS)
+    sku = SkuFactory.create(stock=10_000)
+
+    def work(number: int) -> None:
+        if number < SAVERS:
+            for _ in range(10):
+                save_all()
+        else:
+            for shopper in shoppers[number::SAVERS]:
+                shopper.add(sku, number)
+
+    do_together(work, 2 * SAVERS)
+    save_all()
+
+    assert redis_server.zcard("cart:dirty") == 0
+    for shopper in shoppers:
+        assert saved_units(shopper) == quantities_of(shopper.cart())
+        assert row_of(shopper).version == version_of(redis_server, shopper)
+    assert redis_server.hget("cart:counters", "drift") is None
+
+
+def save_in_opposite_orders(shoppers: list[Shopper]) -> None:
+    """Let two savers write the same changed carts, one from the first and one from the last."""
+    claims = maintenance.claim("", [owner_of(shopper) for shopper in shoppers]).found
+    drafts = [draft_rows(claim, PriceList().read_terms(())) for claim in claims]
+    orders = [drafts, drafts[::-1]]
+    do_together(lambda turn: write_drafts("", orders[turn]), 2)
+
+
+def change_all(redis_server: Redis, shoppers: list[Shopper]) -> None:
+    for shopper in shoppers:
+        redis_server.hincrby(cart_key(owner_of(shopper)), "@version", 1)
+
+
+def test_savers_of_the_same_carts_do_not_deadlock(redis_server: Redis) -> None:
+    shoppers = fill_carts(CARTS)
+    save_all()
+
+    for _ in range(20):
+        change_all(redis_server, shoppers)
+        save_in_opposite_orders(shoppers)
+
+    versions = [row_of(shopper).version for shopper in shoppers]
+    assert versions == [version_of(redis_server, shopper) for shopper in shoppers]
+
+
+def test_without_locks_in_order_savers_of_the_same_carts_deadlock(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shoppers = fill_carts(CARTS)
+    save_all()
+    monkeypatch.setattr(rows, "_LOCK_CARTS", rows._FIND_CARTS)
+    # One statement for each cart, in the order they were given.
+    update = rows.update_carts
+    monkeypatch.setattr(
+        rows, "update_carts", lambda carts: set().union(*(update([cart]) for cart in carts))
+    )
+
+    def save_until_deadlock() -> None:
+        for _ in itertools.repeat(None, 50):
+            change_all(redis_server, shoppers)
+            save_in_opposite_orders(shoppers)
+
+    with pytest.raises(OperationalError, match="deadlock detected"):
+        save_until_deadlock()
+
+
+def test_single_saves_and_batches_of_the_same_carts_agree(redis_server: Redis) -> None:
+    shoppers = fill_carts(20)
+    sku = SkuFactory.create(stock=10_000)
+
+    def work(number: int) -> None:
+        for shopper in shoppers:
+            shopper.add(sku)
+            if number % 2:
+                save_cart(owner=owner_of(shopper), source="test")
+            else:
+                save_all()
+
+    do_together(work, 4)
+    save_all()
+
+    assert all(saved_units(shopper)[sku.id] == 4 for shopper in shoppers)
+
+
+class Crashed(Exception):
+    """The worker was killed here."""
+
+
+def crash(*_: Any, **__: Any) -> None:
+    raise Crashed
+
+
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [
+        (saving, "write_drafts"),
+        (rows, "insert_carts"),
+        (rows, "write_lines"),
+        (maintenance, "note_saves"),
+        (maintenance, "confirm"),
+    ],
+)
+@pytest.mark.parametrize("is_changed", [False, True], ids=["untouched", "changed"])
+def test_what_a_killed_saver_left_is_finished_by_the_next(
+    module: Any,
+    step: str,
+    is_changed: bool,
+    redis_server: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shoppers = fill_carts(5)
+    sku = SkuFactory.create()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, crash)
+        with pytest.raises(Crashed):
+            save_all()
+    if is_changed:
+        for shopper in shoppers:
+            shopper.add(sku)
+            shopper.data("DELETE", f"/cart/item/{shopper.cart()['items'][0]['id']}")
+
+    save_all()
+
+    assert redis_server.zcard("cart:dirty") == 0
+    assert redis_server.hget("cart:counters", "drift") is None
+    for shopper in shoppers:
+        assert saved_units(shopper) == quantities_of(shopper.cart())
+        assert row_of(shopper).version == version_of(redis_server, shopper)
