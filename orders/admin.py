@@ -1,0 +1,144 @@
+"""Orders and payments for the staff: to read, and to move on by what `orders.lifecycle` allows."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin, TabularInline
+
+from orders.errors import InvalidTransition
+from orders.lifecycle import cancel_order, complete_order, pay_order, ship_order
+from orders.models import Order, OrderEvent, OrderItem, Payment
+
+
+class _ReadOnly:
+    """No page of these adds, changes or deletes a row."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class OrderItemInline(_ReadOnly, TabularInline):  # type: ignore[misc]
+    """What was sold, as it was sold."""
+
+    model = OrderItem
+    fields = ("name", "sku_code", "merchant_name", "price", "quantity")
+    extra = 0
+
+
+class OrderEventInline(_ReadOnly, TabularInline):  # type: ignore[misc]
+    """What became of the order, and by whom."""
+
+    model = OrderEvent
+    fields = ("created_at", "from_status", "to_status", "actor")
+    extra = 0
+
+
+class PaymentInline(_ReadOnly, TabularInline):  # type: ignore[misc]
+    """What was paid for the order."""
+
+    model = Payment
+    fields = ("received_at", "event_id", "amount", "currency", "flag")
+    extra = 0
+
+
+@admin.register(Order)
+class OrderAdmin(_ReadOnly, ModelAdmin):  # type: ignore[misc]
+    """Orders. Each action needs a permission of its own, and is logged with who took it."""
+
+    list_display = (
+        "number",
+        "user",
+        "status",
+        "total_amount",
+        "currency",
+        "item_count",
+        "created_at",
+    )
+    list_filter = ("status", ("created_at", admin.DateFieldListFilter), "line_return")
+    list_select_related = ("user",)
+    list_per_page = 50
+    search_fields = ("=id", "number", "user__username", "user__email", "contact__email")
+    search_help_text = _("Order number, username or email address")
+    show_full_result_count = False
+    date_hierarchy = "created_at"
+    # Not `buyer`: a guest's id is a secret.
+    fields = (
+        "number",
+        "user",
+        "status",
+        ("total_amount", "currency", "item_count"),
+        "contact",
+        "shipping_address",
+        "note",
+        ("created_at", "expires_at"),
+        ("paid_at", "cancelled_at"),
+        ("settled_at", "line_return"),
+    )
+    inlines = (OrderItemInline, OrderEventInline, PaymentInline)
+    actions = ("mark_paid", "mark_shipped", "mark_completed", "mark_cancelled")
+
+    @admin.action(description=_("Mark as paid"), permissions=("pay",))
+    def mark_paid(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        self._move_on(request, orders, pay_order)
+
+    @admin.action(description=_("Mark as shipped"), permissions=("ship",))
+    def mark_shipped(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        self._move_on(request, orders, ship_order)
+
+    @admin.action(description=_("Mark as completed"), permissions=("complete",))
+    def mark_completed(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        self._move_on(request, orders, complete_order)
+
+    @admin.action(description=_("Cancel"), permissions=("cancel",))
+    def mark_cancelled(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        self._move_on(request, orders, cancel_order)
+
+    def has_pay_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.pay_order")
+
+    def has_ship_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.ship_order")
+
+    def has_complete_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.complete_order")
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.cancel_order")
+
+    def _move_on(
+        self, request: HttpRequest, orders: QuerySet[Order], change: Callable[..., Order]
+    ) -> None:
+        """Change every order that can be, and say which ones could not."""
+        actor, now, changed = f"staff:{request.user.pk}", timezone.now(), 0
+        for order in orders:
+            try:
+                change(order_id=order.pk, actor=actor, now=now)
+            except InvalidTransition as refusal:
+                self.message_user(request, f"{order.number}: {refusal}", messages.WARNING)
+            else:
+                changed += 1
+        done = ngettext("%(count)d order changed.", "%(count)d orders changed.", changed)
+        self.message_user(request, done % {"count": changed}, messages.SUCCESS)
+
+
+@admin.register(Payment)
+class PaymentAdmin(_ReadOnly, ModelAdmin):  # type: ignore[misc]
+    """Payments; flagged ones wait for somebody to settle them with the buyer."""
+
+    list_display = ("event_id", "order", "amount", "currency", "flag", "received_at")
+    list_filter = ("flag", "currency")
+    list_select_related = ("order",)
+    search_fields = ("event_id", "order__number", "order_reference")
+    show_full_result_count = False

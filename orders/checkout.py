@@ -1,0 +1,90 @@
+"""Buying what is selected in a cart: exactly that, exactly once, never more than there is.
+
+1. Settle what the buyer ordered before, read the cart, and save it, so that it can be brought back.
+2. Sell the lines in one transaction (`orders.selling`). If the saved cart has moved on by then, as
+   by another order of it, or by a merge, begin again.
+3. Take exactly the bought units out of the cart, once per order.
+4. Mark the order settled.
+
+Until the transaction of step 2 commits, nothing is sold and the cart is as it was. After it, a
+task finishes steps 3 and 4 for an order which is not marked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from carts.domain.cart import Cart, CartOwner, Line, LineId
+from carts.domain.errors import AccessDenied, CartNotFound, ItemNotFound
+from carts.merge import finish_handover
+from carts.permanent.saving import save_cart
+from carts.reading import ChangeContext, read_cart
+from carts.settling import settle_pending
+from orders.errors import CheckoutContended, NothingSelected
+from orders.selling import CartMoved, OrderDraft, PlacedOrder, RepeatGuard, sell
+from orders.settlement import describe_settlement, settle
+
+_ATTEMPTS = 8
+
+
+def place_order(
+    *,
+    owner: CartOwner,
+    draft: OrderDraft,
+    context: ChangeContext,
+    now: datetime,
+    guard: RepeatGuard | None = None,
+) -> PlacedOrder:
+    """Sell the lines of the draft to the cart's owner.
+
+    Every line must be purchasable in its whole quantity: stock, limit and availability block, a
+    new price does so only through `expected_cents`. A line that cannot be bought at all blocks as
+    well, unless all selected lines are ordered and `expected_cents` is what the others come to:
+    then the buyer was shown the cart without it, and it stays there.
+
+    Raises NothingSelected, AccessDenied, ItemNotFound, CartNotFound, CartInvalid, PriceChanged,
+    RateLimited, UserInactive, CartStoreUnavailable, CheckoutContended, and what the guard raises;
+    nothing is sold then, and the cart is as it was.
+    """
+    charges = context.charges
+    for _ in range(_ATTEMPTS):
+        settle_pending(owner=owner, context=describe_settlement())
+        cart = read_cart(owner, charges=charges)
+        charges = ()
+        if cart.handover is not None:
+            finish_handover(cart, context)
+            continue
+        saved = save_cart(owner=owner, source="order") if cart.exists else cart
+        if saved is None:
+            continue
+        chosen = replace(saved, lines=_choose_lines(saved, draft.item_ids))
+        try:
+            placed = sell(cart=chosen, draft=draft, now=now, guard=guard)
+        except CartMoved:
+            continue
+        settle(placed.order, now=now)
+        return placed
+    raise CheckoutContended
+
+
+def _choose_lines(cart: Cart, item_ids: Sequence[str] | None) -> tuple[Line, ...]:
+    if item_ids is None:
+        lines = tuple(line for line in cart.lines if line.selected)
+    else:
+        wanted = {_require_line(cart, item_id) for item_id in item_ids}
+        lines = tuple(line for line in cart.lines if line.sku_id in wanted)
+    if not lines:
+        raise NothingSelected
+    return lines
+
+
+def _require_line(cart: Cart, item_id: str) -> str:
+    """Return the SKU of a line of this cart; somebody else's is told by its id alone."""
+    line_id = LineId.parse(item_id)
+    if line_id is not None and line_id.cart_id != cart.id:
+        raise AccessDenied
+    if not cart.exists:
+        raise CartNotFound
+    if line_id is None or cart.line_of(line_id.sku_id) is None:
+        raise ItemNotFound
+    return line_id.sku_id

@@ -1,0 +1,239 @@
+"""How the order endpoints look in the OpenAPI schema."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+
+from config.http.openapi import (
+    GUEST_ID_HEADER,
+    IDEMPOTENCY_KEY_HEADER,
+    document_answer,
+    document_errors,
+)
+from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from orders.models import OrderStatus
+from orders.serializers import (
+    OrderBody,
+    OrderPageSerializer,
+    OrderSerializer,
+    PaymentEventBody,
+    PaymentOutcomeSerializer,
+)
+
+_IDENTITY_ERRORS = (
+    "database_unavailable",
+    "guest_id_required",
+    "invalid_guest_id",
+    "token_not_valid",
+)
+_ORDER = {
+    "id": "tz4a98xxat96iws9zmbrgj3a",
+    "orderNumber": "K7QF-2M9X-B4TD",
+    "status": "PENDING",
+    "totalAmount": 299.98,
+    "currency": "CNY",
+    "itemCount": 2,
+    "items": [
+        {
+            "id": "tz4a98xxat96iws9zmbrgj3a_c5n0w8q3t6z1h9v2k7m4x0bd",
+            "productId": "h2v8k4m1x9c7b3n5w0q6t4zr",
+            "skuId": "c5n0w8q3t6z1h9v2k7m4x0bd",
+            "skuCode": "TH-100-WHT",
+            "name": "温湿度传感器 TH-100",
+            "image": "/static/products/demo/th-100.svg",
+            "price": 149.99,
+            "quantity": 2,
+            "totalPrice": 299.98,
+            "merchant": {"id": "q7x1m0c4v9k2t8b5n3w6z0ha", "name": "澄明传感 Lumen Sensors"},
+        }
+    ],
+    "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
+    "contact": {"email": "lin@example.com"},
+    "note": None,
+    "createdAt": "2026-01-02T03:04:05.678Z",
+    "paidAt": None,
+    "cancelledAt": None,
+    "expiresAt": "2026-01-02T03:34:05.678Z",
+}
+_ORDER_ID = OpenApiParameter("order_id", OpenApiTypes.STR, OpenApiParameter.PATH)
+
+CREATE = extend_schema(
+    operation_id="createOrder",
+    tags=["Orders"],
+    summary="Order what is selected in the cart",
+    description=(
+        "Buys the given lines, or all selected ones, at the prices of this moment: all of them, or "
+        "none. Exactly the bought units then leave the cart.\n\n"
+        "Each line must be on sale, in stock in its whole quantity and within the limit, else the "
+        "answer is `cart_invalid` with what `GET /cart/validate` says of these lines as `data`. "
+        "That goes for selected lines among `unavailableItems` too, with one exception: where "
+        "`itemIds` is left out and `expectedTotal` is the cart's `totalAmount`, which does not "
+        "count them, the rest is bought and they stay in the cart.\n\n"
+        "A price that has changed since a line was added blocks nothing by itself. Send "
+        "`expectedTotal`: if the lines come to anything else, the answer is `price_changed`."
+    ),
+    parameters=[GUEST_ID_HEADER, IDEMPOTENCY_KEY_HEADER],
+    request=OrderBody,
+    responses={
+        200: document_answer(OrderSerializer(), name="Order", example=_ORDER),
+        **document_errors(
+            *_IDENTITY_ERRORS,
+            "access_denied",
+            "body_too_large",
+            "cart_invalid",
+            "cart_not_found",
+            "cart_store_unavailable",
+            "checkout_contended",
+            "contact_required",
+            "idempotency_key_reused",
+            "invalid_body",
+            "invalid_field",
+            "invalid_idempotency_key",
+            "item_not_found",
+            "malformed_json",
+            "nothing_selected",
+            "price_changed",
+            "rate_limited",
+            "request_in_progress",
+            "unsupported_media_type",
+        ),
+    },
+    examples=[
+        OpenApiExample("All selected lines", value={"expectedTotal": 299.98}, request_only=True),
+        OpenApiExample(
+            "Two lines, by a guest",
+            value={
+                "itemIds": [
+                    "c2f4j8l1n5p9r3t7v0x6z2bd_c5n0w8q3t6z1h9v2k7m4x0bd",
+                    "c2f4j8l1n5p9r3t7v0x6z2bd_h9v2k7m4x0bdc5n0w8q3t6z1",
+                ],
+                "contact": {"email": "lin@example.com"},
+                "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
+            },
+            request_only=True,
+        ),
+    ],
+)
+
+LIST = extend_schema(
+    operation_id="listOrders",
+    tags=["Orders"],
+    summary="List orders, newest first",
+    parameters=[
+        GUEST_ID_HEADER,
+        OpenApiParameter("status", {"type": "string", "enum": OrderStatus.values}),
+        OpenApiParameter("page", {"type": "integer", "minimum": 1, "default": 1}),
+        OpenApiParameter(
+            "pageSize",
+            {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MAX_PAGE_SIZE,
+                "default": DEFAULT_PAGE_SIZE,
+            },
+        ),
+    ],
+    responses={
+        200: document_answer(
+            OrderPageSerializer(),
+            name="OrderPage",
+            example={"items": [_ORDER], "total": 1, "page": 1, "pageSize": 20},
+        ),
+        **document_errors(*_IDENTITY_ERRORS, "invalid_field"),
+    },
+)
+
+RETRIEVE = extend_schema(
+    operation_id="getOrder",
+    tags=["Orders"],
+    summary="Show an order",
+    parameters=[GUEST_ID_HEADER, _ORDER_ID],
+    responses={
+        200: document_answer(OrderSerializer(), name="Order", example=_ORDER),
+        **document_errors(*_IDENTITY_ERRORS, "order_not_found"),
+    },
+)
+
+CANCEL = extend_schema(
+    operation_id="cancelOrder",
+    tags=["Orders"],
+    summary="Cancel an order that is not paid",
+    description=(
+        "Its units and the buyer's allowance return at once. With `restoreCart=true` the lines go "
+        "back into the cart, as many units as can be bought then; while the cart store is down "
+        "they follow when it is back."
+    ),
+    parameters=[
+        GUEST_ID_HEADER,
+        _ORDER_ID,
+        OpenApiParameter(
+            "restoreCart", {"type": "string", "enum": ["true", "false"], "default": "false"}
+        ),
+    ],
+    request=None,
+    responses={
+        200: document_answer(
+            OrderSerializer(),
+            name="Order",
+            example=_ORDER | {"status": "CANCELLED", "cancelledAt": "2026-01-02T03:14:05.678Z"},
+        ),
+        **document_errors(
+            *_IDENTITY_ERRORS,
+            "invalid_field",
+            "invalid_transition",
+            "order_not_found",
+            "rate_limited",
+        ),
+    },
+)
+
+PAYMENT_WEBHOOK = extend_schema(
+    operation_id="reportPayment",
+    tags=["Orders"],
+    summary="Tell of a payment (payment provider only)",
+    description=(
+        "Signed with the secret shared with the provider: `v1` is the HMAC-SHA256 of "
+        "`<t>.<body>` in lower-case hexadecimal, `t` the time of signing in seconds since the "
+        "epoch, at most five minutes from now. Several `v1` may be sent while a secret is being "
+        "replaced. An event is taken once by its `id`; a payment that is not in order is recorded "
+        "and flagged, and changes nothing. Without a secret in the settings there is no such "
+        "endpoint."
+    ),
+    auth=[],
+    parameters=[
+        OpenApiParameter(
+            "X-Payment-Signature",
+            {"type": "string", "pattern": "^t=[0-9]{1,12}(, ?v1=[0-9a-f]{64})+$"},
+            OpenApiParameter.HEADER,
+            required=True,
+            description="`t=1733653800,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d…`",
+        )
+    ],
+    request=PaymentEventBody,
+    responses={
+        200: document_answer(
+            PaymentOutcomeSerializer(), name="PaymentOutcome", example={"outcome": "paid"}
+        ),
+        **document_errors(
+            "body_too_large",
+            "database_unavailable",
+            "invalid_body",
+            "invalid_field",
+            "invalid_signature",
+            "malformed_json",
+            "not_found",
+        ),
+    },
+    examples=[
+        OpenApiExample(
+            "A payment",
+            value={
+                "id": "evt_8f14e45f",
+                "type": "payment.succeeded",
+                "orderId": _ORDER["id"],
+                "amount": 299.98,
+                "currency": "CNY",
+            },
+            request_only=True,
+        )
+    ],
+)

@@ -1,0 +1,99 @@
+"""What can go wrong with an order. Codes are part of the API, with statuses in config.http."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from carts.reading import CartView
+from config.http.envelope import render_money
+from config.http.errors import ServiceError
+
+
+class OrderError(ServiceError):
+    """Base of every expected failure of an order operation."""
+
+
+class NothingSelected(OrderError):
+    """The cart has no selected line, or an empty list of lines was given."""
+
+    code: ClassVar[str] = "nothing_selected"
+    message: ClassVar[str] = "No items selected"
+
+
+class ContactRequired(OrderError):
+    """A guest left no way to be reached."""
+
+    code: ClassVar[str] = "contact_required"
+    message: ClassVar[str] = "Guests must give contact.email or contact.phone"
+
+
+class CartInvalid(OrderError):
+    """A line cannot be bought as it stands. `view` holds the order's lines as they are now."""
+
+    code: ClassVar[str] = "cart_invalid"
+    message: ClassVar[str] = "Cart validation failed"
+
+    def __init__(self, view: CartView) -> None:
+        super().__init__()
+        self.view = view
+
+
+class PriceChanged(OrderError):
+    """The lines come to another total than expected; both in cents, with the lines as they are."""
+
+    code: ClassVar[str] = "price_changed"
+    message: ClassVar[str] = "Price changed"
+
+    def __init__(self, view: CartView, *, expected_cents: int, total_cents: int) -> None:
+        super().__init__()
+        self.view = view
+        self.expected_cents = expected_cents
+        self.total_cents = total_cents
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "type": self.code,
+            "expectedTotal": render_money(self.expected_cents),
+            "totalAmount": render_money(self.total_cents),
+        }
+
+
+class CheckoutContended(OrderError):
+    """Other orders of the same buyer kept coming first; nothing was done, a retry is welcome."""
+
+    code: ClassVar[str] = "checkout_contended"
+    message: ClassVar[str] = "Another order of this cart is being placed"
+
+
+class OrderNotFound(OrderError):
+    """The buyer has no such order."""
+
+    code: ClassVar[str] = "order_not_found"
+    message: ClassVar[str] = "Order not found"
+
+
+@dataclass(eq=False)
+class InvalidTransition(OrderError):
+    """The order's `status` does not allow what was asked for."""
+
+    code: ClassVar[str] = "invalid_transition"
+    message: ClassVar[str] = "Order status does not allow this"
+
+    status: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"A {self.status} order cannot become {self.wanted}"
+
+
+class WebhookDisabled(OrderError):
+    """No secret is set, so no signature can be trusted."""
+
+    code: ClassVar[str] = "not_found"
+    message: ClassVar[str] = "Not found"
+
+
+class InvalidSignature(OrderError):
+    """The webhook was not signed with our secret, or too long ago."""
+
+    code: ClassVar[str] = "invalid_signature"
+    message: ClassVar[str] = "Invalid signature"

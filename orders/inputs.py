@@ -1,0 +1,186 @@
+"""From JSON bodies and queries to typed values, strictly: no coercion."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from rest_framework.request import Request
+
+from carts.domain.cart import CartOwner
+from config.http.errors import InvalidField
+from config.http.parsing import BodyTooLarge, NotAnObject, parse_json
+from orders.errors import ContactRequired, NothingSelected
+from orders.models import OrderStatus
+from orders.payments import PaymentNotice
+from orders.selling import OrderDraft
+
+MAX_NOTE_LENGTH = 1_000
+MAX_DETAILS_ENTRIES = 50
+MAX_DETAILS_TEXT = 500
+MAX_EMAIL_LENGTH = 254
+MAX_EVENT_ID_LENGTH = 128
+MAX_REFERENCE_LENGTH = 64
+CURRENCY_LENGTH = 3
+PAYMENT_SUCCEEDED = "payment.succeeded"
+
+_PHONE = re.compile(r"(?=(?:[^0-9]*[0-9]){3})[0-9+()./ -]{3,32}", re.ASCII)
+_LEFT_OUT = (None, "")
+# Above this, readers of JSON disagree about which number was meant.
+_MAX_NUMBER = 2**53 - 1
+
+
+def read_draft(body: Mapping[str, Any], owner: CartOwner) -> OrderDraft:
+    """Return what the body orders; raises InvalidField, NothingSelected, ContactRequired."""
+    contact = _read_contact(body.get("contact"))
+    draft = OrderDraft(
+        item_ids=_read_item_ids(body.get("itemIds")),
+        expected_cents=_read_cents(body.get("expectedTotal"), "expectedTotal"),
+        contact=contact,
+        shipping_address=_read_details(body.get("shippingAddress"), "shippingAddress"),
+        note=_read_note(body.get("note")),
+    )
+    if owner.is_guest and not _can_be_reached(contact):
+        raise ContactRequired
+    return draft
+
+
+def read_status(request: Request) -> OrderStatus | None:
+    """Return the status asked for, None for any; raises InvalidField."""
+    text = request.GET.get("status", "")
+    if text == "":
+        return None
+    if text not in OrderStatus.values:
+        raise InvalidField(field="status", reason=f"must be one of {', '.join(OrderStatus.values)}")
+    return OrderStatus(text)
+
+
+def read_restore_cart(request: Request) -> bool:
+    """Tell whether the lines are to go back into the cart; raises InvalidField."""
+    text = request.GET.get("restoreCart", "false")
+    if text not in {"true", "false"}:
+        raise InvalidField(field="restoreCart", reason="must be true or false")
+    return text == "true"
+
+
+def read_raw_body(request: Request) -> bytes:
+    """Return the body as it was sent; raises BodyTooLarge."""
+    body: bytes = request.body
+    if len(body) > settings.MAX_BODY_BYTES:
+        raise BodyTooLarge(max_bytes=settings.MAX_BODY_BYTES)
+    return body
+
+
+def read_notice(body: bytes) -> PaymentNotice | None:
+    """Return what a payment event says, None for an event of another type; raises InvalidField."""
+    event = parse_json(body)
+    if not isinstance(event, dict):
+        raise NotAnObject
+    if _read_text(event, "type", MAX_REFERENCE_LENGTH) != PAYMENT_SUCCEEDED:
+        return None
+    return PaymentNotice(
+        event_id=_read_text(event, "id", MAX_EVENT_ID_LENGTH),
+        order_id=_read_text(event, "orderId", MAX_REFERENCE_LENGTH),
+        amount=read_money(event.get("amount"), "amount"),
+        currency=_read_text(event, "currency", CURRENCY_LENGTH),
+    )
+
+
+def read_money(value: Any, field: str) -> Decimal:
+    """Return a JSON number as money; raises InvalidField unless it is 0 or more, in whole cents."""
+    # bool is an int to Python, and not an amount to anybody else.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidField(field=field, reason="must be a number")
+    if not 0 <= value <= _MAX_NUMBER / 100:
+        raise InvalidField(field=field, reason="is out of range")
+    # The shortest text of a float is the one that was sent.
+    amount = Decimal(repr(value))
+    if amount != amount.quantize(Decimal("0.01")):
+        raise InvalidField(field=field, reason="must have at most 2 decimals")
+    return amount
+
+
+def _read_item_ids(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    most = settings.CART_MAX_LINES
+    if not isinstance(value, list) or not all(isinstance(item_id, str) for item_id in value):
+        raise InvalidField(field="itemIds", reason="must be an array of strings")
+    if len(value) > most:
+        raise InvalidField(field="itemIds", reason=f"must have at most {most} entries")
+    if not value:
+        raise NothingSelected
+    return tuple(dict.fromkeys(value))
+
+
+def _read_cents(value: Any, field: str) -> int | None:
+    return None if value is None else int(read_money(value, field) * 100)
+
+
+def _read_contact(value: Any) -> dict[str, Any] | None:
+    contact = _read_details(value, "contact")
+    if contact is None:
+        return None
+    email, phone = contact.get("email"), contact.get("phone")
+    if email not in _LEFT_OUT:
+        _check_email(email)
+    if phone not in _LEFT_OUT and not (isinstance(phone, str) and _PHONE.fullmatch(phone)):
+        raise InvalidField(field="contact.phone", reason="must be a phone number")
+    return contact
+
+
+def _check_email(email: Any) -> None:
+    try:
+        if not isinstance(email, str) or len(email) > MAX_EMAIL_LENGTH:
+            raise ValidationError("not an address")
+        validate_email(email)
+    except ValidationError as error:
+        raise InvalidField(field="contact.email", reason="must be an email address") from error
+
+
+def _can_be_reached(contact: Mapping[str, Any] | None) -> bool:
+    return contact is not None and bool(contact.get("email") or contact.get("phone"))
+
+
+def _read_details(value: Any, field: str) -> dict[str, Any] | None:
+    """Return an object of a shop's own making, within limits that keep it storable."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InvalidField(field=field, reason="must be an object")
+    if _count_entries(value, field) > MAX_DETAILS_ENTRIES:
+        raise InvalidField(field=field, reason=f"must have at most {MAX_DETAILS_ENTRIES} entries")
+    return value
+
+
+def _count_entries(value: Any, field: str) -> int:
+    """Count what is in a value, however deep; raises InvalidField for what cannot be kept."""
+    if isinstance(value, dict):
+        return sum(_count_entries(part, field) for part in (*value.keys(), *value.values()))
+    if isinstance(value, list):
+        return sum(_count_entries(part, field) for part in value) + 1
+    if isinstance(value, str) and len(value) > MAX_DETAILS_TEXT:
+        raise InvalidField(field=field, reason=f"texts have at most {MAX_DETAILS_TEXT} characters")
+    if isinstance(value, int | float) and abs(value) > _MAX_NUMBER:
+        raise InvalidField(field=field, reason="holds a number out of range")
+    return 1
+
+
+def _read_text(event: Mapping[str, Any], field: str, longest: int) -> str:
+    value = event.get(field)
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise InvalidField(field=field, reason=f"must be a text of 1 to {longest} characters")
+    return value
+
+
+def _read_note(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > MAX_NOTE_LENGTH:
+        raise InvalidField(
+            field="note", reason=f"must be a text of at most {MAX_NOTE_LENGTH} characters"
+        )
+    return value

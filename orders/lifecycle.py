@@ -1,0 +1,133 @@
+"""What becomes of an order: the one place that knows which status may follow which.
+
+Every change locks the order's row, so that of several at once the first one counts, and is
+logged with who made it. Stock goes back in the transaction which cancels.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from orders.errors import InvalidTransition, OrderNotFound
+from orders.models import LineReturn, Order, OrderEvent, OrderStatus
+from products.stock import give_back
+
+logger = logging.getLogger(__name__)
+
+TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.PENDING: frozenset({OrderStatus.PAID, OrderStatus.CANCELLED}),
+    OrderStatus.PAID: frozenset({OrderStatus.SHIPPED}),
+    OrderStatus.SHIPPED: frozenset({OrderStatus.COMPLETED}),
+    OrderStatus.COMPLETED: frozenset(),
+    OrderStatus.CANCELLED: frozenset(),
+}
+
+SYSTEM = "system"
+_EXPIRED_BATCH = 100
+
+
+def pay_order(*, order_id: str, actor: str, now: datetime) -> Order:
+    """Mark a pending order paid. Raises OrderNotFound, InvalidTransition."""
+    with transaction.atomic():
+        order = lock_order(order_id)
+        return _change_status(order, OrderStatus.PAID, actor, now, paid_at=now)
+
+
+def ship_order(*, order_id: str, actor: str, now: datetime) -> Order:
+    """Mark a paid order shipped. Raises OrderNotFound, InvalidTransition."""
+    with transaction.atomic():
+        return _change_status(lock_order(order_id), OrderStatus.SHIPPED, actor, now)
+
+
+def complete_order(*, order_id: str, actor: str, now: datetime) -> Order:
+    """Mark a shipped order completed. Raises OrderNotFound, InvalidTransition."""
+    with transaction.atomic():
+        return _change_status(lock_order(order_id), OrderStatus.COMPLETED, actor, now)
+
+
+def cancel_order(*, order_id: str, actor: str, now: datetime) -> Order:
+    """Cancel a pending order, and give its units and allowance back.
+
+    Raises OrderNotFound, InvalidTransition; nothing has changed then.
+    """
+    with transaction.atomic():
+        return _cancel(lock_order(order_id), actor, now)
+
+
+def cancel_order_for_return(*, order_id: str, actor: str, now: datetime) -> Order:
+    """Cancel a pending order whose lines are to go back into the cart; `orders.settlement` does it.
+
+    Raises OrderNotFound, InvalidTransition; nothing has changed then.
+    """
+    with transaction.atomic():
+        return _cancel(lock_order(order_id), actor, now, line_return=LineReturn.DUE)
+
+
+def cancel_expired_orders(*, now: datetime) -> int:
+    """Cancel every order that was not paid in time; return how many were cancelled.
+
+    One transaction an order, about ten queries each. Orders that somebody else is at are left to
+    them, so it is safe twice at once.
+    """
+    expired = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=now)
+    cancelled = 0
+    last_id = ""
+    while batch := list(
+        expired.filter(id__gt=last_id).order_by("id").values_list("id", flat=True)[:_EXPIRED_BATCH]
+    ):
+        cancelled += sum(_cancel_if_expired(order_id, now) for order_id in batch)
+        last_id = batch[-1]
+    return cancelled
+
+
+def lock_order(order_id: str) -> Order:
+    """Return the order, locked until the transaction ends. Raises OrderNotFound."""
+    order = Order.objects.select_for_update(no_key=True).filter(pk=order_id).first()
+    if order is None:
+        raise OrderNotFound
+    return order
+
+
+def _cancel_if_expired(order_id: str, now: datetime) -> bool:
+    expired = Order.objects.filter(pk=order_id, status=OrderStatus.PENDING, expires_at__lte=now)
+    try:
+        with transaction.atomic():
+            order = expired.select_for_update(no_key=True, skip_locked=True).first()
+            if order is None:
+                return False
+            _cancel(order, SYSTEM, now)
+    except ValueError:
+        # The tally lacks what this order took. It must not keep the others from being cancelled.
+        logger.exception("order %s cannot be cancelled", order_id)
+        return False
+    return True
+
+
+def _cancel(order: Order, actor: str, now: datetime, **changes: Any) -> Order:
+    """Cancel a locked order, and give back what it took."""
+    cancelled = _change_status(
+        order, OrderStatus.CANCELLED, actor, now, cancelled_at=now, **changes
+    )
+    units = dict(order.items.values_list("sku_id", "quantity"))
+    give_back(buyer=order.buyer, units=units)
+    return cancelled
+
+
+def _change_status(
+    order: Order, status: OrderStatus, actor: str, now: datetime, **changes: Any
+) -> Order:
+    """Change a locked order and log it; raises InvalidTransition."""
+    before = OrderStatus(order.status)
+    if status not in TRANSITIONS[before]:
+        raise InvalidTransition(status=before, wanted=status)
+    order.status = status
+    for field, value in changes.items():
+        setattr(order, field, value)
+    order.save(update_fields=["status", *changes])
+    OrderEvent.objects.create(
+        order=order, from_status=before, to_status=status, actor=actor, created_at=now
+    )
+    return order

@@ -1,0 +1,104 @@
+"""Payments the provider tells of: signed, taken once per event, and never trusted blindly."""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from orders.errors import InvalidSignature, WebhookDisabled
+from orders.lifecycle import pay_order
+from orders.models import Order, OrderStatus, Payment, PaymentFlag
+
+_TIMESTAMP = re.compile(r"t=([0-9]{1,12})", re.ASCII)
+_SIGNATURE = re.compile(r"v1=([0-9a-f]{64})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentNotice:
+    """What the provider says: this much was paid for that order, told under this event id."""
+
+    event_id: str
+    order_id: str
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPayment:
+    """A payment as recorded, and whether this was done before."""
+
+    payment: Payment
+    is_repeated: bool
+
+
+def check_signature(*, header: str, body: bytes, now: datetime) -> None:
+    """Check `t=<unix seconds>,v1=<hex>`: HMAC-SHA256 of "<t>.<body>" with our secret.
+
+    Several v1 may be sent while a secret is being replaced; one must be right. Raises
+    InvalidSignature, also where `t` is too far from now; WebhookDisabled without a secret.
+    """
+    secret = settings.PAYMENT_WEBHOOK_SECRET
+    if not secret:
+        raise WebhookDisabled
+    parts = [part.strip() for part in header.split(",")]
+    times = [match[1] for part in parts if (match := _TIMESTAMP.fullmatch(part))]
+    if len(times) != 1 or not _is_recent(times[0], now):
+        raise InvalidSignature
+    expected = sign(secret=secret, timestamp=times[0], body=body)
+    signatures = [match[1] for part in parts if (match := _SIGNATURE.fullmatch(part))]
+    if not any(hmac.compare_digest(expected, signature) for signature in signatures):
+        raise InvalidSignature
+
+
+def sign(*, secret: str, timestamp: str, body: bytes) -> str:
+    """Return the signature of a body sent at `timestamp`, in hexadecimal."""
+    signed = timestamp.encode() + b"." + body
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+def record_payment(*, notice: PaymentNotice, now: datetime) -> RecordedPayment:
+    """Record a payment once per event, and mark its order paid if all is in order.
+
+    What is not in order is flagged for somebody to look at, and changes nothing else: an order
+    that was cancelled stays so, and its stock stays given back.
+    """
+    with transaction.atomic():
+        order = Order.objects.select_for_update(no_key=True).filter(pk=notice.order_id).first()
+        payment, is_new = Payment.objects.get_or_create(
+            event_id=notice.event_id,
+            defaults={
+                "order": order,
+                "order_reference": notice.order_id,
+                "amount": notice.amount,
+                "currency": notice.currency,
+                "flag": _find_fault(order, notice),
+                "received_at": now,
+            },
+        )
+        if is_new and not payment.flag:
+            pay_order(order_id=notice.order_id, actor=f"payment:{notice.event_id}", now=now)
+    return RecordedPayment(payment, is_repeated=not is_new)
+
+
+def _is_recent(timestamp: str, now: datetime) -> bool:
+    distance = abs(now.timestamp() - int(timestamp))
+    return distance <= settings.PAYMENT_WEBHOOK_TOLERANCE_SECONDS
+
+
+def _find_fault(order: Order | None, notice: PaymentNotice) -> PaymentFlag:
+    if order is None:
+        return PaymentFlag.UNKNOWN_ORDER
+    if order.status == OrderStatus.CANCELLED:
+        return PaymentFlag.ORDER_CANCELLED
+    if order.status != OrderStatus.PENDING:
+        return PaymentFlag.ALREADY_PAID
+    if order.currency != notice.currency:
+        return PaymentFlag.WRONG_CURRENCY
+    if order.total_amount != notice.amount:
+        return PaymentFlag.WRONG_AMOUNT
+    return PaymentFlag.NONE

@@ -1,0 +1,180 @@
+"""The transaction of an order: everything is sold, or nothing is.
+
+1. Notice a request that came before.
+2. Lock the saved cart, where orders of one cart queue up, and see that it is still what was read.
+3. Lock the SKUs in id order, and read their offers as they stand then.
+4. Check the lines, and what they come to.
+5. Take stock and allowance, write the order, and note down what must leave the cart.
+
+Nothing but the database is asked meanwhile, and it is asked the same number of questions for any
+number of lines.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+import orjson
+from django.conf import settings
+from django.db import transaction
+
+from carts.domain import rules
+from carts.domain.cart import Cart, Line
+from carts.models import Cart as SavedCart
+from carts.models import CartStatus, PendingSettlement
+from carts.reading import view_cart
+from carts.settling import schedule_settlement
+from orders.errors import CartInvalid, PriceChanged
+from orders.models import Order, OrderEvent, OrderItem, OrderStatus
+from orders.numbers import draw_order_number
+from products.catalogue import Offer
+from products.holding import hold_offers
+from products.stock import take
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDraft:
+    """What a buyer orders: lines by id (None for all selected ones), and where it goes.
+
+    `expected_cents` is the total the buyer was shown, None if unknown.
+    """
+
+    item_ids: tuple[str, ...] | None = None
+    expected_cents: int | None = None
+    contact: dict[str, Any] | None = None
+    shipping_address: dict[str, Any] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """An order with its items, in the order of the cart."""
+
+    order: Order
+    items: Sequence[OrderItem]
+
+
+class RepeatGuard(Protocol):
+    """What sees to it that a repeated request orders nothing. Both are part of the transaction."""
+
+    def enter(self) -> None:
+        """Raise if the request came before, or is being served."""
+
+    def leave(self, placed: PlacedOrder) -> None:
+        """Keep what came of it."""
+
+
+class CartMoved(Exception):
+    """The cart is no longer the one that was saved for this order. Control flow, not a failure."""
+
+
+def sell(
+    *, cart: Cart, draft: OrderDraft, now: datetime, guard: RepeatGuard | None = None
+) -> PlacedOrder:
+    """Sell all lines of `cart`: a saved cart, but for the lines that were not chosen.
+
+    Raises CartMoved, CartInvalid, PriceChanged, and what the guard raises; nothing is sold then.
+    """
+    buyer = cart.owner.key
+    with transaction.atomic():
+        if guard is not None:
+            guard.enter()
+        _claim_cart(cart)
+        offers = hold_offers(sku_ids=cart.sku_ids, buyer=buyer)
+        lines = _check_lines(cart, offers, draft)
+        units = {line.sku_id: line.quantity for line, _ in lines}
+        take(buyer=buyer, units=units)
+        placed = _write_order(cart, lines, draft, now)
+        schedule_settlement(
+            order_id=placed.order.pk, owner=cart.owner, cart_id=cart.id, units=units
+        )
+        if guard is not None:
+            guard.leave(placed)
+    return placed
+
+
+def _claim_cart(cart: Cart) -> None:
+    """Lock the saved cart until the transaction ends; raises CartMoved unless it is for sale.
+
+    Of two orders of one cart, the second finds what the first bought still waiting to leave it, or
+    a newer version without it, or that the cart has ended. A merge saves the cart as handed over
+    before it moves the lines, so it either finds this order, or is found here.
+    """
+    saved = SavedCart.objects.select_for_update(no_key=True).filter(pk=cart.id)
+    found = saved.values_list("version", "status").first()
+    if found != (cart.version, CartStatus.ACTIVE):
+        raise CartMoved
+    # A query of its own, which sees what was committed while the first one waited for the lock.
+    if PendingSettlement.objects.filter(owner=cart.owner.key).exists():
+        raise CartMoved
+
+
+def _check_lines(
+    cart: Cart, offers: Mapping[str, Offer], draft: OrderDraft
+) -> list[tuple[Line, Offer]]:
+    """Return the lines to sell with their offers; raises CartInvalid, PriceChanged."""
+    lines = rules.sort_lines(cart.lines, offers)
+    total = _sum_cents(lines.purchasable)
+    has_issues = any(rules.find_issues(line, offer, {}) for line, offer in lines.purchasable)
+    # A buyer who expects this very total was shown the cart without the lines that are hidden.
+    knows_hidden = draft.item_ids is None and draft.expected_cents == total
+    if has_issues or not lines.purchasable or (lines.unavailable and not knows_hidden):
+        raise CartInvalid(view_cart(cart, offers))
+    if draft.expected_cents is not None and draft.expected_cents != total:
+        raise PriceChanged(
+            view_cart(cart, offers), expected_cents=draft.expected_cents, total_cents=total
+        )
+    return lines.purchasable
+
+
+def _write_order(
+    cart: Cart, lines: Sequence[tuple[Line, Offer]], draft: OrderDraft, now: datetime
+) -> PlacedOrder:
+    owner = cart.owner
+    order = Order(
+        number=draw_order_number(),
+        buyer=owner.key,
+        user_id=None if owner.is_guest else owner.id,
+        cart_id=cart.id,
+        total_amount=_to_money(_sum_cents(lines)),
+        currency=settings.CART_CURRENCY,
+        item_count=sum(line.quantity for line, _ in lines),
+        contact=draft.contact,
+        shipping_address=draft.shipping_address,
+        note=draft.note,
+        created_at=now,
+        expires_at=now + timedelta(minutes=settings.ORDER_PAYMENT_MINUTES),
+    )
+    order.save(force_insert=True)
+    items = [_describe_item(order, line, offer) for line, offer in lines]
+    OrderItem.objects.bulk_create(items)
+    OrderEvent.objects.create(
+        order=order, to_status=OrderStatus.PENDING, actor=order.actor, created_at=now
+    )
+    return PlacedOrder(order, items)
+
+
+def _describe_item(order: Order, line: Line, offer: Offer) -> OrderItem:
+    images = orjson.loads(offer.images_json)
+    return OrderItem(
+        order=order,
+        sku_id=line.sku_id,
+        product_id=offer.product_id,
+        merchant_id=offer.merchant_id,
+        merchant_name=offer.merchant_name,
+        sku_code=offer.code,
+        name=offer.name,
+        image=images[0] if images else "",
+        price=_to_money(offer.price_cents),
+        quantity=line.quantity,
+    )
+
+
+def _sum_cents(lines: Sequence[tuple[Line, Offer]]) -> int:
+    return sum(offer.price_cents * line.quantity for line, offer in lines)
+
+
+def _to_money(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)

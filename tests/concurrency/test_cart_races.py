@@ -1,0 +1,269 @@
+"""The same cart changed by many at the same time: every unit counted, and counted once.
+
+Each race is also run with its guard off, where it must show.
+"""
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from threading import Barrier
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+from django.test import override_settings
+from django_redis import get_redis_connection
+
+from carts import merge as merging
+from carts.domain.cart import Cart, CartOwner, Line
+from carts.live import store
+from carts.live.codec import encode_cart
+from carts.live.keys import cart_key
+from carts.live.scripts import Script, load_script
+from carts.reading import read_cart
+from products.models import Sku
+from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quantities_of
+from tests.factories import ProductFactory, SkuFactory
+from tests.products.threads import PATIENCE_SECONDS, run_together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DEVICES = 50
+
+
+@pytest.fixture(autouse=True)
+def _no_limits() -> Iterator[None]:
+    with override_settings(
+        RATE_LIMIT_CART_WRITES=0, RATE_LIMIT_CART_WRITES_PER_ADDRESS=0, RATE_LIMIT_MERGE=0
+    ):
+        yield
+
+
+def call_together(
+    shopper: Shopper, method: str, path: str, bodies: list[Any]
+) -> list[tuple[int, Any]]:
+    """Send all bodies at once, each from a device of its own; return statuses and data."""
+
+    def send(body: Any) -> tuple[int, Any]:
+        response = Shopper(shopper.owner_id, shopper.headers).call(method, path, body)
+        return response.status_code, json.loads(response.content)["data"]
+
+    outcomes = run_together(send, bodies, threads=len(bodies))
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return outcomes  # type: ignore[return-value]
+
+
+def statuses(answers: list[tuple[int, Any]]) -> Counter[int]:
+    return Counter(status for status, _ in answers)
+
+
+@pytest.mark.parametrize("make", [new_guest, new_user], ids=["guest", "user"])
+def test_fifty_additions_of_one_sku_at_once_make_fifty_units(make: Callable[[], Shopper]) -> None:
+    shopper, sku = make(), SkuFactory.create(stock=100)
+
+    answers = call_together(shopper, "POST", "/cart", [addition_of(sku)] * DEVICES)
+
+    assert statuses(answers) == {200: DEVICES}
+    assert quantities_of(shopper.cart()) == {sku.id: DEVICES}
+    seen = sorted(quantities_of(cart)[sku.id] for _, cart in answers)
+    assert seen == list(range(1, DEVICES + 1))
+
+
+@pytest.mark.parametrize("make", [new_guest, new_user], ids=["guest", "user"])
+def test_fifty_additions_of_different_skus_at_once_make_fifty_lines(
+    make: Callable[[], Shopper],
+) -> None:
+    shopper, skus = make(), SkuFactory.create_batch(DEVICES, product=ProductFactory.create())
+
+    answers = call_together(shopper, "POST", "/cart", [addition_of(sku) for sku in skus])
+
+    assert statuses(answers) == {200: DEVICES}
+    assert quantities_of(shopper.cart()) == {sku.id: 1 for sku in skus}
+    assert len({cart["version"] for _, cart in answers}) == DEVICES
+
+
+def write_after_reading(
+    shopper: Shopper, skus: list[Sku], change: Callable[[Cart, Sku], Cart]
+) -> None:
+    """Add to the cart as a program without scripts would: read it, change it, write it back."""
+    owner = CartOwner.for_guest(shopper.owner_id)
+    all_have_read = Barrier(len(skus))
+
+    def add(sku: Sku) -> None:
+        before = store.open_cart(owner).cart
+        assert before is not None
+        all_have_read.wait(PATIENCE_SECONDS)
+        pipeline = get_redis_connection("carts").pipeline(transaction=True)
+        pipeline.delete(cart_key(owner))
+        pipeline.hset(cart_key(owner), mapping=encode_cart(change(before, sku)))
+        pipeline.execute()
+
+    assert run_together(add, skus, threads=len(skus)) == [None] * len(skus)
+
+
+def one_unit_more(cart: Cart, sku: Sku) -> Cart:
+    lines = tuple(replace(line, quantity=line.quantity + 1) for line in cart.lines)
+    return replace(cart, lines=lines)
+
+
+def one_line_more(cart: Cart, sku: Sku) -> Cart:
+    line = Line(sku.id, 1, True, sku.revision, cart.updated_ms + 1, cart.updated_ms + 1)
+    return replace(cart, lines=(*cart.lines, line))
+
+
+def test_without_scripts_additions_of_one_sku_overwrite_each_other() -> None:
+    guest, sku = new_guest(), SkuFactory.create()
+    guest.add(sku)
+
+    write_after_reading(guest, [sku] * DEVICES, one_unit_more)
+
+    assert quantities_of(guest.cart()) == {sku.id: 2}
+
+
+def test_without_scripts_additions_of_different_skus_overwrite_each_other() -> None:
+    guest, first = new_guest(), SkuFactory.create()
+    guest.add(first)
+    skus = SkuFactory.create_batch(DEVICES, product=ProductFactory.create())
+
+    write_after_reading(guest, skus, one_line_more)
+
+    assert len(quantities_of(guest.cart())) == 2
+
+
+def test_additions_at_once_stop_at_the_stock() -> None:
+    guest, sku = new_guest(), SkuFactory.create(stock=10)
+
+    answers = call_together(guest, "POST", "/cart", [addition_of(sku, 3)] * 16)
+
+    assert statuses(answers) == {200: 3, 409: 13}
+    assert quantities_of(guest.cart()) == {sku.id: 9}
+
+
+def test_of_many_requests_with_one_idempotency_key_one_counts() -> None:
+    guest, sku = new_guest(), SkuFactory.create()
+    keyed = Shopper(guest.owner_id, guest.headers | {"Idempotency-Key": "once"})
+
+    answers = call_together(keyed, "POST", "/cart", [addition_of(sku, 2)] * 16)
+
+    assert statuses(answers).keys() <= {200, 409}
+    assert quantities_of(guest.cart()) == {sku.id: 2}
+
+
+def fill(guest: Shopper, user: Shopper) -> tuple[Sku, Sku]:
+    """Give the guest 2 units of one SKU and 3 of another, of which the user has one."""
+    both, theirs = SkuFactory.create_batch(2, stock=1000)
+    guest.add(both, 2)
+    guest.add(theirs, 3)
+    user.add(both, 1)
+    return both, theirs
+
+
+def test_twenty_merges_at_once_merge_once() -> None:
+    guest, user = new_guest(), new_user()
+    both, theirs = fill(guest, user)
+    body = {"guestSessionId": guest.owner_id}
+
+    answers = call_together(user, "POST", "/cart/merge", [body] * 20)
+
+    assert statuses(answers) == {200: 20}
+    assert quantities_of(user.cart()) == {both.id: 3, theirs.id: 3}
+    assert sum(cart["merge"]["mergedItems"] for _, cart in answers) == 2
+    assert guest.cart()["items"] == []
+
+
+@pytest.fixture
+def meet_before_finishing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Hold merges until so many have written their lines, and none has emptied the guest's."""
+    finish = store.finish_merge
+
+    def hold(merges: int) -> None:
+        everybody = Barrier(merges)
+
+        def wait_and_finish(*args: Any, **options: Any) -> Any:
+            everybody.wait(PATIENCE_SECONDS)
+            return finish(*args, **options)
+
+        monkeypatch.setattr(store, "finish_merge", wait_and_finish)
+
+    return hold
+
+
+def test_merges_that_all_read_the_guests_lines_add_them_once(
+    meet_before_finishing: Callable[[int], None],
+) -> None:
+    guest, user = new_guest(), new_user()
+    both, theirs = fill(guest, user)
+    meet_before_finishing(4)
+
+    answers = call_together(user, "POST", "/cart/merge", [{"guestSessionId": guest.owner_id}] * 4)
+
+    assert statuses(answers) == {200: 4}
+    assert quantities_of(user.cart()) == {both.id: 3, theirs.id: 3}
+
+
+def test_without_the_merge_token_they_add_them_each(
+    meet_before_finishing: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest, user = new_guest(), new_user()
+    both, theirs = fill(guest, user)
+    meet_before_finishing(4)
+    monkeypatch.setattr(merging, "merge_token", lambda *_: secrets.token_hex(6))
+
+    call_together(user, "POST", "/cart/merge", [{"guestSessionId": guest.owner_id}] * 4)
+
+    assert quantities_of(user.cart()) == {both.id: 1 + 4 * 2, theirs.id: 4 * 3}
+
+
+def claim_together(guest: Shopper, users: list[Shopper]) -> list[int]:
+    def claim(user: Shopper) -> int:
+        status: int = user.call(
+            "POST", "/cart/merge", {"guestSessionId": guest.owner_id}
+        ).status_code
+        return status
+
+    return run_together(claim, users, threads=len(users))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_of_two_users_who_claim_a_guest_one_gets_the_units(attempt: int) -> None:
+    guest, sku = new_guest(), SkuFactory.create()
+    users = [new_user(), new_user()]
+    guest.add(sku, 2)
+
+    answered = claim_together(guest, users)
+
+    held = sorted(quantities_of(user.cart()).get(sku.id, 0) for user in users)
+    assert answered == [200, 200]
+    assert held == [0, 2]
+    assert guest.cart()["items"] == []
+
+
+def test_without_the_handover_mark_both_get_the_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest, sku = new_guest(), SkuFactory.create()
+    users = [new_user(), new_user()]
+    guest.add(sku, 2)
+    begin, both_have_begun = store.begin_merge, Barrier(2)
+
+    def load_without_the_check(verb: str) -> Script:
+        text = load_script(verb).text.replace(b"if meta[2] then", b"if false then")
+        return Script(text, digest=secrets.token_hex(20))
+
+    def begin_and_wait(*args: Any) -> Any:
+        outcome = begin(*args)
+        both_have_begun.wait(PATIENCE_SECONDS)
+        return outcome
+
+    def save_nothing(*, owner: CartOwner, source: str) -> Any:
+        return ANY if owner.is_guest else read_cart(owner)
+
+    monkeypatch.setattr(store, "load_script", load_without_the_check)
+    monkeypatch.setattr(store, "begin_merge", begin_and_wait)
+    # The permanent copy would not let a second handover pass.
+    monkeypatch.setattr(merging, "save_cart", save_nothing)
+    claim_together(guest, users)
+
+    assert [quantities_of(user.cart()) for user in users] == [{sku.id: 2}] * 2

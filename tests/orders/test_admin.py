@@ -1,0 +1,196 @@
+"""Orders in the admin."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from orders.lifecycle import pay_order, ship_order
+from orders.models import Order, OrderEvent, Payment
+from tests.accounts.factories import StaffFactory
+from tests.carts.shopper import Shopper, new_guest, new_user
+from tests.factories import SkuFactory
+from tests.orders.buying import buy, read_stock
+
+pytestmark = pytest.mark.django_db
+
+LIST = "admin:orders_order_changelist"
+
+
+def sign_in(*permissions: str) -> tuple[Client, User]:
+    """Return a client of a member of staff who may do just this."""
+    staff = StaffFactory.create(is_superuser=False, password="!")
+    codenames = {"view_order", *permissions}
+    staff.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(staff)
+    return client, staff
+
+
+def act(client: Client, action: str, *orders: Any) -> HttpResponse:
+    """Choose an action for orders in the list, and return the list that follows."""
+    response: HttpResponse = client.post(  # type: ignore[assignment]
+        reverse(LIST),
+        {"action": action, "_selected_action": [order["id"] for order in orders]},
+        follow=True,
+    )
+    return response
+
+
+ACTIONS = [
+    ("mark_paid", "pay_order", "PENDING", "PAID"),
+    ("mark_shipped", "ship_order", "PAID", "SHIPPED"),
+    ("mark_completed", "complete_order", "SHIPPED", "COMPLETED"),
+    ("mark_cancelled", "cancel_order", "PENDING", "CANCELLED"),
+]
+
+
+def bring_to(status: str, order: Any) -> None:
+    now = timezone.now()
+    if status in {"PAID", "SHIPPED"}:
+        pay_order(order_id=order["id"], actor="staff:x", now=now)
+    if status == "SHIPPED":
+        ship_order(order_id=order["id"], actor="staff:x", now=now)
+
+
+@pytest.mark.parametrize(("action", "permission", "before", "after"), ACTIONS)
+def test_an_action_moves_orders_on_and_says_who_did_it(
+    user: Shopper, action: str, permission: str, before: str, after: str
+) -> None:
+    sku = SkuFactory.create(stock=5)
+    order = buy(user, sku, 2)
+    bring_to(before, order)
+    client, staff = sign_in(permission)
+
+    response = act(client, action, order)
+
+    assert "1 order changed." in response.content.decode()
+    assert Order.objects.get().status == after
+    event = OrderEvent.objects.last()
+    assert event is not None
+    assert (event.to_status, event.actor) == (after, f"staff:{staff.pk}")
+    assert read_stock(sku) == [5 if after == "CANCELLED" else 3]
+
+
+@pytest.mark.parametrize(("action", "permission", "before", "after"), ACTIONS)
+def test_an_action_needs_its_own_permission(
+    user: Shopper, action: str, permission: str, before: str, after: str
+) -> None:
+    order = buy(user, SkuFactory.create())
+    bring_to(before, order)
+    others = {other for _, other, _, _ in ACTIONS} - {permission}
+    client, _ = sign_in(*others)
+
+    act(client, action, order)
+
+    assert Order.objects.get().status == before
+
+
+def test_orders_that_cannot_be_moved_on_are_named(user: Shopper) -> None:
+    sku = SkuFactory.create()
+    fine, paid = buy(user, sku), buy(user, sku)
+    bring_to("PAID", paid)
+    client, _ = sign_in("cancel_order")
+
+    page = act(client, "mark_cancelled", fine, paid).content.decode()
+
+    assert f"{paid['orderNumber']}: A PAID order cannot become CANCELLED" in page
+    assert "1 order changed." in page
+    statuses = dict(Order.objects.values_list("pk", "status"))
+    assert statuses == {fine["id"]: "CANCELLED", paid["id"]: "PAID"}
+
+
+def test_the_list_takes_the_same_queries_for_any_number_of_orders() -> None:
+    client, _ = sign_in("pay_order")
+    sku = SkuFactory.create()
+    counts = []
+    for _ in range(3):
+        for shopper in (new_user(), new_guest()):
+            buy(shopper, sku)
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get(reverse(LIST)).content.decode()
+        counts.append(len(captured))
+
+    assert counts == [counts[0]] * 3
+    assert all(order.number in page for order in Order.objects.all())
+
+
+def test_an_order_is_found_by_number_username_and_address(user: Shopper, guest: Shopper) -> None:
+    sku = SkuFactory.create()
+    of_user, of_guest = buy(user, sku), buy(guest, sku)
+    account = User.objects.get(pk=user.owner_id)
+    client, _ = sign_in()
+
+    def found(query: str) -> set[str]:
+        page = client.get(reverse(LIST), {"q": query}).content.decode()
+        return {order["id"] for order in (of_user, of_guest) if order["orderNumber"] in page}
+
+    assert found(of_user["orderNumber"]) == {of_user["id"]}
+    assert found(of_guest["id"]) == {of_guest["id"]}
+    assert found(account.username) == {of_user["id"]}
+    assert found(account.email) == {of_user["id"]}
+    assert found("lin@example.com") == {of_user["id"], of_guest["id"]}
+    assert found("nobody") == set()
+
+
+def test_a_page_shows_what_was_sold_and_what_became_of_it(guest: Shopper) -> None:
+    sku = SkuFactory.create(code="TH-100-WHT", product__name="温湿度传感器")
+    order = buy(guest, sku, 2)
+    Payment.objects.create(
+        event_id="evt-1",
+        order_id=order["id"],
+        order_reference=order["id"],
+        amount=1,
+        currency="CNY",
+        flag="wrong_amount",
+        received_at=timezone.now(),
+    )
+    client, _ = sign_in("view_orderitem", "view_orderevent", "view_payment")
+
+    page = client.get(reverse("admin:orders_order_change", args=[order["id"]])).content.decode()
+
+    for text in (order["orderNumber"], "温湿度传感器", "TH-100-WHT", "evt-1", "lin@example.com"):
+        assert text in page
+    assert guest.owner_id not in page
+
+
+def test_nobody_adds_changes_or_deletes_orders_by_hand(user: Shopper) -> None:
+    order = buy(user, SkuFactory.create())
+    client = Client()
+    client.force_login(StaffFactory.create(password="!"))
+    change = reverse("admin:orders_order_change", args=[order["id"]])
+    delete = reverse("admin:orders_order_delete", args=[order["id"]])
+
+    statuses = [
+        client.get(reverse("admin:orders_order_add")).status_code,
+        client.post(change, {"status": "PAID"}).status_code,
+        client.post(delete, {"post": "yes"}).status_code,
+        client.post(reverse("admin:orders_payment_add")).status_code,
+    ]
+
+    assert statuses == [403, 403, 403, 403]
+    assert Order.objects.get().status == "PENDING"
+    assert "delete_selected" not in client.get(reverse(LIST)).content.decode()
+
+
+def test_flagged_payments_can_be_listed(user: Shopper) -> None:
+    Payment.objects.create(
+        event_id="evt-1",
+        order_reference="missing",
+        amount=1,
+        currency="CNY",
+        flag="unknown_order",
+        received_at=timezone.now(),
+    )
+    client, _ = sign_in("view_payment")
+    path = reverse("admin:orders_payment_changelist")
+
+    assert "evt-1" in client.get(path, {"flag__exact": "unknown_order"}).content.decode()
+    assert "evt-1" not in client.get(path, {"flag__exact": "wrong_amount"}).content.decode()
