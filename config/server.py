@@ -3,7 +3,9 @@
 HOST (127.0.0.1) and PORT (8000) say where it listens, WEB_WORKERS (2) how many processes serve.
 """
 
+import os
 import sys
+from tempfile import TemporaryDirectory
 
 import django
 from environs import Env, EnvError, validate
@@ -14,14 +16,17 @@ from granian.server import MPServer
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
-    try:
-        server = build_server(Env())
-        # The workers load the application by themselves. Loading it here, too, ends the process
-        # over bad settings, where a worker's failure would only have it replaced.
-        django.setup()
-    except EnvError as error:
-        sys.exit(str(error))
-    server.serve()
+    with TemporaryDirectory(prefix="cartwright-metrics-") as folder:
+        # Every worker keeps its figures there, so that any of them can answer for all.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        try:
+            server = build_server(Env())
+            # The workers load the application by themselves. Loading it here, too, ends the process
+            # over bad settings, where a worker's failure would only have it replaced.
+            django.setup()
+        except EnvError as error:
+            sys.exit(str(error))
+        server.serve()
 
 
 def build_server(env: Env) -> MPServer:

@@ -4,12 +4,14 @@
 default: what is missing or weak stops the start with one sentence (see `config.checks`).
 """
 
+import logging
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from environs import Env, validate
+from environs import Env, EnvError, validate
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,8 +30,8 @@ DATA_DIR = (BASE_DIR / env.str("DATA_DIR", ".local")).resolve()
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-used-in-production"  # noqa: S105
 SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [] if IS_PRODUCTION else ["*"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
-CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = [
     "accept",
@@ -69,6 +71,7 @@ INSTALLED_APPS = [
 
 # The site-only classes let /api pass by: sessions, CSRF and messages belong to admin and pages.
 MIDDLEWARE = [
+    "config.http.recording.RecordingMiddleware",
     "config.http.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -184,6 +187,7 @@ def describe_redis(url: str) -> dict[str, Any]:
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": url,
         "OPTIONS": {
+            "CONNECTION_POOL_CLASS": "config.http.redis_pool.ThreadPool",
             "CONNECTION_POOL_KWARGS": {
                 "socket_timeout": REDIS_TIMEOUT_SECONDS,
                 "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
@@ -212,7 +216,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
-SIMPLE_JWT = {
+SIMPLE_JWT: dict[str, Any] = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", 15)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_DAYS", 30)),
     "ROTATE_REFRESH_TOKENS": True,
@@ -245,6 +249,7 @@ RATE_LIMIT_LOGIN = env.int("RATE_LIMIT_LOGIN", 10)
 RATE_LIMIT_LOGIN_PER_ADDRESS = env.int("RATE_LIMIT_LOGIN_PER_ADDRESS", 60)
 RATE_LIMIT_MERGE = env.int("RATE_LIMIT_MERGE", 60)
 RATE_LIMIT_ORDERS = env.int("RATE_LIMIT_ORDERS", 60)
+RATE_LIMIT_ORDERS_PER_ADDRESS = env.int("RATE_LIMIT_ORDERS_PER_ADDRESS", 600)
 # How many proxies stand before the server, each adding one address to X-Forwarded-For.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
@@ -263,9 +268,24 @@ CART_MERGE_STRATEGY = env.str(
     validate=validate.OneOf(["sum", "guest_wins", "user_wins", "max"]),
 )
 CART_CHANGES_MAX = env.int("CART_CHANGES_MAX", 100_000)
+# 0 keeps the change log for ever.
+CART_CHANGES_RETENTION_DAYS = env.int("CART_CHANGES_RETENTION_DAYS", 180)
+# Brokers as host:port,host:port; empty publishes nothing. The options are librdkafka's, as JSON.
+CART_EVENTS_KAFKA = env.str("CART_EVENTS_KAFKA", "")
+CART_EVENTS_KAFKA_OPTIONS = dict(env.json("CART_EVENTS_KAFKA_OPTIONS", {}))
+CART_EVENTS_TOPIC = env.str("CART_EVENTS_TOPIC", "cart-changes")
 CART_WRITE_BEHIND_SECONDS = env.int("CART_WRITE_BEHIND_SECONDS", 10)
+CART_SAVE_BATCH = env.int("CART_SAVE_BATCH", 500, validate=validate.Range(min=1, max=5_000))
+CART_RETENTION_DAYS = env.int("CART_RETENTION_DAYS", 90)
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", 24)
+
+# --- Orders ---------------------------------------------------------------------------------
+
 ORDER_PAYMENT_MINUTES = env.int("ORDER_PAYMENT_MINUTES", 30)
+# Shared with the payment provider; without one the webhook is closed.
+PAYMENT_WEBHOOK_SECRET = env.str("PAYMENT_WEBHOOK_SECRET", "")
+# How far the time of a signature may be from now.
+PAYMENT_WEBHOOK_TOLERANCE_SECONDS = env.int("PAYMENT_WEBHOOK_TOLERANCE_SECONDS", 300)
 
 # --- Background work ------------------------------------------------------------------------
 
@@ -273,8 +293,15 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
+# Else every start of beat would write a job of its own that clears results away.
+CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A task whose whole worker died comes again after this long; the limit keeps a slow one from
+# meeting its own repetition. Periodic jobs go on where the last one stopped, so neither loses work.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+CELERY_TASK_TIME_LIMIT = 540
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
@@ -290,8 +317,33 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000 if IS_PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
+# They look for Django's own clickjacking and CSRF classes; the site-only ones do the same work.
+SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003"]
 
-# --- Logs -----------------------------------------------------------------------------------
+# --- Metrics and logs -----------------------------------------------------------------------
+
+
+def parse_network(text: str) -> IPv4Network | IPv6Network:
+    """Return the network that text such as 10.0.0.0/8 names; raises EnvError."""
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise EnvError(f"METRICS_NETWORKS: {error}.") from error
+
+
+# Who may read /metrics: whoever sends the token, and whoever asks from these networks.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+METRICS_NETWORKS = env.list(
+    "METRICS_NETWORKS",
+    [] if IS_PRODUCTION else [ip_network("127.0.0.0/8"), ip_network("::1/128")],
+    subcast=parse_network,
+)
+
+LOG_FORMAT = env.str(
+    "LOG_FORMAT", "json" if IS_PRODUCTION else "line", validate=validate.OneOf(["json", "line"])
+)
+# A line for each request. It costs about 20 microseconds.
+LOG_REQUESTS = env.bool("LOG_REQUESTS", True)
 
 LOGGING = {
     "version": 1,
@@ -299,13 +351,23 @@ LOGGING = {
     "filters": {"request_id": {"()": "config.http.context.RequestIdFilter"}},
     "formatters": {
         "line": {"format": "%(levelname)s %(name)s [%(request_id)s] %(message)s"},
+        "json": {"()": "config.http.logs.JSONFormatter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
             "filters": ["request_id"],
         },
     },
-    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", logging.INFO)},
+    "loggers": {
+        "requests": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
+        # Every refusal has its line from "requests"; a failure is logged with where it happened.
+        "django.request": {"level": "ERROR"},
+        # The beginning and end of tasks that run every few seconds would drown what they say.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
 }

@@ -1,4 +1,4 @@
-"""What is known of the request being served: its id, and the address it came from."""
+"""What is known of the request or task under way: its id, and the address it came from."""
 
 import logging
 import re
@@ -20,8 +20,13 @@ def begin_request(request: HttpRequest) -> str:
     return name
 
 
+def begin_task(task_id: str) -> None:
+    """Let log lines name the task by its id, as they name a request."""
+    _current_id.set(task_id)
+
+
 def current_request_id() -> str:
-    """Return the id of the request served by this thread, or "-" outside one."""
+    """Return the id of the request or task that this thread is at, or "-" outside one."""
     return _current_id.get()
 
 
@@ -40,7 +45,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 class RequestIdFilter(logging.Filter):
-    """Give every log record the id of the request it belongs to."""
+    """Give every log record the id of the request or task it belongs to."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = _current_id.get()

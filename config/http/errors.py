@@ -62,6 +62,15 @@ STATUSES: dict[str, int] = {
     "product_not_found": 400,
     "purchase_limit_exceeded": 409,
     "sku_required": 400,
+    # orders
+    "cart_invalid": 409,
+    "checkout_contended": 409,
+    "contact_required": 400,
+    "invalid_signature": 401,
+    "invalid_transition": 409,
+    "nothing_selected": 400,
+    "order_not_found": 404,
+    "price_changed": 409,
 }
 
 

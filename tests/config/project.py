@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.conf import settings
+from django.db import connection
+from psycopg.conninfo import make_conninfo
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What the test run has set for itself, and a person has not.
 _OWN = {"CELERY_BROKER_URL", "DATABASE_URL", "DATA_DIR", "ENVIRONMENT", "REDIS_URL"}
@@ -23,6 +27,18 @@ def build_environment(**variables: str) -> dict[str, str]:
         if name not in _OWN | {"STORES_ARE_EMBEDDED"} and not name.startswith("PYTEST")
     }
     return {**kept, **variables}
+
+
+def name_stores() -> dict[str, str]:
+    """Return the variables by which another program uses the stores of the test that runs."""
+    parts = connection.settings_dict
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
+    given = {name: parts[key] for name, key in {**names, "port": "PORT"}.items() if parts[key]}
+    return {
+        "ENVIRONMENT": "test",
+        "DATABASE_URL": make_conninfo(**given),
+        "REDIS_URL": settings.REDIS_URL,
+    }
 
 
 def run_python(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

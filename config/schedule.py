@@ -1,0 +1,94 @@
+"""The periodic jobs, which beat reads from the database.
+
+A job's row is made once, by the first migration that finds it missing. From then on it is the
+operators': what they change in admin stays. A job that is not to run is disabled there; one that
+is deleted comes back with the next migration.
+
+Beat has no lock and may run twice, so every job is safe twice at once. Each goes on where the last
+run stopped, so a run that has waited for a worker as long as its interval is dropped for the next.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from django.apps import apps as installed_apps
+from django.apps.registry import Apps
+from django.conf import settings
+from django.utils import timezone
+
+_BEAT = "django_celery_beat"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task to run every so many seconds, minutes or hours; its row is known by its name."""
+
+    name: str
+    task: str
+    every: int
+    period: Literal["seconds", "minutes", "hours"]
+    description: str = ""
+
+    @property
+    def interval(self) -> timedelta:
+        return timedelta(**{self.period: self.every})
+
+
+def list_jobs() -> list[Job]:
+    """Return every job as its row is to be made."""
+    return [
+        Job(
+            "Save changed carts",
+            "carts.tasks.save_changed_carts",
+            settings.CART_WRITE_BEHIND_SECONDS or 10,
+            "seconds",
+            "Does nothing while CART_WRITE_BEHIND_SECONDS is 0.",
+        ),
+        Job("Save all unsaved carts", "carts.tasks.save_unsaved_carts", 1, "hours"),
+        Job("End idle carts", "carts.tasks.sweep_carts", 10, "minutes"),
+        Job("Finish merges", "carts.tasks.finish_merges", 1, "minutes"),
+        Job("Log cart changes", "carts.tasks.drain_changes", 5, "seconds"),
+        Job(
+            "Publish cart changes",
+            "carts.tasks.publish_changes",
+            5,
+            "seconds",
+            "Does nothing while CART_EVENTS_KAFKA is empty.",
+        ),
+        Job("Delete old cart changes", "carts.tasks.purge_changes", 1, "hours"),
+        Job("Refuse deactivated users", "accounts.tasks.revoke_deactivated_users", 5, "seconds"),
+        Job("Cancel unpaid orders", "orders.tasks.cancel_unpaid", 1, "minutes"),
+        Job("Settle orders", "orders.tasks.settle", 30, "seconds"),
+        Job("Forget answers to orders", "orders.tasks.forget_old_replies", 1, "hours"),
+    ]
+
+
+def create_missing_jobs(*, apps: Apps = installed_apps, **_: Any) -> None:
+    """Make the rows of jobs that have none. Called after each migration, with its models."""
+    try:
+        tasks = apps.get_model(_BEAT, "PeriodicTask").objects
+    except LookupError:
+        # The schedule's own tables have just been taken away.
+        return
+    known = set(tasks.values_list("name", flat=True))
+    missing = [job for job in list_jobs() if job.name not in known]
+    if not missing:
+        return
+    intervals = apps.get_model(_BEAT, "IntervalSchedule").objects
+    tasks.bulk_create(
+        [
+            tasks.model(
+                name=job.name,
+                task=job.task,
+                interval=intervals.get_or_create(every=job.every, period=job.period)[0],
+                expire_seconds=job.interval // timedelta(seconds=1),
+                description=job.description,
+            )
+            for job in missing
+        ],
+        ignore_conflicts=True,
+    )
+    # A beat that runs already looks here for whether there is anything new.
+    changes = apps.get_model(_BEAT, "PeriodicTasks").objects
+    changes.update_or_create(ident=1, defaults={"last_update": timezone.now()})
