@@ -1,0 +1,1 @@
+"""The demo shop: pages and scripts that know the rest of the system by its API alone."""

@@ -1,0 +1,55 @@
+"""What a page may load and run: its own host's files, and nothing written into the page."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+P = ParamSpec("P")
+
+_PAGES = {
+    "default-src": "'self'",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+    # No text ever becomes HTML or a script, whatever a product is called.
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "'none'",
+}
+# Swagger UI sanitizes Markdown by way of innerHTML, and its icons are data URLs.
+_DOCUMENTATION = {name: rule for name, rule in _PAGES.items() if "trusted-types" not in name} | {
+    "img-src": "'self' data:"
+}
+
+
+def _write_policy(rules: dict[str, str]) -> str:
+    return "; ".join(f"{name} {rule}" for name, rule in rules.items())
+
+
+PAGE_POLICY = _write_policy(_PAGES)
+DOCUMENTATION_POLICY = _write_policy(_DOCUMENTATION)
+
+
+def with_policy(
+    policy: str,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+]:
+    """Make a view answer with this Content-Security-Policy."""
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+        @wraps(view)
+        def respond(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            response = view(request, *args, **kwargs)
+            response["Content-Security-Policy"] = policy
+            return response
+
+        return respond
+
+    return decorate

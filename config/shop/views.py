@@ -1,0 +1,28 @@
+"""The pages: translated frames which the shop's scripts fill from the API."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from config.shop.policy import PAGE_POLICY, with_policy
+
+
+@require_safe
+@with_policy(PAGE_POLICY)
+def show_page(request: HttpRequest, *, template: str, **context: str) -> HttpResponse:
+    """Show a page; `context` is what its address names, such as a product's id."""
+    return render(request, template, {"currency": settings.CART_CURRENCY} | context)
+
+
+@with_policy(PAGE_POLICY)
+def show_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Say that there is no such page."""
+    return render(request, "404.html", {"currency": settings.CART_CURRENCY}, status=404)
+
+
+@with_policy(PAGE_POLICY)
+def show_failure(request: HttpRequest) -> HttpResponseBase:
+    """Say that something broke, by a page that needs nothing which may be broken."""
+    return render(request, "500.html", status=500)

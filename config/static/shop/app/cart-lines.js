@@ -1,0 +1,296 @@
+/** Drawing the cart into the drawer and the cart page, which have the same parts. */
+
+import { cartState } from "./cart-state.js";
+import { client } from "./client.js";
+import { cloneTemplate, drawList, showImage, showOnly, showText, slot } from "./elements.js";
+import { fill, formatMoney, formatVariant, pageAddress } from "./format.js";
+import { describeLimit, describeReason, describeShortage } from "./refusals.js";
+
+/** @typedef {import("../cart-client.js").Cart} Cart */
+/** @typedef {import("../cart-client.js").CartItem} CartItem */
+/** @typedef {import("../cart-client.js").UnavailableItem} UnavailableItem */
+
+const MAX_QUANTITY = 9_999;
+
+/**
+ * Keep a host showing the cart.
+ *
+ * @param {HTMLElement} host
+ * @param {(cart: Cart | null) => void} drawTotals
+ */
+export function showCart(host, drawTotals) {
+  slot(host, "retry").addEventListener("click", () => void cartState.refresh());
+  slot(host, "acknowledge-all").addEventListener("click", () => void cartState.acknowledge());
+  slot(host, "remove-unavailable").addEventListener("click", () => {
+    const ids = cartState.cart?.unavailableItems.map(({ id }) => id) ?? [];
+    if (ids.length) void cartState.removeAll(ids);
+  });
+  const draw = () => {
+    const { cart } = cartState;
+    drawState(host, cart);
+    if (cart) drawContent(host, cart);
+    drawTotals(cart);
+  };
+  cartState.addEventListener("change", draw);
+  draw();
+}
+
+/**
+ * @param {HTMLElement} host
+ * @param {Cart | null} cart
+ */
+function drawState(host, cart) {
+  const names = ["loading", "failure", "empty", "content"];
+  const states = names.map((name) => slot(host, name));
+  slot(host, "failure-text").textContent = cartState.failure;
+  showOnly(states, slot(host, nameState(cart)));
+}
+
+/** @param {Cart | null} cart */
+function nameState(cart) {
+  if (cart) return cart.items.length + cart.unavailableItems.length ? "content" : "empty";
+  if (cartState.failure) return "failure";
+  return client.hasIdentity ? "loading" : "empty";
+}
+
+/**
+ * @param {HTMLElement} host
+ * @param {Cart} cart
+ */
+function drawContent(host, cart) {
+  drawPriceBanner(host, cart);
+  drawList(slot(host, "groups"), groupByMerchant(cart.items), {
+    key: ([first]) => first.product.merchant.id,
+    create: createGroup,
+    update: (group, items) => updateGroup(group, items, cart.currency),
+  });
+  slot(host, "unavailable").hidden = cart.unavailableItems.length === 0;
+  drawList(slot(host, "unavailable-lines"), cart.unavailableItems, {
+    key: ({ id }) => id,
+    create: createUnavailable,
+    update: (line, item) => updateUnavailable(line, item, cart.currency),
+  });
+}
+
+/**
+ * @param {HTMLElement} host
+ * @param {Cart} cart
+ */
+function drawPriceBanner(host, cart) {
+  const count = cart.items.filter((item) => item.extraData.priceChange).length;
+  const text = ngettext(
+    "%(count)s price has changed since you added it.",
+    "%(count)s prices have changed since you added them.",
+    count,
+  );
+  showText(host, "price-banner", count ? fill(text, { count }) : "", "price-text");
+}
+
+/**
+ * Merchants come in the order of their first line.
+ *
+ * @param {CartItem[]} items
+ */
+function groupByMerchant(items) {
+  /** @type {Map<string, CartItem[]>} */
+  const groups = new Map();
+  for (const item of items) {
+    const { id } = item.product.merchant;
+    groups.set(id, [...(groups.get(id) ?? []), item]);
+  }
+  return [...groups.values()];
+}
+
+/** @param {CartItem[]} items */
+function createGroup([{ product }]) {
+  const group = cloneTemplate("cart-group");
+  const { id: merchantId } = product.merchant;
+  slot(group, "merchant").textContent = product.merchant.name;
+  slot(group, "selected").addEventListener("change", (/** @type {any} */ event) => {
+    const items = cartState.cart?.items.filter((item) => item.product.merchant.id === merchantId);
+    const ids = (items ?? []).map(({ id }) => id);
+    void cartState.select({ merchantId }, ids, event.currentTarget.checked);
+  });
+  return group;
+}
+
+/**
+ * @param {HTMLElement} group
+ * @param {CartItem[]} items
+ * @param {string} currency
+ */
+function updateGroup(group, items, currency) {
+  drawTriState(slot(group, "selected"), items);
+  drawList(slot(group, "lines"), items, {
+    key: ({ id }) => id,
+    create: createLine,
+    update: (line, item) => updateLine(line, item, currency),
+  });
+}
+
+/**
+ * @param {HTMLInputElement} box
+ * @param {CartItem[]} items
+ */
+export function drawTriState(box, items) {
+  const chosen = items.filter(({ selected }) => selected).length;
+  box.checked = items.length > 0 && chosen === items.length;
+  box.indeterminate = chosen > 0 && chosen < items.length;
+}
+
+/** @param {CartItem} item */
+function createLine({ id, productId, skuId, product }) {
+  const line = cloneTemplate("cart-line");
+  const name = slot(line, "name");
+  name.textContent = product.name;
+  name.href = pageAddress(`products/${productId}`, { sku: skuId });
+  nameControls(line, product.name);
+  slot(line, "selected").addEventListener("change", (/** @type {any} */ event) => {
+    void cartState.select({ itemIds: [id] }, [id], event.currentTarget.checked);
+  });
+  slot(line, "remove").addEventListener("click", () => void removeLine(line, id));
+  slot(line, "acknowledge").addEventListener("click", () => void cartState.acknowledge([id]));
+  slot(line, "reduce").addEventListener("click", (/** @type {any} */ event) => {
+    cartState.setQuantity(id, Number(event.currentTarget.value));
+  });
+  connectStepper(line, (quantity) => cartState.setQuantity(id, quantity));
+  return line;
+}
+
+/**
+ * @param {HTMLElement} line
+ * @param {string} name
+ */
+function nameControls(line, name) {
+  const labels = {
+    selected: gettext("Select %(name)s"),
+    stepper: gettext("Quantity of %(name)s"),
+    quantity: gettext("Quantity of %(name)s"),
+    less: gettext("One %(name)s less"),
+    more: gettext("One %(name)s more"),
+    remove: gettext("Remove %(name)s"),
+  };
+  for (const [part, label] of Object.entries(labels)) {
+    slot(line, part)?.setAttribute("aria-label", fill(label, { name }));
+  }
+}
+
+/**
+ * Make a stepper's buttons and field say which quantity is wanted.
+ *
+ * @param {ParentNode} host
+ * @param {(quantity: number) => void} onQuantity
+ */
+export function connectStepper(host, onQuantity) {
+  const field = slot(host, "quantity");
+  const step = (/** @type {number} */ by) => {
+    const quantity = Math.min(Math.max(readQuantity(field) + by, 1), MAX_QUANTITY);
+    field.value = String(quantity);
+    onQuantity(quantity);
+  };
+  slot(host, "less").addEventListener("click", () => step(-1));
+  slot(host, "more").addEventListener("click", () => step(1));
+  field.addEventListener("input", () => field.checkValidity() && onQuantity(readQuantity(field)));
+  field.addEventListener("blur", () => {
+    if (field.checkValidity()) return;
+    field.value = field.dataset.shown ?? "1";
+  });
+}
+
+/** @param {HTMLInputElement} field */
+export function readQuantity(field) {
+  return field.checkValidity() ? Number(field.value) : Number(field.dataset.shown ?? 1);
+}
+
+/**
+ * @param {HTMLElement} line
+ * @param {CartItem} item
+ * @param {string} currency
+ */
+function updateLine(line, item, currency) {
+  const { product, sku, quantity } = item;
+  slot(line, "selected").checked = item.selected;
+  showImage(slot(line, "image"), product.images[0]);
+  showText(line, "variant", formatVariant(sku.attributes));
+  showText(line, "price", formatMoney(item.price, currency));
+  const isReduced = product.originalPrice !== null && product.originalPrice > item.price;
+  showText(line, "original", isReduced ? formatMoney(product.originalPrice ?? 0, currency) : "");
+  showText(line, "total", formatMoney(item.totalPrice, currency));
+  const field = slot(line, "quantity");
+  field.dataset.shown = String(quantity);
+  // What is being typed, such as nothing yet, is left alone.
+  if (document.activeElement !== field || field.checkValidity()) field.value = String(quantity);
+  slot(line, "less").disabled = quantity <= 1;
+  drawLineNotices(line, item, currency);
+}
+
+/**
+ * @param {HTMLElement} line
+ * @param {CartItem} item
+ * @param {string} currency
+ */
+function drawLineNotices(line, { id, quantity, product, extraData }, currency) {
+  const { priceChange, purchaseLimit, remainingLimit, lowStock } = extraData;
+  const change = priceChange && {
+    from: formatMoney(priceChange.from, currency),
+    to: formatMoney(priceChange.to, currency),
+  };
+  const changed =
+    priceChange?.direction === "up"
+      ? gettext("Price went up from %(from)s to %(to)s")
+      : gettext("Price went down from %(from)s to %(to)s");
+  showText(line, "price-change", change ? fill(changed, change) : "", "price-change-text");
+  const most = Math.min(product.stock, remainingLimit ?? Infinity);
+  const shortage =
+    product.stock < quantity
+      ? describeShortage(product.stock)
+      : describeLimit(purchaseLimit ?? 0, remainingLimit);
+  showText(line, "short", most < quantity ? shortage : "", "short-text");
+  const reduce = slot(line, "reduce");
+  reduce.hidden = most < 1;
+  reduce.value = String(most);
+  reduce.textContent = fill(gettext("Take %(count)s"), { count: most });
+  const hints = [];
+  if (lowStock) hints.push(describeShortage(product.stock));
+  if (purchaseLimit !== null) hints.push(describeLimit(purchaseLimit, remainingLimit));
+  showText(line, "hint", most < quantity ? "" : hints.join(" · "));
+  showText(line, "refusal", cartState.refusals.get(id) ?? "");
+}
+
+/** @param {UnavailableItem} item */
+function createUnavailable({ id, snapshot }) {
+  const line = cloneTemplate("unavailable-line");
+  slot(line, "name").textContent = snapshot.name;
+  nameControls(line, snapshot.name);
+  slot(line, "remove").addEventListener("click", () => void removeLine(line, id));
+  return line;
+}
+
+/**
+ * Remove a line, and keep the focus near where it was.
+ *
+ * @param {HTMLElement} line
+ * @param {string} itemId
+ */
+async function removeLine(line, itemId) {
+  const host = line.closest("[data-cart]");
+  const buttons = [...(host?.querySelectorAll('[data-slot="remove"]') ?? [])];
+  const place = buttons.indexOf(slot(line, "remove"));
+  const neighbour = buttons[place + 1] ?? buttons[place - 1];
+  await cartState.remove(itemId);
+  if (line.isConnected || document.activeElement !== document.body) return;
+  const goal = neighbour ?? host?.querySelector('[data-slot="empty"] a');
+  /** @type {HTMLElement | undefined} */ (goal)?.focus();
+}
+
+/**
+ * @param {HTMLElement} line
+ * @param {UnavailableItem} item
+ * @param {string} currency
+ */
+function updateUnavailable(line, { snapshot, quantity, reason }, currency) {
+  showImage(slot(line, "image"), snapshot.image);
+  const price = formatMoney(snapshot.price, currency);
+  slot(line, "figures").textContent = `${price} × ${quantity}`;
+  slot(line, "reason").textContent = describeReason(reason);
+}

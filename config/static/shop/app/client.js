@@ -1,0 +1,5 @@
+/** The one client of this page. */
+
+import { CartClient } from "../cart-client.js";
+
+export const client = new CartClient();

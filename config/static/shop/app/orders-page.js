@@ -1,0 +1,86 @@
+/** The buyer's orders. */
+
+import { client } from "./client.js";
+import { byId, cloneTemplate, drawList, showImage, showOnly, slot } from "./elements.js";
+import { fill, formatMoney, formatTime, pageAddress } from "./format.js";
+import { drawStatus } from "./order-status.js";
+import { drawPages } from "./pages.js";
+import { describeError } from "./refusals.js";
+import "./shell.js";
+
+/** @typedef {import("../cart-client.js").Order} Order */
+
+const PAGE_SIZE = 10;
+const MAX_IMAGES = 4;
+
+const list = byId("orders");
+const filter = byId("order-filter");
+const states = [byId("loading"), byId("failure"), byId("no-orders"), list];
+
+function readAddress() {
+  const parameters = new URLSearchParams(location.search);
+  return { status: parameters.get("status") ?? "", page: parameters.get("page") ?? "" };
+}
+
+async function load() {
+  const { status, page } = readAddress();
+  filter.elements.status.value = status;
+  byId("pages").hidden = true;
+  if (!client.hasIdentity) {
+    showOnly(states, byId("no-orders"));
+    return;
+  }
+  try {
+    const query = {
+      status: /** @type {any} */ (status),
+      page: Number(page) || 1,
+      pageSize: PAGE_SIZE,
+    };
+    const found = await client.listOrders(query);
+    drawList(list, found.items, { key: ({ id }) => id, create: createCard, update: updateCard });
+    drawPages(found, (number) => pageAddress("orders", { status, page: number }));
+    showOnly(states, found.total ? list : byId("no-orders"));
+  } catch (error) {
+    slot(byId("failure"), "text").textContent = describeError(error);
+    showOnly(states, byId("failure"));
+  }
+}
+
+/** @param {Order} order */
+function createCard({ id, orderNumber, items, createdAt, itemCount, totalAmount, currency }) {
+  const card = cloneTemplate("order-card");
+  slot(card, "link").href = pageAddress(`orders/${id}`);
+  slot(card, "link").textContent = orderNumber;
+  const text = ngettext("%(count)s unit", "%(count)s units", itemCount);
+  slot(card, "figures").textContent =
+    `${formatTime(createdAt)} · ${fill(text, { count: itemCount })}`;
+  slot(card, "total").textContent = formatMoney(totalAmount, currency);
+  const images = items.slice(0, MAX_IMAGES).map(({ image }) => {
+    const thumb = cloneTemplate("order-image");
+    showImage(/** @type {HTMLImageElement} */ (thumb.querySelector("img")), image);
+    return thumb;
+  });
+  slot(card, "images").replaceChildren(...images);
+  return card;
+}
+
+/**
+ * @param {HTMLElement} card
+ * @param {Order} order
+ */
+function updateCard(card, { status }) {
+  drawStatus(slot(card, "status"), status);
+}
+
+function start() {
+  filter.addEventListener("change", () => {
+    history.pushState(null, "", pageAddress("orders", { status: filter.elements.status.value }));
+    void load();
+  });
+  slot(byId("failure"), "retry").addEventListener("click", () => void load());
+  window.addEventListener("popstate", () => void load());
+  client.addEventListener("identity", () => void load());
+  void load();
+}
+
+start();
