@@ -97,8 +97,9 @@ WHERE id = ANY(%s::bigint[])
 
 
 def _join(ids: Collection[str]) -> str:
-    """Join ids by commas, without those that no id of ours can be, be it a comma or NUL."""
-    return ",".join(name for name in ids if name.isprintable() and "," not in name)
+    """Join ids by commas, without those the driver refuses to send, such as NUL."""
+    text = ",".join(ids)
+    return text if text.isprintable() else ",".join(filter(str.isprintable, ids))
 
 
 def _fetch(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
