@@ -1,15 +1,28 @@
 """How the order endpoints look in the OpenAPI schema."""
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+from carts.api.idempotency import (
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+    RequestInProgress,
+)
+from carts.domain import errors as cart_errors
+from config.http.errors import InvalidField
 from config.http.openapi import (
+    BODY_ERRORS,
     GUEST_ID_HEADER,
     IDEMPOTENCY_KEY_HEADER,
+    REPLAYED_HEADER,
     document_answer,
     document_errors,
 )
 from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from config.http.ratelimit import RateLimited
+from orders import errors
 from orders.models import OrderStatus
 from orders.serializers import (
     OrderBody,
@@ -19,10 +32,11 @@ from orders.serializers import (
     PaymentOutcomeSerializer,
 )
 
-_IDENTITY_ERRORS = (
+_TIME = "2026-01-02T03:04:05.678Z"
+_IDENTITY_ERRORS: tuple[str | Exception, ...] = (
+    cart_errors.GuestIdRequired(),
+    cart_errors.InvalidGuestId(),
     "database_unavailable",
-    "guest_id_required",
-    "invalid_guest_id",
     "token_not_valid",
 )
 _ORDER = {
@@ -56,6 +70,67 @@ _ORDER = {
 }
 _ORDER_ID = OpenApiParameter("order_id", OpenApiTypes.STR, OpenApiParameter.PATH)
 
+_LINE = "c2f4j8l1n5p9r3t7v0x6z2bd_c5n0w8q3t6z1h9v2k7m4x0bd"
+_VALIDATION = {
+    "isValid": False,
+    "issues": [
+        {
+            "itemId": _LINE,
+            "productId": "h2v8k4m1x9c7b3n5w0q6t4zr",
+            "productName": "温湿度传感器 TH-100",
+            "issues": ["Insufficient stock. Available: 1"],
+            "codes": ["insufficient_stock"],
+        }
+    ],
+    "validItems": [],
+    "invalidItemCount": 1,
+}
+
+
+def _show_refusal(message: str, error: dict[str, Any]) -> OpenApiExample:
+    """Return the example of a 409 that carries what validate says of the lines."""
+    value = {
+        "code": 409,
+        "message": message,
+        "data": _VALIDATION,
+        "success": False,
+        "timestamp": _TIME,
+        "error": error,
+    }
+    return OpenApiExample(error["type"], value, response_only=True)
+
+
+def _document_create() -> dict[int, OpenApiResponse]:
+    responses = document_errors(
+        *_IDENTITY_ERRORS,
+        *BODY_ERRORS,
+        InvalidIdempotencyKey(),
+        IdempotencyKeyReused(),
+        RequestInProgress(),
+        InvalidField(field="note", reason="must be a text of at most 1000 characters"),
+        RateLimited(retry_after_seconds=17),
+        cart_errors.AccessDenied(),
+        cart_errors.CartNotFound(),
+        cart_errors.CartStoreUnavailable(),
+        cart_errors.ItemNotFound(),
+        errors.CheckoutContended(),
+        errors.ContactRequired(),
+        errors.NothingSelected(),
+        "cart_invalid",
+        "price_changed",
+    )
+    figures = {"type": "price_changed", "expectedTotal": 279.98, "totalAmount": 299.98}
+    conflict = responses[409]
+    conflict.examples = [
+        *conflict.examples,
+        _show_refusal("Cart validation failed", {"type": "cart_invalid"}),
+        _show_refusal("Price changed", figures),
+    ]
+    return {200: _ANSWER, **responses}
+
+
+_ANSWER = document_answer(OrderSerializer(), name="Order", example=_ORDER)
+
 CREATE = extend_schema(
     operation_id="createOrder",
     tags=["Orders"],
@@ -71,41 +146,15 @@ CREATE = extend_schema(
         "A price that has changed since a line was added blocks nothing by itself. Send "
         "`expectedTotal`: if the lines come to anything else, the answer is `price_changed`."
     ),
-    parameters=[GUEST_ID_HEADER, IDEMPOTENCY_KEY_HEADER],
+    parameters=[GUEST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, REPLAYED_HEADER],
     request=OrderBody,
-    responses={
-        200: document_answer(OrderSerializer(), name="Order", example=_ORDER),
-        **document_errors(
-            *_IDENTITY_ERRORS,
-            "access_denied",
-            "body_too_large",
-            "cart_invalid",
-            "cart_not_found",
-            "cart_store_unavailable",
-            "checkout_contended",
-            "contact_required",
-            "idempotency_key_reused",
-            "invalid_body",
-            "invalid_field",
-            "invalid_idempotency_key",
-            "item_not_found",
-            "malformed_json",
-            "nothing_selected",
-            "price_changed",
-            "rate_limited",
-            "request_in_progress",
-            "unsupported_media_type",
-        ),
-    },
+    responses=_document_create(),
     examples=[
         OpenApiExample("All selected lines", value={"expectedTotal": 299.98}, request_only=True),
         OpenApiExample(
             "Two lines, by a guest",
             value={
-                "itemIds": [
-                    "c2f4j8l1n5p9r3t7v0x6z2bd_c5n0w8q3t6z1h9v2k7m4x0bd",
-                    "c2f4j8l1n5p9r3t7v0x6z2bd_h9v2k7m4x0bdc5n0w8q3t6z1",
-                ],
+                "itemIds": [_LINE, "c2f4j8l1n5p9r3t7v0x6z2bd_h9v2k7m4x0bdc5n0w8q3t6z1"],
                 "contact": {"email": "lin@example.com"},
                 "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
             },
@@ -138,7 +187,9 @@ LIST = extend_schema(
             name="OrderPage",
             example={"items": [_ORDER], "total": 1, "page": 1, "pageSize": 20},
         ),
-        **document_errors(*_IDENTITY_ERRORS, "invalid_field"),
+        **document_errors(
+            *_IDENTITY_ERRORS, InvalidField(field="page", reason="must be a whole number")
+        ),
     },
 )
 
@@ -148,8 +199,8 @@ RETRIEVE = extend_schema(
     summary="Show an order",
     parameters=[GUEST_ID_HEADER, _ORDER_ID],
     responses={
-        200: document_answer(OrderSerializer(), name="Order", example=_ORDER),
-        **document_errors(*_IDENTITY_ERRORS, "order_not_found"),
+        200: _ANSWER,
+        **document_errors(*_IDENTITY_ERRORS, errors.OrderNotFound()),
     },
 )
 
@@ -178,10 +229,10 @@ CANCEL = extend_schema(
         ),
         **document_errors(
             *_IDENTITY_ERRORS,
-            "invalid_field",
-            "invalid_transition",
-            "order_not_found",
-            "rate_limited",
+            InvalidField(field="restoreCart", reason="must be true or false"),
+            RateLimited(retry_after_seconds=17),
+            errors.InvalidTransition(status="PAID", wanted="CANCELLED"),
+            errors.OrderNotFound(),
         ),
     },
 )
@@ -217,10 +268,10 @@ PAYMENT_WEBHOOK = extend_schema(
             "body_too_large",
             "database_unavailable",
             "invalid_body",
-            "invalid_field",
-            "invalid_signature",
             "malformed_json",
             "not_found",
+            InvalidField(field="amount", reason="must be a number"),
+            errors.InvalidSignature(),
         ),
     },
     examples=[
