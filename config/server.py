@@ -8,6 +8,7 @@ import sys
 from tempfile import TemporaryDirectory
 
 import django
+from django.conf import settings
 from environs import Env, EnvError, validate
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -41,6 +42,7 @@ def build_server(env: Env) -> MPServer:
         websockets=False,
         respawn_failed_workers=True,
         log_level=LogLevels.info,
+        log_dictconfig=settings.LOGGING,
     )
 
 

@@ -3,7 +3,10 @@
 import json
 import logging
 import re
+import signal
+import socket
 import sys
+import urllib.request
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from django.test import Client
 from config.http.context import begin_task
 from config.http.logs import JSONFormatter
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user
-from tests.config.project import run_python
+from tests.config.project import finish, name_stores, run_python, start_python, wait_for_line
 from tests.factories import SkuFactory
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +102,24 @@ def test_lines_of_requests_can_be_turned_off() -> None:
     off = run_python("-c", script, LOG_REQUESTS="false", **variables)
 
     assert (by_default.stdout, off.stdout) == ("20\n", "30\n")
+
+
+def test_every_line_of_a_web_server_can_be_read_by_machines(transactional_db: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    server = start_python("-m", "config.server", PORT=port, LOG_FORMAT="json", **name_stores())
+    with server:
+        try:
+            for _ in range(2):
+                wait_for_line(server, "Started worker")
+            url = f"http://127.0.0.1:{port}/api/products"
+            urllib.request.urlopen(url, timeout=10).close()
+        finally:
+            lines = finish(server, signal.SIGTERM).splitlines()
+
+    written = [json.loads(line) for line in lines]
+    assert {line["logger"] for line in written} >= {"requests", "_granian"}
+    assert [line["status"] for line in written if line["logger"] == "requests"] == [200]
 
 
 def test_an_exception_is_in_its_line() -> None:
