@@ -4,7 +4,8 @@ A batch of carts is saved so:
 
 1. Read the hashes, noting in each that its version is going to be saved.
 2. In one transaction, lock the rows of these carts and of their owners' active ones, in id order.
-3. Leave out carts whose row is the same already, and set those apart whose row is newer.
+3. Leave out carts whose row is the same already, and set those apart whose row is newer, and in
+   step 4 those that another save has just inserted.
 4. Insert and update the carts, end those whose owners have begun their next one, and write the
    lines that differ.
 5. Take the unsaved marks off where the version has not moved since step 1.
@@ -103,36 +104,38 @@ def _save_all(prefix: str, prices: PriceList) -> Iterator[_Batch]:
 
 
 def _save_batch(prefix: str, owners: Sequence[CartOwner], prices: PriceList) -> _Batch:
-    batch, strays = _save_claims(prefix, owners, prices)
-    return batch + _unite_and_save(prefix, strays, prices) if strays else batch
+    batch, overtaken = _save_claims(prefix, owners, prices)
+    return batch + _unite_and_save(prefix, overtaken, prices) if overtaken else batch
 
 
-def _unite_and_save(prefix: str, strays: Sequence[CartOwner], prices: PriceList) -> _Batch:
-    united = sum([reconcile(owner) for owner in strays])
-    batch, remaining = _save_claims(prefix, strays, prices)
+def _unite_and_save(prefix: str, overtaken: Sequence[CartOwner], prices: PriceList) -> _Batch:
+    united = sum([reconcile(owner) for owner in overtaken])
+    batch, remaining = _save_claims(prefix, overtaken, prices)
     return batch + _Batch(SaveResult(united=united, postponed=len(remaining)), {})
 
 
 def _save_claims(
     prefix: str, owners: Sequence[CartOwner], prices: PriceList
 ) -> tuple[_Batch, list[CartOwner]]:
-    """Return what became of the carts, and the owners whose rows are newer than what was read."""
+    """Return what became of the carts, and the owners whose rows are newer than what was read,
+    or were made by another first save at the same time.
+    """
     claims = maintenance.claim(prefix, owners)
     drafts, unsavable = _draft_all(claims.found, prices)
     written = _write(prefix, drafts)
     versions = {owner: cart.version for owner, cart in written.saved.items()}
     maintenance.confirm(prefix, versions)
     gone = rows.find_missing_users({owner.id for owner in written.left_out if not owner.is_guest})
-    hopeless = [owner for owner in written.left_out if owner.id in gone]
-    aside = [*claims.unreadable, *unsavable, *written.refused, *hopeless]
+    orphans = [owner for owner in written.left_out if owner.id in gone]
+    beaten = [owner for owner in written.left_out if owner.id not in gone]
+    aside = [*claims.unreadable, *unsavable, *written.refused, *orphans]
     result = SaveResult(
         saved=written.count,
         unchanged=len(written.saved) - written.count,
         vanished=len(claims.vanished),
-        postponed=len(written.left_out) - len(hopeless),
     )
     result += _set_aside(prefix, [cart_key(owner) for owner in aside])
-    return _Batch(result, written.saved), written.strays
+    return _Batch(result, written.saved), [*written.strays, *beaten]
 
 
 def _draft_all(claims: Sequence[Claim], prices: PriceList) -> tuple[list[Draft], list[CartOwner]]:

@@ -75,6 +75,7 @@ def as_redis(fields: dict[str, Any]) -> dict[bytes, bytes]:
     }
 
 
+@settings(deadline=None)
 @given(carts(owners))
 def test_a_hash_becomes_rows_and_the_same_hash_again(cart: Cart) -> None:
     fields = as_redis(encode_cart(cart))
@@ -87,7 +88,9 @@ def test_a_hash_becomes_rows_and_the_same_hash_again(cart: Cart) -> None:
 
 
 @pytest.mark.django_db
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     found=st.lists(
         carts(guest_ids.map(CartOwner.for_guest)), max_size=20, unique_by=lambda cart: cart.owner

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from carts.domain.cart import CartOwner
 from carts.live import maintenance
 from carts.live.keys import cart_key, shard_prefixes
 from carts.models import Cart, CartItem
+from carts.permanent import rows
 from carts.permanent.copies import read_carts
 from carts.permanent.saving import SaveResult, save_cart
 from carts.services import persist_cart
@@ -201,6 +203,26 @@ def test_every_shard_is_saved(redis_server: Redis) -> None:
     assert all(saved_units(shopper) == {sku.id: 2} for shopper in shoppers)
 
 
+def test_the_slower_of_two_first_saves_finds_the_cart_saved(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 2)
+    lock_carts = rows.lock_carts
+
+    def find_nothing_and_be_overtaken(_: Any) -> Any:
+        monkeypatch.setattr(rows, "lock_carts", lock_carts)
+        save_all()
+        return {}
+
+    monkeypatch.setattr(rows, "lock_carts", find_nothing_and_be_overtaken)
+
+    saved = save_cart(owner=owner_of(shopper), source="test")
+
+    assert saved is not None
+    assert (saved.version, saved_units(shopper)) == (row_of(shopper).version, {sku.id: 2})
+
+
 def test_a_change_during_the_save_keeps_the_cart_unsaved(
     shopper: Shopper, redis_server: Redis, change_before_confirming: Callable[..., None]
 ) -> None:
@@ -284,7 +306,8 @@ def test_a_poisoned_hash_is_set_aside_and_the_others_are_saved(
 def test_a_stranger_in_the_list_of_unsaved_carts_is_set_aside(redis_server: Redis) -> None:
     shopper = new_guest()
     shopper.add(SkuFactory.create())
-    redis_server.zadd("cart:dirty", {"nobody's": 1, b"\xff": 2})
+    strangers: dict[Any, int] = {"nobody's": 1, b"\xff": 2}
+    redis_server.zadd("cart:dirty", strangers)
 
     result = save_all()
 
