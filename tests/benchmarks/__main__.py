@@ -8,8 +8,10 @@ import argparse
 import fcntl
 import json
 import os
+import platform
 import signal
 import sys
+import textwrap
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib import import_module
@@ -34,6 +36,7 @@ ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings",
     "STORES_ARE_EMBEDDED": "1",
     "LOG_LEVEL": "WARNING",
+    "LOG_REQUESTS": "false",
     "WEB_WORKERS": "2",
     "ACCESS_TOKEN_MINUTES": "1440",
     "RATE_LIMIT_CART_WRITES": "1000000000",
@@ -54,10 +57,12 @@ def main() -> None:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    conditions = _describe_conditions(options)
     if options.json:
-        print(json.dumps([asdict(table) for table in tables], indent=2, ensure_ascii=False))
+        report = {"conditions": conditions, "tables": [asdict(table) for table in tables]}
+        print(json.dumps(report, indent=2, ensure_ascii=False))
     else:
-        print("\n\n".join(table.render() for table in tables))
+        print("\n\n".join([conditions, *(table.render() for table in tables)]))
 
 
 def _read_options() -> argparse.Namespace:
@@ -73,6 +78,19 @@ def _read_options() -> argparse.Namespace:
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     return options
+
+
+def _describe_conditions(options: argparse.Namespace) -> str:
+    return textwrap.fill(
+        f"{ENVIRONMENT['WEB_WORKERS']} web workers, the stores and the load generator share"
+        f" {os.cpu_count()} cores (Python {platform.python_version()})."
+        f" Loads take turns, {options.rounds} of {options.seconds} s each; the figures are medians."
+        " The empty view is an APIView without authentication behind the same middleware."
+        " Callers are users with tokens. Both stores are durable (AOF, fsync)."
+        " Every change is counted against rate limits, which are too high to be reached."
+        " Requests are not logged.",
+        width=100,
+    )
 
 
 def _run_all(options: argparse.Namespace) -> list[Table]:
