@@ -1,4 +1,4 @@
-"""The cart at sign-in: what the guest collected becomes the user's."""
+"""The cart at sign-in and sign-out: what the guest collected becomes the user's, and is saved."""
 
 import logging
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from carts.api.presentation import present_cart, present_merge
 from carts.domain.cart import CartOwner
 from carts.merge import merge_carts
 from carts.reading import ChangeContext
-from carts.services import get_cart
+from carts.services import get_cart, persist_cart
 from config.http.context import current_request_id
 from config.http.errors import ServiceError
 
@@ -25,12 +25,27 @@ class Handover:
 
 
 def hand_over_cart(*, user_id: str, guest_id: str | None) -> Handover:
-    """Merge the guest's cart, if one is named, into the user's, and return the cart after it.
+    """Merge the guest's cart, if one is named, into the user's, save it, and return it.
 
     Nothing is raised: no trouble with carts, be it a bug, may keep a user from signing in. What
     could not be merged waits for the next sign-in or merge.
     """
     user = CartOwner.for_user(user_id)
+    handover = _merge(user, guest_id)
+    save_user_cart(user_id=user.id)
+    return handover
+
+
+def save_user_cart(*, user_id: str) -> None:
+    """Save the user's cart now. Nothing is raised: what fails is saved with the next batch."""
+    user = CartOwner.for_user(user_id)
+    try:
+        persist_cart(owner=user)
+    except Exception as error:  # noqa: BLE001
+        _log_failure("not saved", user, error)
+
+
+def _merge(user: CartOwner, guest_id: str | None) -> Handover:
     if guest_id is None:
         return Handover(cart=_read_cart(user), merge=None)
     context = ChangeContext(source="merge", request_id=current_request_id())
@@ -58,9 +73,7 @@ def _log_failure(what: str, user: CartOwner, error: Exception) -> None:
     The text of an unexpected error is left out: it may hold a guest's id.
     """
     if isinstance(error, ServiceError):
-        logger.warning("cart of user %s %s at sign-in: %s", user.id, what, error.code)
+        logger.warning("cart of user %s %s: %s", user.id, what, error.code)
         return
     where = "".join(format_tb(error.__traceback__))
-    logger.error(
-        "cart of user %s %s at sign-in: %s\n%s", user.id, what, type(error).__name__, where
-    )
+    logger.error("cart of user %s %s: %s\n%s", user.id, what, type(error).__name__, where)

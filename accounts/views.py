@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts import documentation
 from accounts.authentication import TokenBearer
 from accounts.errors import TokenNotValid
-from accounts.handover import hand_over_cart
+from accounts.handover import hand_over_cart, save_user_cart
 from accounts.models import User
 from accounts.serializers import LoginBody, RefreshBody, RegisterBody
 from accounts.services import check_credentials, read_active_user, register_user
@@ -76,7 +76,7 @@ class LogoutView(OpenAccountView):
     @documentation.LOGOUT
     def post(self, request: Request) -> HttpResponse:
         body = _read_body(RefreshBody, request)
-        revoke_tokens(body["refresh"])
+        save_user_cart(user_id=revoke_tokens(body["refresh"]))
         return answer(None)
 
 

@@ -121,6 +121,6 @@ def test_a_broken_guest_cart_keeps_nobody_from_signing_in(
     data = response.json()["data"]
     assert (response.status_code, data["merge"]) == (200, None)
     assert units_of(data["cart"]) == {sku.pk: 3}
-    assert f"cart of user {user.pk} not merged at sign-in: ResponseError" in caplog.text
+    assert f"cart of user {user.pk} not merged: ResponseError" in caplog.text
     assert "carts/merge.py" in caplog.text
     assert GUEST not in caplog.text
