@@ -43,7 +43,9 @@ def exchange(client: Any, commands: Sequence[Command]) -> list[Any]:
     pool = client.connection_pool
     connection = pool.get_connection()
     try:
-        connection.send_packed_command([b"".join(map(pack_command, commands))])
+        # hiredis declares a tuple of one item where it takes any.
+        packed = [pack_command(command) for command in commands]  # type: ignore[arg-type]
+        connection.send_packed_command([b"".join(packed)])
         return [_read_reply(connection) for _ in commands]
     finally:
         pool.release(connection)

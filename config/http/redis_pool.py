@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from redis import ConnectionPool
-from redis.connection import Connection
+from redis.connection import Connection, ConnectionInterface
 from redis.exceptions import RedisError
 
 
@@ -28,11 +28,11 @@ class ThreadPool(ConnectionPool):
             connection = self.connection_class(**self.connection_kwargs)
             self._kept.connection = connection
         elif connection.is_connected and _is_stale(connection):
-            connection.disconnect()
+            connection.disconnect()  # type: ignore[no-untyped-call]
         connection.connect()
         return connection
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: ConnectionInterface) -> None:
         """Leave the connection to its thread."""
 
 

@@ -26,7 +26,8 @@ def write_entries(redis: Redis, count: int, **fields: Any) -> None:
     """Add entries to the stream, told apart by their cart's version."""
     pipeline = redis.pipeline(transaction=False)
     for version in range(1, count + 1):
-        pipeline.xadd(STREAM, {**ENTRY, "version": version, **fields})
+        entry: dict[Any, Any] = {**ENTRY, "version": version, **fields}
+        pipeline.xadd(STREAM, entry)
     pipeline.execute()
 
 

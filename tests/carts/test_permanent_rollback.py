@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -32,7 +33,7 @@ def keep_file(redis_server: Redis) -> Callable[[], Rollback]:
     """Remember all of Redis as it is; what is returned brings that back."""
 
     def remember() -> Rollback:
-        kept = {key: redis_server.dump(key) for key in redis_server.scan_iter()}
+        kept = {key: redis_server.dump(key) or b"" for key in redis_server.scan_iter()}
 
         def roll_back() -> None:
             redis_server.flushdb()
@@ -151,11 +152,12 @@ def test_carts_are_compared_once_and_not_again(
     roll_back()
     looked_at: list[int] = []
     peek = maintenance.peek
-    monkeypatch.setattr(
-        maintenance,
-        "peek",
-        lambda prefix, owners: (looked_at.append(len(owners)), peek(prefix, owners))[1],
-    )
+
+    def count_and_peek(prefix: str, owners: Any) -> Any:
+        looked_at.append(len(owners))
+        return peek(prefix, owners)
+
+    monkeypatch.setattr(maintenance, "peek", count_and_peek)
 
     assert save_all() == SaveResult(saved=1, united=1)
     assert save_all() == SaveResult()

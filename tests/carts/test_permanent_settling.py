@@ -230,7 +230,8 @@ def test_the_change_log_tells_of_the_purchase(shopper: Shopper, redis_server: Re
 
     settle()
 
-    [(_, entry)] = redis_server.xrevrange("cart:changes", count=1)
+    entries: Any = redis_server.xrevrange("cart:changes", count=1)
+    [(_, entry)] = entries
     told = {name: entry[name] for name in (b"action", b"sku", b"before", b"after", b"source")}
     assert told == {
         b"action": b"purchase", b"sku": sku.id.encode(), b"before": b"5", b"after": b"3",
