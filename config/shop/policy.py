@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-P = ParamSpec("P")
+View = Callable[..., HttpResponseBase]
 
 _PAGES = {
     "default-src": "'self'",
@@ -33,19 +33,12 @@ PAGE_POLICY = _write_policy(_PAGES)
 DOCUMENTATION_POLICY = _write_policy(_DOCUMENTATION)
 
 
-def with_policy(
-    policy: str,
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, P], HttpResponseBase]],
-    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
-]:
+def with_policy(policy: str) -> Callable[[View], View]:
     """Make a view answer with this Content-Security-Policy."""
 
-    def decorate(
-        view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        def respond(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             response = view(request, *args, **kwargs)
             response["Content-Security-Policy"] = policy
             return response

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.windows import Window, stored_guest
@@ -39,7 +39,7 @@ NO_LIMITS = dict.fromkeys(
     0,
 )
 # What a page may take to react, on a machine that runs all tests at once.
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 15_000
 
 
 @pytest.fixture(scope="package")
@@ -55,6 +55,7 @@ def chromium() -> Iterator[Browser]:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+            expect.set_options(timeout=TIMEOUT_MS)
             yield browser
             browser.close()
 

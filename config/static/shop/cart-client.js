@@ -794,15 +794,17 @@ export class CartClient extends EventTarget {
   }
 
   #announceIdentity() {
-    this.#channel?.postMessage({ type: "identity", session: this.#session });
+    this.#channel?.postMessage({ type: "session", session: this.#session });
     this.#fire("identity", { user: this.user });
   }
 
   /** @param {any} message From another tab. */
   #hear(message) {
-    if (message.type === "session" || message.type === "identity") this.#session = message.session;
-    if (message.type === "identity") this.#fire("identity", { user: this.user });
-    else if (message.type === "cart" && message.owner === this.#owner) this.#hearCart(message);
+    if (message.type === "cart" && message.owner === this.#owner) this.#hearCart(message);
+    if (message.type !== "session") return;
+    const userId = this.user?.id;
+    this.#session = message.session;
+    if (this.user?.id !== userId) this.#fire("identity", { user: this.user });
   }
 
   /** @param {{ owner: string, cart: Cart, etag: string | null }} message */
