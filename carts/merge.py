@@ -79,7 +79,10 @@ def merge_carts(
         outcome = store.begin_merge(guest, Handover(user.id, chosen))
         match outcome.status:
             case "done" if outcome.cart is not None:
-                return _take_over(outcome.cart, user_cart, context)
+                result = _take_over(outcome.cart, user_cart, context)
+                if result is not None:
+                    return result
+                user_cart = read_cart(user)
             case "taken" if outcome.cart is not None:
                 finish_handover(outcome.cart, context)
             case "absent" if read_cart(guest).exists:
@@ -136,20 +139,21 @@ def _claim_operation(user: CartOwner, context: ChangeContext) -> None:
         raise OperationRepeatedError(known)
 
 
-def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult:
+def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult | None:
+    """Take the lines of a cart that is handed over; None where that has been finished meanwhile."""
     handover = cast(Handover, guest_cart.handover)
     strategy = cast(Strategy, handover.strategy)
     # Saved in this order, a merge is exact even if the hashes are lost underway: the guest's copy
     # is handed over before the user's has the lines, and emptied after it has them.
-    if save_cart(owner=guest_cart.owner, source="merge") != guest_cart:
-        raise CartContended
+    if _save_surely(guest_cart.owner) != guest_cart:
+        return None
     # An order that sold from the guest's cart before its handover was saved is noted by now, and
     # none can do so any more: what it bought must not come along either.
     guest_cart = leave_out_pending(guest_cart)
     view, plan = _apply(guest_cart, user_cart, strategy, context)
-    saved = save_cart(owner=user_cart.owner, source="merge")
+    saved = _save_surely(user_cart.owner)
     taken = set(view.cart.merged) & {merge_token(guest_cart.id, guest_cart.version)}
-    if taken and (saved is None or not taken.issubset(saved.merged)):
+    if not taken.issubset(saved.merged):
         raise CartContended
     terms = ChangeTerms(
         seen_id=guest_cart.id,
@@ -161,6 +165,19 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
     )
     store.finish_merge(guest_cart.owner, terms, handover, capped=len(plan.capped))
     return MergeResult(view, strategy, len(plan.lines), plan.capped, plan.skipped)
+
+
+def _save_surely(owner: CartOwner) -> Cart:
+    """Save a cart and return it as it is saved now.
+
+    Of two first saves of one cart at once, one is left out, and so repeated here. Raises
+    CartContended.
+    """
+    for _ in range(_ATTEMPTS):
+        saved = save_cart(owner=owner, source="merge")
+        if saved is not None:
+            return saved
+    raise CartContended
 
 
 def _apply(

@@ -107,6 +107,7 @@ def write_drafts(prefix: str, drafts: Sequence[Draft]) -> Written:
     for carts that the database refuses, OperationalError; then nothing is written.
     """
     with transaction.atomic():
+        rows.plan_anew()
         stored = rows.lock_carts([draft.claim.cart for draft in drafts])
         written, due = _sort_drafts(drafts, stored)
         if due:

@@ -170,9 +170,9 @@ def test_a_batch_takes_the_same_queries_whatever_its_size(carts: int, is_first: 
         result = save_all()
 
     assert result == SaveResult(saved=2 * carts)
-    # The counter, prices, a transaction (2), rows locked, carts, lines, a batch counted; and for
-    # carts that were there before, lines counted, found and deleted.
-    assert len(queries) == (8 if is_first else 11)
+    # The counter, prices, a transaction (2), its planning, rows locked, carts, lines, the batch
+    # counted; and for carts that were there before, lines counted, found and deleted.
+    assert len(queries) == (9 if is_first else 12)
 
 
 @override_settings(CART_SAVE_BATCH=3)

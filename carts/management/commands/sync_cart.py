@@ -1,5 +1,6 @@
 """Save carts to the database, compare both copies, and mend what differs."""
 
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
@@ -81,14 +82,16 @@ def _save_one(owner: CartOwner) -> Report:
 
 
 def _save_all(options: Namespace) -> Report:
-    total = SaveResult()
+    total, began = SaveResult(), time.monotonic()
     with show_progress(options, total=read_gauges().unsaved_carts, unit="carts") as progress:
         for prefix in shard_prefixes():
             for result in save_unsaved(prefix=prefix, source="command"):
                 total += result
                 progress.update(result.saved + result.unchanged + result.vanished)
+    seconds = round(time.monotonic() - began, 3)
     return Report(
         {
+            "seconds": seconds,
             "saved": total.saved,
             "unchanged": total.unchanged,
             "vanished": total.vanished,
@@ -97,7 +100,7 @@ def _save_all(options: Namespace) -> Report:
             "postponed": total.postponed,
         },
         [
-            f"{total.saved} carts saved, {total.unchanged} were saved already, "
+            f"{total.saved} carts saved in {seconds} s, {total.unchanged} were saved already, "
             f"{total.vanished} were gone, {total.postponed} changed meanwhile.",
             *([f"{total.united} were united with newer copies."] if total.united else []),
         ],
