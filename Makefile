@@ -20,7 +20,7 @@ PRODUCTION := $(NO_STORES) ENVIRONMENT=production DEBUG=false ALLOWED_HOSTS=shop
 	SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(64))")
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format bench lock clean
+.PHONY: help up test browser check format bench lock clean
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ up: $(INSTALLED) ## Run the shop on PORT (8000) with its data in DATA_DIR (.loca
 
 test: $(INSTALLED) ## Run the tests in parallel; ARGS="-k merge" narrows them.
 	@exec $(PYTEST) $(ARGS)
+
+browser: $(INSTALLED) ## Run the browser tests, in the Chromium of the system.
+	@exec $(BIN)/pytest tests/browser -n 2 $(ARGS)
 
 check: $(INSTALLED) ## Check format, lint, types, imports, migrations and deployment, then test.
 	$(BIN)/ruff format --check .

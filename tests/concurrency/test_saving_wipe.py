@@ -80,4 +80,7 @@ def test_a_wipe_under_load_costs_only_what_came_after_the_last_save(redis_server
         kept = story.count(acknowledged_before=save_began, sent_after=wiped)
         assert kept <= units <= len(story.additions)
     save_all()
-    assert all(saved_units(s.shopper) == quantities_of(s.shopper.cart()) for s in stories)
+    for story in stories:
+        units_by_sku = quantities_of(story.shopper.cart())
+        # Whoever lost the only addition to the wipe has no cart, and so no row.
+        assert not units_by_sku or saved_units(story.shopper) == units_by_sku

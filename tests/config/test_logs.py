@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import sys
+import time
 import urllib.request
 from typing import Any
 
@@ -112,6 +113,7 @@ def test_every_line_of_a_web_server_can_be_read_by_machines(transactional_db: No
         try:
             for _ in range(2):
                 wait_for_line(server, "Started worker")
+            _wait_for_port(int(port))
             url = f"http://127.0.0.1:{port}/api/products"
             urllib.request.urlopen(url, timeout=10).close()
         finally:
@@ -120,6 +122,17 @@ def test_every_line_of_a_web_server_can_be_read_by_machines(transactional_db: No
     written = [json.loads(line) for line in lines]
     assert {line["logger"] for line in written} >= {"requests", "_granian"}
     assert [line["status"] for line in written if line["logger"] == "requests"] == [200]
+
+
+def _wait_for_port(port: int) -> None:
+    """Wait until something listens: a worker says that it has started a little before."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"nothing listens on {port}")
 
 
 def test_an_exception_is_in_its_line() -> None:
