@@ -10,6 +10,7 @@ from redis import Redis
 from carts.domain.cart import Cart, CartOwner, Line
 from carts.domain.uniting import unite_carts
 from carts.live import maintenance
+from carts.live.keys import cart_key
 from carts.permanent import writing
 from carts.permanent.saving import SaveResult, save_cart
 from tests.carts.copies import (
@@ -163,6 +164,38 @@ def test_carts_are_compared_once_and_not_again(
     assert save_all() == SaveResult()
 
     assert sum(looked_at) == 5
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda redis, key: redis.hset(key, "@version", "none"),
+        lambda redis, key: redis.hdel(key, "@id"),
+        lambda redis, key: redis.hset(key, "@id", b"\xff"),
+        lambda redis, key: redis.hset(key, "@saved", "never"),
+        lambda redis, key: (redis.delete(key), redis.set(key, "no hash at all")),
+    ],
+)
+def test_a_poisoned_hash_does_not_stop_the_comparison(
+    spoil: Callable[[Redis, str], object],
+    redis_server: Redis,
+    keep_file: Callable[[], Rollback],
+) -> None:
+    sku = SkuFactory.create()
+    poisoned, other = new_guest(), new_guest()
+    for shopper in (poisoned, other):
+        shopper.add(sku)
+    save_all()
+    roll_back = keep_file()
+    other.add(sku)
+    save_all()
+    roll_back()
+    spoil(redis_server, cart_key(owner_of(poisoned)))
+
+    result = save_all()
+
+    assert result == SaveResult(saved=1, united=1)
+    assert saved_units(other) == {sku.id: 2}
 
 
 def test_a_database_rolled_back_is_written_anew(shopper: Shopper, redis_server: Redis) -> None:
