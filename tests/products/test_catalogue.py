@@ -187,8 +187,12 @@ def stock_warehouse() -> list[str]:
     Product.objects.bulk_create(products)
     skus = [SkuFactory.build(product=product, purchase_limit=5) for product in products]
     Sku.objects.bulk_create(skus)
+    tallies = [PurchaseTally(sku=sku, buyer="user:u2", units=1) for sku in skus]
+    PurchaseTally.objects.bulk_create(tallies)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE products_sku, products_product, products_merchant")
+        cursor.execute(
+            "ANALYZE products_sku, products_product, products_merchant, products_purchasetally"
+        )
     return [sku.id for sku in skus[:5]]
 
 
