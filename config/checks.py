@@ -13,6 +13,8 @@ from config.http.health import EvictionPolicy, StoreUnavailable, read_eviction_p
 
 MIN_SECRET_LENGTH = 50
 MIN_SECRET_CHARACTERS = 5
+# Payment providers give out their own: 32 random letters and digits are common.
+MIN_WEBHOOK_SECRET_LENGTH = 32
 MAX_ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 LIFETIMES = ("CART_TTL_DAYS", "IDEMPOTENCY_HOURS", "ORDER_PAYMENT_MINUTES")
 
@@ -29,8 +31,19 @@ def _find_weak_secrets() -> Iterator[str]:
     ):
         if secret == settings.DEVELOPMENT_SECRET_KEY:
             yield f"{name} must be set, and not to the development key."
-        elif len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < MIN_SECRET_CHARACTERS:
+        elif _is_weak(secret, MIN_SECRET_LENGTH):
             yield f"{name} must be random, with {MIN_SECRET_LENGTH} characters at least."
+    # Without one the webhook is closed, and nobody can mark an order paid by guessing.
+    webhook = settings.PAYMENT_WEBHOOK_SECRET
+    if webhook and _is_weak(webhook, MIN_WEBHOOK_SECRET_LENGTH):
+        yield (
+            f"PAYMENT_WEBHOOK_SECRET must be random, with {MIN_WEBHOOK_SECRET_LENGTH} characters"
+            " at least, or unset."
+        )
+
+
+def _is_weak(secret: str, min_length: int) -> bool:
+    return len(secret) < min_length or len(set(secret)) < MIN_SECRET_CHARACTERS
 
 
 def _find_exposures() -> Iterator[str]:

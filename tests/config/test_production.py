@@ -19,6 +19,9 @@ GOOD = {
 }
 NO_EMBEDDED_SERVERS = "DATABASE_URL and REDIS_URL must not name the embedded servers."
 WEAK_SECRET = "SECRET_KEY must be random, with 50 characters at least."
+WEAK_WEBHOOK_SECRET = (
+    "PAYMENT_WEBHOOK_SECRET must be random, with 32 characters at least, or unset."
+)
 START = "Cartwright does not start in production like this: "
 
 
@@ -54,6 +57,7 @@ def test_safe_production_settings_load() -> None:
         ({"ALLOWED_HOSTS": "shop.example,*"}, "ALLOWED_HOSTS must not hold a wildcard."),
         ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS must not hold a wildcard."),
         ({"STORES_ARE_EMBEDDED": "1"}, NO_EMBEDDED_SERVERS),
+        ({"PAYMENT_WEBHOOK_SECRET": "whsec"}, WEAK_WEBHOOK_SECRET),
         ({"ACCESS_TOKEN_MINUTES": "16"}, "ACCESS_TOKEN_MINUTES must be 1 to 15."),
     ],
 )
@@ -70,6 +74,10 @@ def test_production_refuses(change: dict[str, str], sentence: str) -> None:
         ("SECRET_KEY", "k3Y-" * 12, [WEAK_SECRET]),
         ("SECRET_KEY", "abcd" * 20, [WEAK_SECRET]),
         ("SECRET_KEY", "abcde" * 10, []),
+        ("PAYMENT_WEBHOOK_SECRET", "", []),
+        ("PAYMENT_WEBHOOK_SECRET", "k3Y-w9" * 5 + "z", [WEAK_WEBHOOK_SECRET]),
+        ("PAYMENT_WEBHOOK_SECRET", "k3Y-w9" * 5 + "zz", []),
+        ("PAYMENT_WEBHOOK_SECRET", "abcd" * 20, [WEAK_WEBHOOK_SECRET]),
         ("ALLOWED_HOSTS", [], ["ALLOWED_HOSTS must name the shop's hosts."]),
         ("ALLOWED_HOSTS", [".shop.example"], []),
         (
