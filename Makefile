@@ -9,6 +9,8 @@ export PORT DATA_DIR
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses auto
+# In a process of their own: Playwright's event loop and the other tests do not mix.
+BROWSER_TESTS := $(PYTEST) tests/browser
 INSTALLED := $(VENV)/.installed
 COMPILE := $(abspath $(BIN))/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
@@ -28,11 +30,12 @@ help: ## List the commands.
 up: $(INSTALLED) ## Run the shop on PORT (8000) with its data in DATA_DIR (.local); Ctrl-C stops it.
 	@exec $(BIN)/python manage.py up
 
-test: $(INSTALLED) ## Run the tests in parallel; ARGS="-k merge" narrows them.
-	@exec $(PYTEST) $(ARGS)
+test: $(INSTALLED) ## Run all tests in parallel; ARGS="-k merge" picks some, but none in a browser.
+	@$(PYTEST) $(ARGS)
+	@$(if $(ARGS),,$(BROWSER_TESTS))
 
-browser: $(INSTALLED) ## Run the browser tests, in the Chromium of the system.
-	@exec $(BIN)/pytest tests/browser -n 2 $(ARGS)
+browser: $(INSTALLED) ## Run the tests in the system's Chromium alone; ARGS="-k drawer" picks some.
+	@$(BROWSER_TESTS) $(ARGS)
 
 check: $(INSTALLED) ## Check format, lint, types, imports, migrations and deployment, then test.
 	$(BIN)/ruff format --check .
@@ -41,7 +44,8 @@ check: $(INSTALLED) ## Check format, lint, types, imports, migrations and deploy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(PYTEST) $(ARGS)
+	$(PYTEST)
+	$(BROWSER_TESTS)
 
 format: $(INSTALLED) ## Format the code and fix what ruff can fix.
 	$(BIN)/ruff check --fix .
