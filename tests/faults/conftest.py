@@ -1,0 +1,61 @@
+"""Stores that break: a proxy before the test's Redis, and servers of a test's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from pytest_django import Settings
+
+from tests.config.project import make_data_dir
+from tests.faults.proxy import FaultyProxy
+from tests.faults.servers import OwnPostgres, OwnValkey
+
+
+@pytest.fixture
+def proxy() -> Iterator[FaultyProxy]:
+    """A proxy before the Redis of the test run; the application does not use it by itself."""
+    url = urlsplit(settings.REDIS_URL)
+    proxy = FaultyProxy(url.hostname or "127.0.0.1", url.port or 6379)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def proxy_url(proxy: FaultyProxy) -> str:
+    """The worker's own Redis database, behind the proxy."""
+    url = urlsplit(settings.REDIS_URL)
+    login = url.netloc.rpartition("@")[0]
+    return url._replace(netloc=f"{login}{'@' if login else ''}127.0.0.1:{proxy.port}").geturl()
+
+
+@pytest.fixture
+def _data_dir() -> Iterator[Path]:
+    with make_data_dir() as folder:
+        folder.mkdir()
+        yield folder
+
+
+@pytest.fixture
+def own_valkey(_data_dir: Path) -> Iterator[OwnValkey]:
+    """A running Valkey which nobody else uses."""
+    server = OwnValkey(_data_dir)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_postgres(transactional_db: None, _data_dir: Path) -> Iterator[OwnPostgres]:
+    """A running PostgreSQL which nobody else uses, with all tables and no rows."""
+    server = OwnPostgres(_data_dir)
+    server.start()
+    server.copy_schema()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def _no_limits(settings: Settings) -> None:
+    settings.RATE_LIMIT_CART_WRITES = settings.RATE_LIMIT_CART_WRITES_PER_ADDRESS = 0
