@@ -5,9 +5,14 @@ A client that sends its request again with the same Idempotency-Key need not kno
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from django_redis import get_redis_connection
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from carts.api import idempotency
 from products.models import Sku
@@ -15,27 +20,27 @@ from tests.carts.shopper import Shopper, addition_of, new_guest, quantities_of
 from tests.factories import SkuFactory
 from tests.faults.proxy import FaultyProxy
 from tests.faults.servers import use_redis
-from tests.products.threads import run_together
-
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("_no_limits", "_lossy_store"),
-]
+from tests.products.threads import PATIENCE_SECONDS, run_together
 
 DEVICES = 16
 ADDITIONS = 25
 LOST_EVERY = 12
-PATIENCE_SECONDS = 60
+
+# The headers of a device's addition, told by the numbers of both.
+Headers = Callable[[int, int], dict[str, str]]
 
 
 @pytest.fixture
-def _lossy_store(proxy: FaultyProxy, proxy_url: str) -> Iterator[None]:
-    """Lose every twelfth reply; the time-outs are long, so that nothing else goes wrong."""
+def _lossy_store(
+    proxy: FaultyProxy, proxy_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    # A request whose reply is lost fails at once here, so a repeat need not wait for it as long.
+    monkeypatch.setattr(idempotency, "_ANSWER_WITHIN_MS", 200)
     with use_redis(proxy_url), proxy.drop_replies(every=LOST_EVERY):
         yield
 
 
-def add_until_acknowledged(device: Shopper, sku: Sku, **headers: str) -> Counter[int]:
+def add_until_acknowledged(device: Shopper, sku: Sku, headers: dict[str, str]) -> Counter[int]:
     """Send an addition again until it succeeds; return the statuses on the way."""
     statuses: Counter[int] = Counter()
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -43,21 +48,89 @@ def add_until_acknowledged(device: Shopper, sku: Sku, **headers: str) -> Counter
         assert time.monotonic() < deadline
         response = device.call("POST", "/cart", addition_of(sku), **headers)
         statuses[response.status_code] += 1
-        # 409: the first request with this key may still be on its way.
-        time.sleep({409: 0.05}.get(response.status_code, 0))
+        if response.status_code == 409:
+            # The first request with this key may still be under way.
+            time.sleep(0.05)
     return statuses
 
 
-def add_from_all_devices(guest: Shopper, sku: Sku, *, with_keys: bool) -> Counter[int]:
+def add_from_all_devices(guest: Shopper, sku: Sku, headers: Headers) -> Counter[int]:
+    """Add a unit from each device again and again, all at once; return the statuses."""
+
     def add_many(number: int) -> Counter[int]:
-        device, statuses = Shopper(guest.owner_id, guest.headers), Counter[int]()
-        for addition in range(ADDITIONS):
-            key = {"Idempotency_Key": f"{number}-{addition}"} if with_keys else {}
-            statuses += add_until_acknowledged(device, sku, **key)
-        return statuses
+        device = Shopper(guest.owner_id, guest.headers)
+        statuses = (
+            add_until_acknowledged(device, sku, headers(number, addition))
+            for addition in range(ADDITIONS)
+        )
+        return sum(statuses, Counter())
 
     total: Counter[int] = Counter()
     for outcome in run_together(add_many, range(DEVICES), threads=DEVICES):
         assert isinstance(outcome, Counter), outcome
         total += outcome
     return total
+
+
+def units_in_store(shopper: Shopper) -> dict[str, int]:
+    while (response := shopper.call("GET", "/cart")).status_code == 503:
+        continue
+    return quantities_of(response.json()["data"])
+
+
+@pytest.mark.usefixtures("_no_limits", "_lossy_store")
+@pytest.mark.django_db(transaction=True)
+def test_additions_repeated_with_their_keys_are_counted_once() -> None:
+    guest, sku = new_guest(), SkuFactory.create(stock=10_000)
+
+    statuses = add_from_all_devices(
+        guest, sku, lambda device, addition: {"Idempotency_Key": f"{device}-{addition}"}
+    )
+
+    assert statuses[200] == DEVICES * ADDITIONS
+    assert statuses[503] > 0
+    assert units_in_store(guest) == {sku.id: DEVICES * ADDITIONS}
+
+
+@pytest.mark.usefixtures("_no_limits", "_lossy_store")
+@pytest.mark.django_db(transaction=True)
+def test_additions_repeated_without_a_key_are_counted_too_often() -> None:
+    guest, sku = new_guest(), SkuFactory.create(stock=10_000)
+
+    statuses = add_from_all_devices(guest, sku, lambda *_: {})
+
+    assert statuses[200] == DEVICES * ADDITIONS
+    assert DEVICES * ADDITIONS < units_in_store(guest)[sku.id] <= statuses.total()
+
+
+INCREMENTS = 100
+
+
+def increment(client: Any) -> int:
+    """Ask for so many increments of a counter; return how many of them were acknowledged."""
+    acknowledged = 0
+    for _ in range(INCREMENTS):
+        with suppress(RedisConnectionError):
+            client.hincrby("counted", "increments", 1)
+            acknowledged += 1
+    return acknowledged
+
+
+@pytest.mark.usefixtures("_lossy_store")
+def test_the_applications_client_sends_nothing_twice(redis_server: Redis) -> None:
+    acknowledged = increment(get_redis_connection("carts"))
+
+    assert acknowledged < INCREMENTS
+    assert acknowledged <= int(redis_server.hget("counted", "increments") or 0) <= INCREMENTS
+
+
+@pytest.mark.usefixtures("_lossy_store")
+def test_a_client_with_its_own_retries_sends_some_changes_twice(
+    redis_server: Redis, proxy: FaultyProxy
+) -> None:
+    database = redis_server.connection_pool.connection_kwargs["db"]
+    with Redis("127.0.0.1", proxy.port, db=database) as client:
+        acknowledged = increment(client)
+
+    assert acknowledged == INCREMENTS
+    assert int(redis_server.hget("counted", "increments") or 0) > INCREMENTS
