@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env, EnvError, validate
 from psycopg.conninfo import conninfo_to_dict
 
+from config.theme import THEME
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
@@ -54,6 +56,7 @@ INSTALLED_APPS = [
     "carts",
     "orders",
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -286,6 +289,10 @@ ORDER_PAYMENT_MINUTES = env.int("ORDER_PAYMENT_MINUTES", 30)
 PAYMENT_WEBHOOK_SECRET = env.str("PAYMENT_WEBHOOK_SECRET", "")
 # How far the time of a signature may be from now.
 PAYMENT_WEBHOOK_TOLERANCE_SECONDS = env.int("PAYMENT_WEBHOOK_TOLERANCE_SECONDS", 300)
+
+# --- Admin ---------------------------------------------------------------------------------
+
+UNFOLD = THEME
 
 # --- Background work ------------------------------------------------------------------------
 

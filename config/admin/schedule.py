@@ -1,0 +1,129 @@
+"""The periodic jobs in the admin.
+
+The project's own jobs keep their name and task: `config.schedule` knows them by their name, and
+makes one anew that it does not find. When they run, and whether, is the operators'.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabScheduleAdmin
+from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
+from django_celery_beat.admin import PeriodicTaskForm as BeatPeriodicTaskForm
+from django_celery_beat.admin import TaskSelectWidget as BeatTaskSelectWidget
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from config.schedule import list_jobs
+
+# Registered by the module imported above; no job runs once only, or by the sun.
+admin.site.unregister(
+    (PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule)
+)
+
+
+class TaskSelectWidget(UnfoldAdminSelectWidget, BeatTaskSelectWidget):  # type: ignore[misc]
+    """The tasks there are, in the theme's look."""
+
+
+class NewTaskForm(BeatPeriodicTaskForm):  # type: ignore[misc]
+    """A new job: what it runs as well as when."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["regtask"].widget = TaskSelectWidget()
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+
+
+class _NoBulkDeletion(ModelAdmin):  # type: ignore[misc]
+    """Whether a row may be deleted depends on the row, which the bulk action does not ask."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer none to who may only look: those of the package ask for no permission."""
+        if not self.has_change_permission(request):
+            return {}
+        actions = super().get_actions(request)
+        return {name: action for name, action in actions.items() if name != "delete_selected"}
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(_NoBulkDeletion, BeatPeriodicTaskAdmin):  # type: ignore[misc]
+    """Periodic jobs: when they run, and whether. What they run is said once, when one is added."""
+
+    form = ModelForm
+    change_form_template = None
+    date_hierarchy = None
+    list_display = ("name", "task", "enabled", "scheduler", "last_run_at")
+    list_filter = ("enabled",)
+    search_fields = ("name", "task")
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", "task", "args", "kwargs", "description")}),
+        (_("Schedule"), {"fields": ("enabled", "interval", "crontab", "start_time")}),
+        (_("Execution"), {"fields": ("expire_seconds", "queue", "last_run_at")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("name", "regtask", "task", "args", "kwargs", "description")}),
+        *fieldsets[1:],
+    )
+    readonly_fields = ("last_run_at",)
+    autocomplete_fields = ("interval", "crontab")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = NewTaskForm
+        return super().get_form(request, obj, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        if obj is None:
+            return fields
+        return (*fields, "task", "args", "kwargs", *(["name"] if _is_own_job(obj) else []))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _is_own_job(obj) and bool(super().has_delete_permission(request, obj))
+
+
+class _ScheduleAdmin(_NoBulkDeletion):
+    """Jobs choose among these; with one that is in use, its jobs would go."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and obj.periodictask_set.exists():
+            return False
+        return bool(super().has_delete_permission(request, obj))
+
+
+@admin.register(IntervalSchedule)
+class IntervalScheduleAdmin(_ScheduleAdmin):
+    """Every so many seconds, minutes, hours or days."""
+
+    list_display = ("__str__", "every", "period")
+    list_filter = ("period",)
+    search_fields = ("every", "period")
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(_ScheduleAdmin):
+    """At times of the clock and the calendar."""
+
+    list_display = BeatCrontabScheduleAdmin.list_display
+    fields = BeatCrontabScheduleAdmin.fields
+    readonly_fields = BeatCrontabScheduleAdmin.readonly_fields
+    search_fields = ("minute", "hour", "timezone")
+
+
+def _is_own_job(task: Any) -> bool:
+    return task is not None and task.name in {job.name for job in list_jobs()}

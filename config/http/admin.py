@@ -1,0 +1,46 @@
+"""What pages of the admin have in common that show a log."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.utils import parse_datetime_str
+
+
+class ReadOnlyAdmin:
+    """No page of these adds, changes or deletes a row. Goes before the admin class it is for."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]
+    """From one time to another, both included and in the server's time zone.
+
+    A day without a time is the whole day; what is no day is no limit.
+    """
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        start, end = self._read("from", "00:00:00"), self._read("to", "23:59:59")
+        if start is not None:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": start})
+        if end is not None:
+            # A second's last moment is part of it.
+            end = end.replace(microsecond=999_999)
+            queryset = queryset.filter(**{f"{self.field_path}__lte": end})
+        return queryset
+
+    def _read(self, edge: str, time: str) -> datetime | None:
+        day = self.used_parameters.get(f"{self.parameter_name}_{edge}_0")
+        time = self.used_parameters.get(f"{self.parameter_name}_{edge}_1") or time
+        moment: datetime | None = parse_datetime_str(f"{day} {time}")
+        return None if moment is None else timezone.make_aware(moment)
