@@ -6,40 +6,52 @@ Deleting a product or a SKU only marks it: carts, orders and revisions refer to 
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db.models import Count, Field, IntegerField, Model, OuterRef, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.contrib.auth import get_user_model
+from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Substr
 from django.forms import BaseModelFormSet, ModelForm
-from django.forms import Field as FormField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
 
-from products.models import Merchant, Product, ShelfStatus, Sku, SkuRevision
+from config.http.admin import PeriodFilter, ReadOnlyAdmin
+from products.models import (
+    Merchant,
+    Product,
+    ShelfStatus,
+    Sku,
+    SkuRevision,
+    StockChange,
+    StockReason,
+)
+from products.stock import Cause, adjust
+from products.stock_form import StockForm
 
-
-class _SkuForms:
-    """What forms for SKUs need so that saving one does not undo the sales made meanwhile."""
-
-    def formfield_for_dbfield(
-        self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
-    ) -> FormField | None:
-        field: FormField | None = super().formfield_for_dbfield(  # type: ignore[misc]
-            db_field, request, **kwargs
-        )
-        if field is not None and db_field.name == "stock":
-            # The form then knows which figure was on show when it was opened, and so whether it
-            # was changed by the person or by a sale.
-            field.show_hidden_initial = True
-        return field
+_STAFF = "staff:"
 
 
-class SkuInline(_SkuForms, TabularInline):  # type: ignore[misc]
+class SkuForm(ModelForm):  # type: ignore[type-arg]
+    """A SKU's form. A stock that sales may change meanwhile is adjusted on a page of its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "stock" in self.fields and not self.instance._state.adding:
+            self.fields["stock"].disabled = True
+            self.fields["stock"].help_text = _("Changed by sales, and by “Adjust stock”.")
+
+
+class SkuInline(TabularInline):  # type: ignore[misc]
     """A product's SKUs on its page. Those not wanted any more are marked as deleted."""
 
     model = Sku
+    form = SkuForm
     fields = (
         "code",
         "attributes",
@@ -55,20 +67,37 @@ class SkuInline(_SkuForms, TabularInline):  # type: ignore[misc]
     show_change_link = True
 
 
-class RevisionInline(TabularInline):  # type: ignore[misc]
-    """A SKU's history on its page."""
+class RevisionInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
+    """What a SKU was called and cost, on its page."""
 
     model = SkuRevision
     fields = readonly_fields = ("id", "name", "image", "price", "created_at")
     extra = 0
     per_page = 20
-    can_delete = False
+    tab = True
 
-    def has_add_permission(self, request: HttpRequest, obj: Sku | None = None) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Sku | None = None) -> bool:
-        return False
+class _StockChanges(ReadOnlyAdmin):
+    """Shows who made each change by name."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StockChange]:
+        changes: QuerySet[StockChange] = super().get_queryset(request)  # type: ignore[misc]
+        people = get_user_model().objects.filter(pk=Substr(OuterRef("actor"), len(_STAFF) + 1))
+        return changes.annotate(username=Subquery(people.values("username")))
+
+    @admin.display(description=_("By"))
+    def person(self, change: Any) -> str:
+        return str(change.username or change.actor)
+
+
+class StockChangeInline(_StockChanges, TabularInline):  # type: ignore[misc]
+    """How the staff changed a SKU's stock, on its page."""
+
+    model = StockChange
+    fields = readonly_fields = ("at", "before", "after", "reason", "note", "person")
+    extra = 0
+    per_page = 20
+    tab = True
 
 
 class _LogicalDeletion(ModelAdmin):  # type: ignore[misc]
@@ -176,7 +205,7 @@ class ProductAdmin(_LogicalDeletion):
     ) -> None:
         formset.save(commit=False)
         for sku in formset.new_objects:
-            sku.save()
+            _add_sku(sku, request)
         for sku, changed_fields in formset.changed_objects:
             sku.save(update_fields=[*changed_fields, "updated_at"])
 
@@ -224,9 +253,11 @@ class StockFilter(admin.SimpleListFilter):
 
 
 @admin.register(Sku)
-class SkuAdmin(_SkuForms, _LogicalDeletion):
-    """SKUs with their history."""
+class SkuAdmin(_LogicalDeletion):
+    """SKUs with their history, and a page to change their stock."""
 
+    form = SkuForm
+    actions_detail = actions_row = ("adjust_stock",)
     list_display = (
         "code",
         "product",
@@ -248,15 +279,71 @@ class SkuAdmin(_SkuForms, _LogicalDeletion):
     search_fields = ("=id", "code", "product__name")
     autocomplete_fields = ("product",)
     readonly_fields = ("id", "revision", "created_at", "updated_at")
-    inlines = (RevisionInline,)
+    inlines = (StockChangeInline, RevisionInline)
 
     def save_model(
         self, request: HttpRequest, obj: Sku, form: "ModelForm[Sku]", change: bool
     ) -> None:
         if not change:
-            obj.save()
+            _add_sku(obj, request)
             return
         obj.save(update_fields=[*form.changed_data, "updated_at"])
+
+    def has_adjust_stock_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("products.adjust_stock")
+
+    @action(  # type: ignore[untyped-decorator]
+        description=_("Adjust stock"),
+        permissions=["adjust_stock"],
+        url_path="adjust-stock",
+        icon="swap_vert",
+    )
+    def adjust_stock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the form for a SKU's stock, and do what it says."""
+        sku = get_object_or_404(Sku.objects.select_related("product"), pk=object_id)
+        form = StockForm(request.POST or None, sku=sku)
+        if form.is_valid():
+            change = form.change_stock(actor=_name_actor(request), now=timezone.now())
+            if change is not None:
+                self.log_change(request, sku, [{"changed": {"fields": ["stock"]}}])
+                done = _("%(sku)s: stock %(change)s") % {"sku": sku, "change": change}
+                self.message_user(request, done, messages.SUCCESS)
+                return redirect("admin:products_sku_change", sku.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Adjust stock"),
+            "opts": self.opts,
+            "sku": sku,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/products/sku/adjust_stock.html", context)
+
+
+@admin.register(StockChange)
+class StockChangeAdmin(_StockChanges, ModelAdmin):  # type: ignore[misc]
+    """Every change of a stock by the staff."""
+
+    list_display = ("at", "sku", "before", "after", "reason", "note", "person")
+    list_filter = (("at", PeriodFilter), "reason")
+    list_filter_submit = True
+    list_select_related = ("sku",)
+    list_per_page = 50
+    search_fields = ("=sku__id", "sku__code")
+    ordering = ("-at", "-id")
+    show_full_result_count = False
+
+
+def _add_sku(sku: Sku, request: HttpRequest) -> None:
+    """Write a new SKU, and its first stock as a change like any other."""
+    units, sku.stock = sku.stock, 0
+    sku.save()
+    if units:
+        cause = Cause(StockReason.INITIAL, "", _name_actor(request))
+        adjust(sku_id=sku.pk, units=units, cause=cause, now=timezone.now())
+
+
+def _name_actor(request: HttpRequest) -> str:
+    return f"{_STAFF}{request.user.pk}"
 
 
 def _count_or_zero(figures: QuerySet[Any, Any]) -> Coalesce:

@@ -37,3 +37,11 @@ class PurchaseLimitExceeded(ServiceError):
     limit: int
     bought: int
     requested: int
+
+
+@dataclass(eq=False)
+class StockMoved(Exception):
+    """A count was taken while there were `expected` units, and now there are `available`."""
+
+    expected: int
+    available: int

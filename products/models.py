@@ -210,6 +210,7 @@ class Sku(models.Model):
         ordering = ("code",)
         verbose_name = _("SKU")
         verbose_name_plural = _("SKUs")
+        permissions = (("adjust_stock", "Can adjust stock"),)
         constraints = (
             models.CheckConstraint(name="sku_stock_not_negative", condition=Q(stock__gte=0)),
             models.CheckConstraint(name="sku_price_not_negative", condition=Q(price__gte=0)),
@@ -260,6 +261,60 @@ class SkuRevision(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.name}"
+
+
+class StockReason(models.TextChoices):
+    """Why the staff changed a stock."""
+
+    INITIAL = "initial", _("First stock")
+    DELIVERY = "delivery", _("Delivery")
+    RETURN = "return", _("Returned by a customer")
+    COUNT = "count", _("Stocktaking")
+    DAMAGE = "damage", _("Damaged or lost")
+    CORRECTION = "correction", _("Correction of a mistake")
+    OTHER = "other", _("Something else")
+
+
+class StockChange(models.Model):
+    """A change of a SKU's stock by the staff; sales and cancellations are in the orders.
+
+    Written by `products.stock` only; the database refuses to change or remove one. `actor` is
+    "staff:<user id>".
+    """
+
+    sku = models.ForeignKey(
+        Sku,
+        models.PROTECT,
+        related_name="stock_changes",
+        db_index=False,
+        verbose_name=_("SKU"),
+    )
+    before = models.IntegerField(_("stock before"))
+    after = models.IntegerField(_("stock after"))
+    reason = models.CharField(_("reason"), max_length=10, choices=StockReason.choices)
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    actor = models.CharField(_("by"), max_length=150)
+    at = models.DateTimeField(_("time"))
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("stock change")
+        verbose_name_plural = _("stock changes")
+        constraints = (
+            models.CheckConstraint(
+                name="stockchange_not_negative", condition=Q(before__gte=0, after__gte=0)
+            ),
+            models.CheckConstraint(
+                name="stockchange_reason_known", condition=Q(reason__in=StockReason.values)
+            ),
+        )
+        indexes = (
+            models.Index(F("sku"), F("id").desc(), name="stockchange_of_sku"),
+            models.Index(fields=("at",), name="stockchange_at"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.before} → {self.after}"
 
 
 class PurchaseTally(models.Model):

@@ -7,11 +7,22 @@ them too, and giving back never depends on what the limit was at the time of the
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 
-from products.errors import InsufficientStock, PurchaseLimitExceeded
-from products.models import PurchaseTally, Sku
+from products.errors import InsufficientStock, PurchaseLimitExceeded, StockMoved
+from products.models import PurchaseTally, Sku, StockChange, StockReason
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why the staff change a stock, and who of them: `actor` is "staff:<user id>"."""
+
+    reason: StockReason
+    note: str
+    actor: str
 
 
 def take(*, buyer: str, units: Mapping[str, int]) -> None:
@@ -46,6 +57,51 @@ def give_back(*, buyer: str, units: Mapping[str, int]) -> None:
         raise ValueError(f"cannot give back {dict(units)}: only {taken} were taken")
     _add_to_stock(units)
     _take_from_tallies(buyer, units)
+
+
+def adjust(*, sku_id: str, units: int, cause: Cause, now: datetime) -> StockChange:
+    """Add units to a SKU's stock, or take them out where negative, and keep a record of it.
+
+    Raises Sku.DoesNotExist, and InsufficientStock where fewer are left; nothing has changed then.
+    """
+    with transaction.atomic():
+        stock = _lock_stock(sku_id)
+        if stock + units < 0:
+            raise InsufficientStock(sku_id=sku_id, available=stock, requested=-units)
+        return _record(sku_id, before=stock, after=stock + units, cause=cause, now=now)
+
+
+def recount(
+    *, sku_id: str, counted: int, expected: int, cause: Cause, now: datetime
+) -> StockChange:
+    """Set a SKU's stock to what was counted (at least 0) while it was as expected.
+
+    Raises Sku.DoesNotExist, and StockMoved where units have been sold or added since: the count
+    would undo that. Nothing has changed then.
+    """
+    with transaction.atomic():
+        stock = _lock_stock(sku_id)
+        if stock != expected:
+            raise StockMoved(expected=expected, available=stock)
+        return _record(sku_id, before=stock, after=counted, cause=cause, now=now)
+
+
+def _lock_stock(sku_id: str) -> int:
+    locked = Sku.objects.select_for_update(no_key=True).values_list("stock", flat=True)
+    return locked.get(pk=sku_id)
+
+
+def _record(sku_id: str, *, before: int, after: int, cause: Cause, now: datetime) -> StockChange:
+    Sku.objects.filter(pk=sku_id).update(stock=after)
+    return StockChange.objects.create(
+        sku_id=sku_id,
+        before=before,
+        after=after,
+        reason=cause.reason,
+        note=cause.note,
+        actor=cause.actor,
+        at=now,
+    )
 
 
 def _require_positive(units: Mapping[str, int]) -> None:

@@ -11,9 +11,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from products.models import Merchant, Product, Sku
-from products.stock import take
+from products.models import Merchant, Product, Sku, StockReason
+from products.stock import Cause, adjust, take
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +71,11 @@ def read_form(client: Client, url: str) -> dict[str, str]:
     return {name: value for name, value in reader.fields.items() if "__prefix__" not in name}
 
 
+def deliver(sku: Sku, units: int) -> None:
+    cause = Cause(StockReason.DELIVERY, "", f"staff:{get_user_model().objects.get().pk}")
+    adjust(sku_id=sku.pk, units=units, cause=cause, now=timezone.now())
+
+
 def submit(client: Client, url: str, fields: dict[str, str]) -> None:
     response = client.post(url, fields)
     assert response.status_code == 302, response.context["errors"]
@@ -85,13 +91,14 @@ def test_pages_open(staff: Client, model: str) -> None:
     assert staff.get(page(f"{model}_changelist"), {"q": str(row)}).status_code == 200
 
 
-@pytest.mark.parametrize("model", ["merchant", "product", "sku"])
+@pytest.mark.parametrize("model", ["merchant", "product", "sku", "stockchange"])
 def test_lists_cost_as_many_queries_for_many_rows_as_for_one(staff: Client, model: str) -> None:
     url = page(f"{model}_changelist")
-    SkuFactory.create()
+    deliver(SkuFactory.create(), 1)
     with CaptureQueriesContext(connection) as for_one:
         staff.get(url)
-    SkuFactory.create_batch(20)
+    for sku in SkuFactory.create_batch(20):
+        deliver(sku, 1)
 
     with CaptureQueriesContext(connection) as for_many:
         staff.get(url)
@@ -128,6 +135,8 @@ def test_a_product_with_a_sku_can_be_added(staff: Client) -> None:
 
     sku = Sku.objects.get(code="TH-100-WHT", product__name="TH-100")
     assert (sku.price, sku.stock, sku.is_active) == (Decimal("149.99"), 5, True)
+    first = sku.stock_changes.get()
+    assert (first.before, first.after, first.reason) == (0, 5, "initial")
     assert sku.revisions.get(id=sku.revision).image == "/a.svg"
 
 
@@ -140,7 +149,6 @@ def test_a_product_with_a_sku_can_be_added(staff: Client) -> None:
         ("skus-0-attributes", "[]"),
         ("skus-0-attributes", '{"a": 1}'),
         ("skus-0-price", "-1"),
-        ("skus-0-stock", "-1"),
         ("skus-0-purchase_limit", "0"),
     ],
 )
@@ -180,14 +188,34 @@ def test_saving_a_form_does_not_undo_a_sale_made_since_it_was_opened(
 
 
 @pytest.mark.parametrize("open_form", [open_sku_form, open_product_form])
-def test_a_new_stock_is_written(staff: Client, open_form: Any) -> None:
+def test_the_stock_of_a_sku_is_not_changed_by_its_form(staff: Client, open_form: Any) -> None:
     sku = SkuFactory.create(stock=10)
     url, fields, stock = open_form(staff, sku)
 
     submit(staff, url, fields | {stock: "25"})
 
     sku.refresh_from_db()
-    assert sku.stock == 25
+    assert sku.stock == 10
+
+
+@pytest.mark.parametrize("model", ["product", "sku"])
+def test_a_page_costs_as_many_queries_for_much_history_as_for_little(
+    staff: Client, model: str
+) -> None:
+    sku = SkuFactory.create()
+    row: Any = {"product": sku.product, "sku": sku}[model]
+    deliver(sku, 1)
+    with CaptureQueriesContext(connection) as for_little:
+        staff.get(page(f"{model}_change", row))
+    for units in range(1, 30):
+        deliver(sku, units)
+        Sku.objects.filter(pk=sku.pk).update(price=units)
+    SkuFactory.create_batch(20, product=sku.product)
+
+    with CaptureQueriesContext(connection) as for_much:
+        staff.get(page(f"{model}_change", row))
+
+    assert len(for_much) == len(for_little)
 
 
 def is_deleted(row: Product | Sku) -> bool:
