@@ -68,6 +68,14 @@ class Cart(models.Model):
         ordering = ("-updated_at", "id")
         verbose_name = _("cart")
         verbose_name_plural = _("carts")
+        # Changing lines takes the permission "change".
+        permissions = (
+            ("save_cart", "Can save carts now"),
+            ("restore_cart", "Can bring carts back from the database"),
+            ("repair_cart", "Can repair drifted carts"),
+            ("merge_cart", "Can merge guests' carts into users'"),
+            ("expire_cart", "Can end carts"),
+        )
         constraints = (
             models.CheckConstraint(
                 name="cart_of_user_or_guest",
@@ -141,6 +149,7 @@ class CartItem(models.Model):
             models.UniqueConstraint(fields=("cart", "sku"), name="cartitem_of_cart_and_sku"),
             models.CheckConstraint(name="cartitem_has_units", condition=Q(quantity__gt=0)),
         )
+        indexes = (models.Index("sku", F("added_at").desc(), name="cartitem_of_sku"),)
 
     def __str__(self) -> str:
         return f"{self.sku_id}: {self.quantity}"

@@ -4,16 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
+from carts.admin.moments import Cell, show_moment
+from carts.admin.sections import Link, Section, register_finder, register_section
+from carts.domain.cart import CartOwner
 from orders.errors import InvalidTransition
 from orders.lifecycle import cancel_order, complete_order, pay_order, ship_order
-from orders.models import Order, OrderEvent, OrderItem, Payment
+from orders.models import Order, OrderEvent, OrderItem, OrderStatus, Payment
+
+_ON_CART_PAGE = 10
 
 
 class _ReadOnly:
@@ -142,3 +148,38 @@ class PaymentAdmin(_ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_select_related = ("order",)
     search_fields = ("event_id", "order__number", "order_reference")
     show_full_result_count = False
+
+
+@register_section
+def list_orders(request: HttpRequest, owner: CartOwner) -> Section | None:
+    """Show the owner's last orders on the page of their cart; one query."""
+    if not request.user.has_perm("orders.view_order"):
+        return None
+    orders = Order.objects.filter(buyer=owner.key).order_by("-created_at", "-id")[:_ON_CART_PAGE]
+    more_url = (
+        ""
+        if owner.is_guest
+        else f"{reverse('admin:orders_order_changelist')}?user__exact={owner.id}"
+    )
+    return Section(
+        title=gettext("Last orders"),
+        headers=(gettext("Number"), gettext("Status"), gettext("Total"), gettext("Created")),
+        rows=[_describe(order) for order in orders],
+        more_url=more_url,
+    )
+
+
+@register_finder
+def find_buyer(text: str) -> CartOwner | None:
+    """Return whose order a number, in whatever case, or an id names."""
+    order = Order.objects.filter(Q(number=text.upper()) | Q(pk=text)).first()
+    return order.owner if order is not None else None
+
+
+def _describe(order: Order) -> list[Cell | Link]:
+    return [
+        Link(order.number, reverse("admin:orders_order_change", args=[order.pk])),
+        Cell(str(OrderStatus(order.status).label)),
+        Cell(f"{order.total_amount} {order.currency}"),
+        show_moment(order.created_at, now=timezone.now()),
+    ]

@@ -26,6 +26,13 @@ def read_changes(prefix: str, *, count: int) -> list[StreamEntry]:
     return [StreamEntry(entry_id.decode(), fields) for entry_id, fields in entries]
 
 
+def read_newest_changes(prefix: str, *, count: int) -> list[StreamEntry]:
+    """Return the newest entries of a shard, newest first. Costs and raises as `read_changes`."""
+    with store_errors():
+        entries = get_client().xrevrange(shard_keys(prefix).changes, count=count)
+    return [StreamEntry(entry_id.decode(), fields) for entry_id, fields in entries]
+
+
 def drop_changes(prefix: str, entries: Sequence[StreamEntry]) -> int:
     """Take the oldest entries of a shard, as read, off its stream once they are kept elsewhere.
 

@@ -76,6 +76,12 @@ def encode_line(line: Line) -> bytes:
     return _LINE.pack(packed, line.revision, line.added_ms, line.updated_ms)
 
 
+def decode_units(value: bytes) -> int:
+    """Return the units in the packed value of a line."""
+    packed: int = _LINE.unpack(value)[0]
+    return packed & 0x7FFF
+
+
 def encode_handover(handover: Handover) -> str:
     """Return the value of the `@merging` field."""
     return f"{handover.user_id}:{handover.strategy}"

@@ -11,7 +11,7 @@ from carts.live.keys import shard_prefix
 from carts.live.maintenance import LivingState
 from carts.models import Cart as CartModel
 from carts.models import PendingSettlement
-from carts.permanent.copies import Copy, read_copy
+from carts.permanent.copies import Copy, read_carts, read_copy
 from carts.permanent.verifying import Drift, verify_carts
 
 
@@ -55,13 +55,31 @@ def inspect_cart(owner: CartOwner) -> Inspection:
     """Look at both copies without changing anything. Raises CartStoreUnavailable."""
     found = read_copy(owner)
     drifts = verify_carts(shard_prefix(owner), [owner]).drifts
-    pending = PendingSettlement.objects.filter(owner=owner.key).order_by("created_at")
     return Inspection(
         living=maintenance.look_at(owner),
         copy=_describe_copy(found) if found is not None else None,
         drift=drifts[0] if drifts else None,
-        pending_orders=tuple(pending.values_list("pk", flat=True)),
+        pending_orders=_list_pending(owner),
     )
+
+
+def inspect_copy(owner: CartOwner) -> Inspection:
+    """Look at the saved copy alone, for when the live store cannot be reached."""
+    found = read_copy(owner)
+    return Inspection(
+        living=None,
+        copy=_describe_copy(found) if found is not None else None,
+        drift=None,
+        pending_orders=_list_pending(owner),
+    )
+
+
+def inspect_past(cart_id: str) -> Inspection:
+    """Look at a saved cart by its id alone: one that is not its owner's any more."""
+    cart = read_carts([cart_id]).get(cart_id)
+    found = Copy(cart, (), has_expired=False, is_retired=True) if cart is not None else None
+    copy = _describe_copy(found) if found is not None else None
+    return Inspection(living=None, copy=copy, drift=None, pending_orders=())
 
 
 def read_copy_stats() -> CopyStats:
@@ -84,6 +102,11 @@ def read_copy_stats() -> CopyStats:
         pending_settlements=PendingSettlement.objects.count(),
         last_saved_at=max(moments, default=None),
     )
+
+
+def _list_pending(owner: CartOwner) -> tuple[str, ...]:
+    pending = PendingSettlement.objects.filter(owner=owner.key).order_by("created_at")
+    return tuple(pending.values_list("pk", flat=True))
 
 
 def _describe_copy(copy: Copy) -> CopyState:

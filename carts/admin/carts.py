@@ -1,0 +1,169 @@
+"""The admin's pages of carts: the list, the search, a cart's page and what can be done there."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
+
+from carts.admin.filters import ChangedFilter, OwnerFilter, UnsavedFilter
+from carts.admin.listing import CartChangeList, is_unsaved
+from carts.admin.naming import label_owner, owner_url, page_url
+from carts.admin.page import build_page, build_past_page
+from carts.admin.refusals import tell_store_down
+from carts.domain.cart import CartOwner
+from carts.domain.errors import CartStoreUnavailable
+from carts.finding import find_owner, is_owner_name
+from carts.models import Cart, CartStatus
+from carts.permanent.mapping import owner_of
+
+
+@admin.register(Cart)
+class CartAdmin(ModelAdmin):  # type: ignore[misc]
+    """Carts. No row is written from here: what is changed goes through the carts' services."""
+
+    list_display = (
+        "show_id", "show_owner", "show_status", "item_count", "show_total",
+        "show_saved", "updated_at",
+    )  # fmt: skip
+    list_display_links = ("show_id",)
+    list_filter = (UnsavedFilter, "status", OwnerFilter, ChangedFilter)
+    list_select_related = ("user",)
+    list_per_page = 50
+    list_max_show_all = 50
+    list_fullwidth = True
+    # Counting the rows would take longer than showing a page of them.
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = InfinitePaginator
+    actions = None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CartChangeList]:
+        return CartChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
+        carts: QuerySet[Cart] = super().get_queryset(request)
+        return carts.defer("merged", "settled")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Allow the filters alone: by `?session_id__startswith=` guests' ids could be found out."""
+        return lookup.partition("__")[0] in {"status", "owner", "changed", "unsaved"}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Cart | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Cart | None = None) -> bool:
+        return False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the page of the cart with this name (see `carts.finding`)."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        try:
+            owner = find_owner(object_id)
+        except CartStoreUnavailable:
+            self.message_user(request, tell_store_down(), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:carts_cart_changelist"))
+        if owner is None:
+            raise Http404(_t("There is no such cart."))
+        page = build_page(request, owner)
+        current = page.found.copy.copy.cart.id if page.found.copy else None
+        if current not in (None, object_id):
+            if is_owner_name(object_id):
+                return HttpResponseRedirect(page_url(current))
+            page = build_past_page(request, owner, object_id)
+        return self.render_page(
+            request,
+            "page",
+            title=page.title,
+            name=object_id,
+            page=page,
+            currency=settings.CART_CURRENCY,
+            owner_url=owner_url(owner),
+            user_url=_account_url(request, owner),
+        )
+
+    def render_page(
+        self, request: HttpRequest, template: str, *, title: str, **context: Any
+    ) -> TemplateResponse:
+        """Return a page of this folder of templates."""
+        request.current_app = self.admin_site.name
+        return TemplateResponse(
+            request,
+            f"admin/carts/cart/{template}.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": title,
+                "opts": self.opts,
+                "is_fullwidth": "1",
+                **context,
+            },
+        )
+
+    @admin.display(description=_("Cart"), ordering="id")
+    def show_id(self, cart: Cart) -> str:
+        return cart.pk
+
+    @admin.display(description=_("Owner"))
+    def show_owner(self, cart: Cart) -> str:
+        if cart.user is not None:
+            return cart.user.get_username()
+        return label_owner(owner_of(None, cart.session_id))
+
+    @display(  # type: ignore[untyped-decorator]
+        description=_("Status"),
+        ordering="status",
+        label={"ACTIVE": "success", "EXPIRED": "warning", "CHECKEDOUT": "info"},
+    )
+    def show_status(self, cart: Cart) -> tuple[str, str]:
+        return cart.status, str(CartStatus(cart.status).label)
+
+    @admin.display(description=_("Total when saved"), ordering="total_amount")
+    def show_total(self, cart: Cart) -> str:
+        return f"{cart.total_amount} {cart.currency}"
+
+    @display(  # type: ignore[untyped-decorator]
+        description=_("Saved"), label={"yes": "success", "no": "warning"}
+    )
+    def show_saved(self, cart: Cart) -> tuple[str, str] | None:
+        match is_unsaved(cart):
+            case True:
+                return "no", _t("Changed since")
+            case False:
+                return "yes", _t("Yes")
+        return None
+
+
+def _account_url(request: HttpRequest, owner: CartOwner) -> str:
+    """Return the address of the owner's account, "" for a guest and where it may not be seen."""
+    user = get_user_model()
+    if owner.is_guest or not request.user.has_perm(f"{user._meta.app_label}.view_user"):
+        return ""
+    return reverse(f"admin:{user._meta.label_lower.replace('.', '_')}_change", args=[owner.id])

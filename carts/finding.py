@@ -1,0 +1,173 @@
+"""Finding carts for the staff: by what names them, and by what is in them.
+
+A cart's name, in addresses and links, is its id where there is a row of it, else "user-<id>" or
+"guest-<hash>": a guest's id is a secret.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Lower
+
+from carts.domain.cart import CartOwner, is_id
+from carts.domain.errors import CartStoreUnavailable
+from carts.live import lookups, maintenance
+from carts.live.keys import shard_prefix
+from carts.models import Cart, CartItem
+from carts.permanent.mapping import owner_of
+from config.http.hashing import hash_secret
+
+_USER, _GUEST = "user-", "guest-"
+_MAX_FOUND = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A cart that holds a SKU: units in the living cart and in the copy, None where there is none.
+
+    `changed_at` is when the copy last changed, None without one.
+    """
+
+    owner: CartOwner
+    living_units: int | None
+    copy_units: int | None
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Carts with a SKU, at most 50; `is_complete` tells whether that is all that was to be seen.
+
+    `without_living` says that the live store could not be asked.
+    """
+
+    carts: tuple[Holding, ...]
+    is_complete: bool
+    without_living: bool
+
+
+def find_owner(name: str) -> CartOwner | None:
+    """Return whose cart a name means, None for an unknown one.
+
+    Raises CartStoreUnavailable for a guest's cart without a row.
+    """
+    if not is_id(name):
+        return None
+    if name.startswith(_USER):
+        user_id = name.removeprefix(_USER)
+        is_known = get_user_model()._default_manager.filter(pk=user_id).exists()
+        return CartOwner.for_user(user_id) if is_known else None
+    if name.startswith(_GUEST):
+        return lookups.find_guest(name.removeprefix(_GUEST))
+    row = Cart.objects.filter(pk=name).values_list("user_id", "session_id").first()
+    return owner_of(*row) if row is not None else None
+
+
+def name_owner(owner: CartOwner) -> str:
+    """Return the name of an owner's cart that goes without a row."""
+    return f"{_GUEST}{hash_secret(owner.key)}" if owner.is_guest else f"{_USER}{owner.id}"
+
+
+def is_owner_name(name: str) -> bool:
+    """Tell whether a name is the owner's rather than that of one cart."""
+    return name.startswith((_USER, _GUEST))
+
+
+def name_carts(owners: Iterable[CartOwner]) -> dict[CartOwner, str]:
+    """Return the names of carts, by the rows of the active ones, in one query.
+
+    Whom the hashes among them stand for is noted, so that they can be followed. Raises
+    CartStoreUnavailable.
+    """
+    wanted = list(owners)
+    rows = read_active_rows(wanted)
+    lookups.note_guests([owner for owner in wanted if owner.is_guest and owner not in rows])
+    return {owner: rows[owner].pk if owner in rows else name_owner(owner) for owner in wanted}
+
+
+def read_active_rows(owners: Sequence[CartOwner]) -> dict[CartOwner, Cart]:
+    """Return the rows of these owners' active carts, in one query."""
+    users = [owner.id for owner in owners if not owner.is_guest]
+    guests = [owner.id for owner in owners if owner.is_guest]
+    rows = Cart.objects.filter(Q(user_id__in=users) | Q(session_id__in=guests), status="ACTIVE")
+    return {owner_of(row.user_id, row.session_id): row for row in rows}
+
+
+def find_users(text: str) -> list[CartOwner]:
+    """Return the users whose id, name or address this is, without regard to case; one query."""
+    lowered = Lower(Value(text))
+    users = get_user_model()._default_manager.alias(_name=Lower("username"), _email=Lower("email"))
+    found: QuerySet[Any] = users.filter(Q(pk=text) | Q(_name=lowered) | Q(_email=lowered))
+    return [CartOwner.for_user(user_id) for user_id in found.values_list("pk", flat=True)[:10]]
+
+
+def has_cart(owner: CartOwner) -> bool:
+    """Tell whether there is or was a cart of this owner. Raises CartStoreUnavailable."""
+    rows = Cart.objects.filter(_belongs_to(owner))
+    if rows.exists():
+        return True
+    page = maintenance.read(shard_prefix(owner), [owner])
+    return bool(page.found or page.unreadable)
+
+
+def find_holders(sku_id: str) -> Holdings:
+    """Return carts that hold a SKU: the copies it was last added to, and the newest unsaved carts.
+
+    A living cart counts as it is now. Two queries and three round trips, however many carts.
+    """
+    copies = _read_copies(sku_id)
+    try:
+        sightings = _look_at_living(sku_id, copies)
+    except CartStoreUnavailable:
+        carts = tuple(copies.values())[:_MAX_FOUND]
+        return Holdings(carts, len(copies) <= _MAX_FOUND, without_living=True)
+    found = [
+        holding
+        for owner in dict.fromkeys([*sightings, *copies])
+        if (holding := _join(owner, copies, sightings)) is not None
+    ]
+    carts = tuple(found[:_MAX_FOUND])
+    return Holdings(carts, len(found) <= _MAX_FOUND, without_living=False)
+
+
+def _belongs_to(owner: CartOwner) -> Q:
+    return Q(session_id=owner.id) if owner.is_guest else Q(user_id=owner.id)
+
+
+def _read_copies(sku_id: str) -> dict[CartOwner, Holding]:
+    lines = CartItem.objects.filter(sku_id=sku_id, cart__status="ACTIVE").order_by("-added_at")
+    found = lines.values_list("cart__user_id", "cart__session_id", "quantity", "cart__updated_at")[
+        : _MAX_FOUND + 1
+    ]
+    return {
+        (owner := owner_of(user_id, session_id)): Holding(owner, None, units, changed_at)
+        for user_id, session_id, units, changed_at in found
+    }
+
+
+def _look_at_living(
+    sku_id: str, copies: Mapping[CartOwner, Holding]
+) -> dict[CartOwner, int | None]:
+    owners = list(dict.fromkeys([*lookups.list_newest_unsaved(), *copies]))
+    sightings = {seen.owner: seen.units for seen in lookups.look_for_sku(owners, sku_id)}
+    return {
+        owner: units for owner, units in sightings.items() if units is not None or owner in copies
+    }
+
+
+def _join(
+    owner: CartOwner,
+    copies: Mapping[CartOwner, Holding],
+    sightings: Mapping[CartOwner, int | None],
+) -> Holding | None:
+    """Return what an owner holds; None where the living cart has let go of the SKU."""
+    copy, is_alive = copies.get(owner), owner in sightings
+    units = sightings.get(owner)
+    if is_alive and units is None:
+        return None
+    copy_units = copy.copy_units if copy is not None else None
+    return Holding(owner, units, copy_units, copy.changed_at if copy is not None else None)
