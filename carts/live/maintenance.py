@@ -64,18 +64,20 @@ class UnsavedPage:
 
 
 def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
-    """List the carts that are unsaved all the time this takes, in pages of about `page_size`.
+    """List the carts that are unsaved all the time this takes, in pages of `page_size`.
 
     Carts that become unsaved or saved meanwhile may be listed or not.
     """
     unsaved, cursor = keys.shard_keys(prefix).dirty, 0
+    named: list[bytes] = []
     while True:
         with store_errors():
             cursor, members = get_client().zscan(unsaved, cursor, count=page_size)
-        # A scan may tell of a member twice.
-        named = list(dict.fromkeys(member for member, _ in members))
-        for start in range(0, len(named), page_size):
-            yield _read_page(named[start : start + page_size])
+        # A scan may tell of a member twice, and of some more or less than asked for.
+        named = list(dict.fromkeys([*named, *(member for member, _ in members)]))
+        while len(named) >= page_size or (named and cursor == 0):
+            yield _read_page(named[:page_size])
+            named = named[page_size:]
         if cursor == 0:
             return
 

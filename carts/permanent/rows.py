@@ -4,7 +4,7 @@ Values travel as array literals, one for each column, which costs a tenth of wha
 for lists. Whatever writes runs in the caller's transaction, after `lock_carts`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -30,12 +30,12 @@ class StoredCart(NamedTuple):
 
 
 def plan_anew() -> None:
-    """Have the statements of this transaction planned for the size the tables have now.
+    """Have the statements of this transaction planned for the size the tables have now, by index.
 
     A plan kept since a table was small reads all of it, line by line of a batch, until the next
-    ANALYZE: with 500,000 lines that is 10 seconds a batch.
+    ANALYZE: with 500,000 lines that is 10 seconds a batch. A new one may do so once a batch.
     """
-    _execute("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+    _execute(_PLAN_ANEW)
 
 
 def lock_carts(carts: Collection[Cart]) -> dict[CartOwner, list[StoredCart]]:
@@ -71,25 +71,23 @@ def end_carts(cart_ids: Collection[str]) -> None:
     _execute(_DELETE_BOUGHT_LINES, _array(cart_ids))
 
 
-def write_lines(lines: Iterable[LineRow]) -> None:
-    """Insert lines that are not there, and write those over that differ."""
-    _execute(_WRITE_LINES, *_columns(lines))
+def write_lines(lines: Collection[LineRow]) -> None:
+    """Insert the lines of carts that have just been inserted."""
+    _execute(_WRITE_LINES, *_line_columns(lines))
 
 
-def count_lines(cart_ids: Collection[str]) -> dict[str, int]:
-    """Return how many lines each cart has; carts without any are left out."""
-    return dict(_fetch(_COUNT_LINES, _array(cart_ids)))
-
-
-def delete_lines_except(kept: Mapping[str, Collection[str]]) -> None:
-    """Delete the lines of carts, but for those of the SKUs that are kept in each."""
-    found = _fetch(_FIND_LINES, _array(kept))
-    _execute(_DELETE_LINES, _array(number for number, cart, sku in found if sku not in kept[cart]))
+def replace_lines(cart_ids: Collection[str], lines: Collection[LineRow]) -> None:
+    """Make these the only lines of carts; those that are there already are left alone."""
+    _execute(_REPLACE_LINES, *_line_columns(lines), _array(cart_ids))
 
 
 def count_save(prefix: str) -> int:
-    """Count one more batch of this shard as saved; return how many there are."""
-    [(saves,)] = _fetch(_COUNT_SAVE, prefix)
+    """Count one more batch of this shard as saved; return how many there are.
+
+    The last statement of a transaction: foreign keys, checked at its end, are planned once for
+    all rows again. Planning each check takes three times as long as checking.
+    """
+    [(saves, _)] = _fetch(_COUNT_SAVE, prefix)
     return int(saves)
 
 
@@ -142,6 +140,10 @@ def _columns(rows: Iterable[tuple[Any, ...]]) -> list[str]:
     return [_array(column) for column in zip(*rows, strict=True)]
 
 
+def _line_columns(lines: Iterable[LineRow]) -> list[str]:
+    return _columns(lines) or [_array(())] * len(LineRow._fields)
+
+
 def _time(column: str) -> str:
     return f"timestamptz 'epoch' + {column} * interval '1 millisecond'"
 
@@ -151,6 +153,10 @@ def _time(column: str) -> str:
 _EXPIRY = f"""
 greatest({_time("expires_ms")},
          now() + (expires_ms - updated_ms - 3600000) * interval '1 millisecond')
+"""
+_PLAN_ANEW = """
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+       set_config('enable_seqscan', 'off', true)
 """
 _FIND_CARTS = """
 SELECT id, user_id, session_id, status, version,
@@ -185,7 +191,7 @@ _INSERT_CARTS = f"""
 INSERT INTO carts_cart ({_CART_COLUMNS}, saved_at)
 SELECT {_CART_COLUMNS}, now() FROM ({_NEW_CARTS}) AS new
 WHERE user_id IS NULL
-   OR EXISTS (SELECT 1 FROM {get_user_model()._meta.db_table} u WHERE u.id = user_id)
+   OR (SELECT u.id FROM {get_user_model()._meta.db_table} u WHERE u.id = user_id) IS NOT NULL
 ON CONFLICT DO NOTHING
 RETURNING id
 """  # noqa: S608
@@ -210,36 +216,38 @@ _DELETE_BOUGHT_LINES = """
 DELETE FROM carts_cartitem AS line USING carts_cart AS cart
 WHERE cart.id = line.cart_id AND cart.id = ANY(%s::text[]) AND cart.status = 'CHECKEDOUT'
 """
-# Each line is looked up by itself: a join might read the whole table.
-_WRITE_LINES = f"""
-INSERT INTO carts_cartitem (cart_id, sku_id, quantity, selected, revision, added_at, updated_at)
-SELECT new.* FROM (
-    SELECT cart_id, sku_id, quantity, selected, revision, {_time("added_ms")},
-           {_time("updated_ms")}
-    FROM unnest(
-        %s::text[], %s::text[], %s::int[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[]
-    ) AS line(cart_id, sku_id, quantity, selected, revision, added_ms, updated_ms)
-) AS new(cart_id, sku_id, quantity, selected, revision, added_at, updated_at)
-LEFT JOIN LATERAL (
-    SELECT quantity, selected, revision, added_at, updated_at
-    FROM carts_cartitem AS stored
-    WHERE stored.cart_id = new.cart_id AND stored.sku_id = new.sku_id
-    OFFSET 0
-) AS known ON true
+_NEW_LINES = f"""
+SELECT cart_id, sku_id, quantity, selected, revision, {_time("added_ms")} AS added_at,
+       {_time("updated_ms")} AS updated_at
+FROM unnest(
+    %s::text[], %s::text[], %s::int[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[]
+) AS line(cart_id, sku_id, quantity, selected, revision, added_ms, updated_ms)
+"""  # noqa: S608
+_LINE_COLUMNS = "cart_id, sku_id, quantity, selected, revision, added_at, updated_at"
+_WRITE_LINES = f"INSERT INTO carts_cartitem ({_LINE_COLUMNS}) {_NEW_LINES}"
+# The lines of each cart are looked up by themselves, and those to delete by an array: a join might
+# read the whole table.
+_REPLACE_LINES = f"""
+WITH new AS MATERIALIZED ({_NEW_LINES}), stored AS MATERIALIZED (
+    SELECT line.* FROM unnest(%s::text[]) AS cart(id) CROSS JOIN LATERAL (
+        SELECT id, {_LINE_COLUMNS} FROM carts_cartitem WHERE cart_id = cart.id OFFSET 0
+    ) AS line
+), removed AS (
+    DELETE FROM carts_cartitem WHERE id = ANY(ARRAY(
+        SELECT id FROM stored LEFT JOIN new USING (cart_id, sku_id) WHERE new.quantity IS NULL
+    ))
+)
+INSERT INTO carts_cartitem ({_LINE_COLUMNS})
+SELECT new.* FROM new LEFT JOIN stored USING (cart_id, sku_id)
 WHERE (new.quantity, new.selected, new.revision, new.added_at, new.updated_at)
     IS DISTINCT FROM
-    (known.quantity, known.selected, known.revision, known.added_at, known.updated_at)
+    (stored.quantity, stored.selected, stored.revision, stored.added_at, stored.updated_at)
 ON CONFLICT (cart_id, sku_id) DO UPDATE
 SET quantity = excluded.quantity, selected = excluded.selected, revision = excluded.revision,
     added_at = excluded.added_at, updated_at = excluded.updated_at
 """  # noqa: S608
-_COUNT_LINES = """
-SELECT cart_id, count(*) FROM carts_cartitem WHERE cart_id = ANY(%s::text[]) GROUP BY cart_id
-"""
-_FIND_LINES = "SELECT id, cart_id, sku_id FROM carts_cartitem WHERE cart_id = ANY(%s::text[])"
-_DELETE_LINES = "DELETE FROM carts_cartitem WHERE id = ANY(%s::bigint[])"
 _COUNT_SAVE = """
 INSERT INTO carts_savecounter AS counter (shard, saves) VALUES (%s, 1)
 ON CONFLICT (shard) DO UPDATE SET saves = counter.saves + 1
-RETURNING saves
+RETURNING saves, set_config('plan_cache_mode', 'auto', true)
 """

@@ -1,6 +1,6 @@
 """Writing a batch of carts into the rows, all in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -143,12 +143,12 @@ def _write_due(
     if ended:
         rows.end_carts(ended)
     inserted = rows.insert_carts([draft.cart for draft in new]) if new else set()
+    if inserted:
+        rows.write_lines(_list_lines(new, inserted))
     updated = rows.update_carts([draft.cart for draft in replaced]) if replaced else set()
+    if updated:
+        rows.replace_lines(updated, _list_lines(replaced, updated))
     written_ids = inserted | updated
-    lines = [line for draft in due if draft.cart.id in written_ids for line in draft.lines]
-    if lines:
-        rows.write_lines(lines)
-    _delete_removed([draft for draft in replaced if draft.cart.id in updated])
     for draft in due:
         if draft.cart.id in written_ids:
             written.saved[draft.owner] = draft.claim.cart
@@ -157,13 +157,5 @@ def _write_due(
             written.left_out.append(draft.owner)
 
 
-def _delete_removed(drafts: Sequence[Draft]) -> None:
-    """Delete the lines that these carts have no more."""
-    counts = rows.count_lines([draft.cart.id for draft in drafts]) if drafts else {}
-    shrunk = {
-        draft.cart.id: {line.sku_id for line in draft.lines}
-        for draft in drafts
-        if counts.get(draft.cart.id, 0) > len(draft.lines)
-    }
-    if shrunk:
-        rows.delete_lines_except(shrunk)
+def _list_lines(drafts: Sequence[Draft], cart_ids: Collection[str]) -> list[LineRow]:
+    return [line for draft in drafts if draft.cart.id in cart_ids for line in draft.lines]

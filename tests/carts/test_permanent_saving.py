@@ -1,11 +1,13 @@
 """Saving: what reaches the rows, what leaves them, and what stays unsaved."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.expressions import RawSQL
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from redis import Redis
@@ -19,6 +21,7 @@ from carts.permanent import rows
 from carts.permanent.copies import read_carts
 from carts.permanent.saving import SaveResult, save_cart
 from carts.services import persist_cart
+from tests.carts.conftest import RoundTrips
 from tests.carts.copies import (
     hash_of,
     is_unsaved,
@@ -171,8 +174,69 @@ def test_a_batch_takes_the_same_queries_whatever_its_size(carts: int, is_first: 
 
     assert result == SaveResult(saved=2 * carts)
     # The counter, prices, a transaction (2), its planning, rows locked, carts, lines, the batch
-    # counted; and for carts that were there before, lines counted, found and deleted.
-    assert len(queries) == (9 if is_first else 12)
+    # counted.
+    assert len(queries) == 9
+
+
+@pytest.mark.parametrize(("carts", "trips"), [(1, 5), (50, 5), (51, 7), (120, 9)])
+def test_a_batch_takes_two_round_trips_for_fifty_carts(
+    carts: int,
+    trips: int,
+    redis_server: Redis,
+    redis_round_trips: Callable[[], AbstractContextManager[RoundTrips]],
+) -> None:
+    """And three whatever their number: two for the counter of saves, one for the list."""
+    put_unsaved(redis_server, CART)
+    save_all()
+    for number in range(carts):
+        owner = CartOwner.for_guest(f"guest-of-many-{number}")
+        put_unsaved(redis_server, replace(CART, id=f"c{number}", owner=owner))
+
+    with redis_round_trips() as made:
+        result = save_all()
+
+    assert result == SaveResult(saved=carts)
+    assert made.count == trips
+
+
+def count_whole_reads() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname = ANY(%s)",
+            (["carts_cart", "carts_cartitem", "accounts_user"],),
+        )
+        [reads] = cursor.fetchone()
+    return int(reads)
+
+
+def test_a_save_reads_no_table_as_a_whole(shopper: Shopper) -> None:
+    """Though the planner would, with as few rows as a test has."""
+    sku = SkuFactory.create()
+    for _ in range(3):
+        shopper.add(sku)
+        before = count_whole_reads()
+
+        assert save_all() == SaveResult(saved=1)
+
+        assert count_whole_reads() == before
+
+
+def test_a_save_touches_only_the_lines_that_differ(shopper: Shopper) -> None:
+    kept, changed, removed, added = SkuFactory.create_batch(4)
+    for sku in (kept, changed, removed):
+        cart = shopper.add(sku)
+    save_all()
+    before = dict(CartItem.objects.values_list("sku_id", RawSQL("ctid::text", ())))
+
+    shopper.add(changed)
+    shopper.data("DELETE", f"/cart/item/{item_id(cart, removed)}")
+    shopper.add(added, 3)
+    save_all()
+
+    after = dict(CartItem.objects.values_list("sku_id", RawSQL("ctid::text", ())))
+    assert saved_units(shopper) == {kept.id: 1, changed.id: 2, added.id: 3}
+    assert after[kept.id] == before[kept.id]
+    assert after[changed.id] != before[changed.id]
 
 
 @override_settings(CART_SAVE_BATCH=3)

@@ -278,6 +278,7 @@ def crash(*_: Any, **__: Any) -> None:
         (saving, "write_drafts"),
         (rows, "insert_carts"),
         (rows, "write_lines"),
+        (rows, "count_save"),
         (maintenance, "note_saves"),
         (maintenance, "confirm"),
     ],
