@@ -1,7 +1,6 @@
 """Stores that break: a proxy before the test's Redis, and servers of a test's own."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,29 +30,28 @@ def proxy_url(proxy: FaultyProxy) -> str:
 
 
 @pytest.fixture
-def _data_dir() -> Iterator[Path]:
+def own_valkey() -> Iterator[OwnValkey]:
+    """A running Valkey which nobody else uses, without data."""
     with make_data_dir() as folder:
         folder.mkdir()
-        yield folder
+        server = OwnValkey(folder)
+        server.start()
+        yield server
+        server.stop()
 
 
-@pytest.fixture
-def own_valkey(_data_dir: Path) -> Iterator[OwnValkey]:
-    """A running Valkey which nobody else uses."""
-    server = OwnValkey(_data_dir)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def own_postgres(transactional_db: None, _data_dir: Path) -> Iterator[OwnPostgres]:
-    """A running PostgreSQL which nobody else uses, with all tables and no rows."""
-    server = OwnPostgres(_data_dir)
-    server.start()
-    server.copy_schema()
-    yield server
-    server.stop()
+@pytest.fixture(scope="module")
+def own_postgres(django_db_setup: None) -> Iterator[OwnPostgres]:
+    """A running PostgreSQL which nobody else uses, with all tables. It takes a second to make, so
+    a module's tests share it: each finds the rows of those before it.
+    """
+    with make_data_dir() as folder:
+        folder.mkdir()
+        server = OwnPostgres(folder)
+        server.start()
+        server.copy_schema()
+        yield server
+        server.stop()
 
 
 @pytest.fixture
