@@ -235,17 +235,12 @@ def load_if_absent(cart: Cart, *, saved_version: int) -> Cart:
     `saved_version` is that of the copy; a cart that differs from it has a higher one.
     """
     fields = [part for pair in encode_cart(cart).items() for part in pair]
-    expires_ms = 0
-    if cart.owner.is_guest:
-        # What has not expired in the database must not vanish while it is being shown.
-        soon_ms = time.time_ns() // 1_000_000 + _LEAST_TTL_MS
-        expires_ms = max(cart.updated_ms + ttl_ms(cart.owner), soon_ms)
     shared = keys.shard_keys(keys.shard_prefix(cart.owner))
     outcome = _run(
         "load_if_absent",
         cart.owner,
         [keys.cart_key(cart.owner), shared.counters, shared.dirty],
-        [expires_ms, saved_version, cart.version, *fields],
+        [_remaining_ttl_ms(cart), saved_version, cart.version, *fields],
     )
     return outcome.cart or cart
 
@@ -306,6 +301,17 @@ def ttl_ms(owner: CartOwner) -> int:
     if not owner.is_guest:
         return 0
     return int(timedelta(days=settings.CART_TTL_DAYS) / timedelta(milliseconds=1))
+
+
+def _remaining_ttl_ms(cart: Cart) -> int:
+    """Return how long the restored hash of a cart may lie unchanged, in ms; 0 for ever.
+
+    It is a span and no moment: where the clock of Redis is ahead, that might have passed there.
+    """
+    whole_ms = ttl_ms(cart.owner)
+    left_ms = cart.updated_ms + whole_ms - time.time_ns() // 1_000_000
+    # What has not expired in the database must not vanish while it is being shown.
+    return min(max(left_ms, _LEAST_TTL_MS), whole_ms)
 
 
 def _change(
