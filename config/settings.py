@@ -293,6 +293,8 @@ PAYMENT_WEBHOOK_TOLERANCE_SECONDS = env.int("PAYMENT_WEBHOOK_TOLERANCE_SECONDS",
 # --- Admin ---------------------------------------------------------------------------------
 
 UNFOLD = THEME
+# For who opens the login page itself: the theme's form does not say where to go then.
+LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Background work ------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ THEME: dict[str, Any] = {
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("staff/admin.css")],
+    "DASHBOARD_CALLBACK": "config.admin.dashboard.add_dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "config.admin.navigation.list_navigation"},
     # The shop's own colours: clay on warm greys.
     "COLORS": {

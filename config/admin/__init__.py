@@ -1,5 +1,10 @@
 """The admin's own pages: its first page, its menu, and the periodic jobs."""
 
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
 from config.admin import schedule
 
 __all__ = ["schedule"]
+
+admin.site.index_title = _("Dashboard")

@@ -46,8 +46,8 @@ def get_health(request: HttpRequest) -> HttpResponse:
 @never_cache
 def get_readiness(request: HttpRequest) -> HttpResponse:
     """Answer 200 if carts can be served and kept, else 503; `checks` says what is wrong."""
-    redis, redis_ready = _describe_redis()
-    postgresql, postgresql_ready = _describe_postgresql()
+    redis, redis_ready = describe_redis()
+    postgresql, postgresql_ready = describe_postgresql()
     checks = {"postgresql": postgresql, "redis": redis}
     if redis_ready and postgresql_ready:
         return answer({"status": "ready", "checks": checks})
@@ -74,7 +74,8 @@ def read_eviction_policy() -> EvictionPolicy:
     return EvictionPolicy.DROPS_CARTS
 
 
-def _describe_redis() -> tuple[str, bool]:
+def describe_redis() -> tuple[str, bool]:
+    """Return how the carts' Redis is, and whether carts are safe there."""
     try:
         policy = read_eviction_policy()
     except StoreUnavailable:
@@ -82,7 +83,8 @@ def _describe_redis() -> tuple[str, bool]:
     return policy.value, policy is not EvictionPolicy.DROPS_CARTS
 
 
-def _describe_postgresql() -> tuple[str, bool]:
+def describe_postgresql() -> tuple[str, bool]:
+    """Return how the database is, and whether it can be used."""
     try:
         _check_postgresql()
     except StoreUnavailable:

@@ -3,15 +3,26 @@
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from redis import Redis
 
-from carts.analytics import DayFigures, SkuFigures, analyse_carts
+from carts.analytics import (
+    ActivityFigures,
+    CartFigures,
+    DayFigures,
+    SkuFigures,
+    analyse_carts,
+    count_carts,
+    count_hours,
+)
 from carts.models import Cart
 from carts.permanent.changes import drain_changes
 from products.models import Sku
@@ -95,6 +106,72 @@ def test_what_is_neither_added_nor_removed_by_choice_is_not_counted(
     (today,) = days_of(1)
 
     assert today == DayFigures(today.day)
+
+
+def test_each_hour_has_its_own_figures(redis_server: Redis) -> None:
+    hour = NOW.replace(minute=0)
+    log(redis_server, days_ago=1 / 24, action="add")
+    log(redis_server, action="add", version=2)
+    log(redis_server, action="clear", before=2, after=0, version=3)
+    for sku in "ab":
+        log(redis_server, action="purchase", sku=sku, source="order", version=4)
+
+    hours = count_hours(start=hour - timedelta(hours=2), end=hour + timedelta(hours=1))
+
+    assert hours == (
+        ActivityFigures(hour - timedelta(hours=2)),
+        ActivityFigures(hour - timedelta(hours=1), adds=1),
+        ActivityFigures(hour, adds=1, removes=1, conversions=1),
+    )
+    assert count_hours(start=hour - timedelta(hours=2), end=hour) == hours[:2]
+
+
+def test_recent_hours_are_read_by_the_index_of_times() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_FILL_LOG)
+        cursor.execute("ANALYZE carts_cartchange")
+    with CaptureQueriesContext(connection) as queries:
+        hours = count_hours(start=NOW - timedelta(minutes=30), end=NOW + timedelta(minutes=30))
+
+    plans = [explain(query["sql"]) for query in queries]
+
+    assert [each.adds for each in hours] == [60]
+    assert len(plans) == 2
+    assert all("cartchange_at" in plan for plan in plans), plans
+
+
+# A change each minute of two weeks.
+_FILL_LOG = """
+INSERT INTO carts_cartchange (stream_id, cart_id, owner_kind, owner_id, action, sku_id, before,
+                              after, version, actor, source, request_id, at)
+SELECT n, 'c', 'guest', 'g', 'add', 's', 0, 1, n, '', 'api', 'r',
+       timestamptz '2026-03-10 16:00Z' - n * interval '1 minute'
+FROM generate_series(1, 20160) AS n
+"""
+
+
+def explain(sql: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def test_carts_are_counted_with_what_is_in_those_changed_since(
+    guest: Shopper, user: Shopper
+) -> None:
+    cheap, dear = SkuFactory.create(price="10.00"), SkuFactory.create(price="99.50")
+    guest.add(cheap, 3)
+    user.add(dear, 2)
+    new_guest().add(cheap, 1)
+    save_all()
+    old = Cart.objects.filter(items__quantity=1)
+    old.update(updated_at=NOW, expires_at=NOW + timedelta(days=30))
+    midnight = timezone.now() - timedelta(hours=1)
+
+    figures = count_carts(since=midnight)
+
+    assert figures == CartFigures(alive=3, changed=2, worth=Decimal("229.00"))
+    assert count_carts(since=timezone.now() + timedelta(hours=1)).worth == 0
 
 
 def figures_of(sku: Sku, *, units: int, carts: int) -> SkuFigures:

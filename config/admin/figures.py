@@ -1,0 +1,178 @@
+"""The figures of the dashboard, each read within seconds, or None where that cannot be done.
+
+Hours that are over do not change any more but by what is drained late, so only the last two days
+are counted at every look.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django_celery_beat.models import PeriodicTask
+
+from carts.analytics import (
+    ActivityFigures,
+    CartFigures,
+    SkuFigures,
+    count_carts,
+    count_hours,
+    find_most_abandoned,
+    find_most_added,
+)
+from carts.domain.errors import CartStoreUnavailable
+from carts.live.gauges import StoreGauges, read_gauges
+from carts.models import UnreadableChange
+from config.admin.memory import Remembered
+
+logger = logging.getLogger(__name__)
+
+Figures = TypeVar("Figures")
+
+HOURS = 48
+DAYS = 30
+POPULAR_DAYS = 7
+_TOP = 8
+_PATIENCE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFigures:
+    """What the change log says: the last HOURS and DAYS, the current ones last, and favourites."""
+
+    hours: tuple[ActivityFigures, ...]
+    days: tuple[ActivityFigures, ...]
+    most_added: tuple[SkuFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFigures:
+    """What the saved carts say."""
+
+    carts: CartFigures
+    most_abandoned: tuple[SkuFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFigures:
+    """What is known of the work behind: when beat last started a job, and entries set aside."""
+
+    last_run: datetime | None
+    unreadable: int
+
+
+def read_log(now: datetime) -> LogFigures | None:
+    """Read the change log: at most six queries, most of them remembered for a while."""
+    return _attempt(lambda: _read_log(now))
+
+
+def read_copies(now: datetime) -> CopyFigures | None:
+    """Read the saved carts: at most four queries."""
+    midnight = _find_midnight(now)
+    return _attempt(
+        lambda: CopyFigures(_carts.get(midnight, now=now), _abandoned.get(midnight, now=now))
+    )
+
+
+def read_work() -> WorkFigures | None:
+    """Read what the jobs have left: two queries."""
+    return _attempt(_read_work)
+
+
+def read_store() -> StoreGauges | None:
+    """Ask the live store how it is."""
+    try:
+        return read_gauges()
+    except CartStoreUnavailable:
+        return None
+
+
+def forget_figures() -> None:
+    """Read everything anew next time."""
+    for remembered in (_past, _recent, _added, _carts, _abandoned):
+        remembered.forget()
+
+
+def _attempt(read: Callable[[], Figures]) -> Figures | None:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            patience_ms = _PATIENCE // timedelta(milliseconds=1)
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(patience_ms)])
+            return read()
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("figures cannot be read: %s", str(error).partition("\n")[0])
+        return None
+
+
+def _read_log(now: datetime) -> LogFigures:
+    midnight = _find_midnight(now)
+    hours = _past.get(midnight, now=now) + _recent.get(midnight, now=now)
+    gone = tuple(figures for figures in hours if figures.start <= now)
+    return LogFigures(
+        hours=gone[-HOURS:],
+        days=tuple(_sum_days(gone)),
+        most_added=_added.get(midnight, now=now),
+    )
+
+
+def _sum_days(hours: tuple[ActivityFigures, ...]) -> list[ActivityFigures]:
+    days = []
+    for _, group in groupby(hours, key=lambda figures: figures.start.date()):
+        day = list(group)
+        days.append(
+            ActivityFigures(
+                day[0].start,
+                adds=sum(hour.adds for hour in day),
+                removes=sum(hour.removes for hour in day),
+                conversions=sum(hour.conversions for hour in day),
+            )
+        )
+    return days
+
+
+def _read_work() -> WorkFigures:
+    runs = PeriodicTask.objects.filter(enabled=True, last_run_at__isnull=False)
+    return WorkFigures(
+        last_run=runs.order_by("-last_run_at").values_list("last_run_at", flat=True).first(),
+        unreadable=UnreadableChange.objects.count(),
+    )
+
+
+def _find_midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+# Where the hours that are counted at every look begin, before midnight.
+_RECENT = timedelta(days=2)
+_FIRST_DAY = timedelta(days=DAYS - 1)
+_FIRST_POPULAR_DAY = timedelta(days=POPULAR_DAYS - 1)
+
+
+def _count_past(midnight: datetime) -> tuple[ActivityFigures, ...]:
+    return count_hours(start=midnight - _FIRST_DAY, end=midnight - _RECENT)
+
+
+def _count_recent(midnight: datetime) -> tuple[ActivityFigures, ...]:
+    return count_hours(start=midnight - _RECENT, end=midnight + timedelta(days=1))
+
+
+def _find_added(midnight: datetime) -> tuple[SkuFigures, ...]:
+    return find_most_added(start=midnight - _FIRST_POPULAR_DAY, top=_TOP)
+
+
+def _find_abandoned(midnight: datetime) -> tuple[SkuFigures, ...]:
+    return find_most_abandoned(start=midnight - _FIRST_DAY, end=midnight, top=_TOP)
+
+
+def _count_carts(midnight: datetime) -> CartFigures:
+    return count_carts(since=midnight)
+
+
+_past = Remembered(_count_past, timedelta(hours=1))
+_recent = Remembered(_count_recent, timedelta(seconds=10))
+_added = Remembered(_find_added, timedelta(minutes=5))
+_carts = Remembered(_count_carts, timedelta(seconds=10))
+_abandoned = Remembered(_find_abandoned, timedelta(minutes=5))
