@@ -8,9 +8,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth import get_user_model
 from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce, Substr
+from django.db.models.functions import Coalesce
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -21,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
-from config.http.admin import PeriodFilter, ReadOnlyAdmin
+from config.http.admin import PeriodFilter, ReadOnlyAdmin, find_username, name_actor
 from products.models import (
     Merchant,
     Product,
@@ -33,8 +32,6 @@ from products.models import (
 )
 from products.stock import Cause, adjust
 from products.stock_form import StockForm
-
-_STAFF = "staff:"
 
 
 class SkuForm(ModelForm):  # type: ignore[type-arg]
@@ -82,8 +79,7 @@ class _StockChanges(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StockChange]:
         changes: QuerySet[StockChange] = super().get_queryset(request)  # type: ignore[misc]
-        people = get_user_model().objects.filter(pk=Substr(OuterRef("actor"), len(_STAFF) + 1))
-        return changes.annotate(username=Subquery(people.values("username")))
+        return changes.annotate(username=find_username("actor"))
 
     @admin.display(description=_("By"))
     def person(self, change: Any) -> str:
@@ -303,7 +299,7 @@ class SkuAdmin(_LogicalDeletion):
         sku = get_object_or_404(Sku.objects.select_related("product"), pk=object_id)
         form = StockForm(request.POST or None, sku=sku)
         if form.is_valid():
-            change = form.change_stock(actor=_name_actor(request), now=timezone.now())
+            change = form.change_stock(actor=name_actor(request), now=timezone.now())
             if change is not None:
                 self.log_change(request, sku, [{"changed": {"fields": ["stock"]}}])
                 done = _("%(sku)s: stock %(change)s") % {"sku": sku, "change": change}
@@ -338,12 +334,8 @@ def _add_sku(sku: Sku, request: HttpRequest) -> None:
     units, sku.stock = sku.stock, 0
     sku.save()
     if units:
-        cause = Cause(StockReason.INITIAL, "", _name_actor(request))
+        cause = Cause(StockReason.INITIAL, "", name_actor(request))
         adjust(sku_id=sku.pk, units=units, cause=cause, now=timezone.now())
-
-
-def _name_actor(request: HttpRequest) -> str:
-    return f"{_STAFF}{request.user.pk}"
 
 
 def _count_or_zero(figures: QuerySet[Any, Any]) -> Coalesce:

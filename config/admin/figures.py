@@ -171,7 +171,7 @@ def _count_carts(midnight: datetime) -> CartFigures:
     return count_carts(since=midnight)
 
 
-_past = Remembered(_count_past, timedelta(hours=1))
+_past = Remembered(_count_past, timedelta(days=1))
 _recent = Remembered(_count_recent, timedelta(seconds=10))
 _added = Remembered(_find_added, timedelta(minutes=5))
 _carts = Remembered(_count_carts, timedelta(seconds=10))

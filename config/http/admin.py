@@ -3,11 +3,27 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib.auth import get_user_model
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Substr
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.utils import parse_datetime_str
+
+# What stands before a user's id where a log says who of the staff it was.
+STAFF = "staff:"
+
+
+def name_actor(request: HttpRequest) -> str:
+    """Return what logs call the member of staff who makes this request."""
+    return f"{STAFF}{request.user.pk}"
+
+
+def find_username(actor: str) -> Subquery:
+    """Return the expression for the username of the member of staff in that column, or NULL."""
+    people = get_user_model()._default_manager.filter(pk=Substr(OuterRef(actor), len(STAFF) + 1))
+    return Subquery(people.values("username"))
 
 
 class ReadOnlyAdmin:
