@@ -17,7 +17,7 @@ from carts.domain.cart import CartOwner, is_id
 from carts.domain.errors import CartStoreUnavailable
 from carts.live import lookups, maintenance
 from carts.live.keys import shard_prefix
-from carts.models import Cart, CartItem
+from carts.models import Cart, CartChange, CartItem
 from carts.permanent.mapping import owner_of
 from config.http.hashing import hash_secret
 
@@ -53,7 +53,7 @@ class Holdings:
 def find_owner(name: str) -> CartOwner | None:
     """Return whose cart a name means, None for an unknown one.
 
-    Raises CartStoreUnavailable for a guest's cart without a row.
+    Raises CartStoreUnavailable for a guest's hash that the change log does not lead to a row from.
     """
     if not is_id(name):
         return None
@@ -62,7 +62,7 @@ def find_owner(name: str) -> CartOwner | None:
         is_known = get_user_model()._default_manager.filter(pk=user_id).exists()
         return CartOwner.for_user(user_id) if is_known else None
     if name.startswith(_GUEST):
-        return lookups.find_guest(name.removeprefix(_GUEST))
+        return _find_guest(name.removeprefix(_GUEST))
     row = Cart.objects.filter(pk=name).values_list("user_id", "session_id").first()
     return owner_of(*row) if row is not None else None
 
@@ -132,6 +132,14 @@ def find_holders(sku_id: str) -> Holdings:
     ]
     carts = tuple(found[:_MAX_FOUND])
     return Holdings(carts, len(found) <= _MAX_FOUND, without_living=False)
+
+
+def _find_guest(digest: str) -> CartOwner | None:
+    """Return the guest whose hash this is: by the log and the rows, else by the living carts."""
+    logged = CartChange.objects.filter(owner_kind="guest", owner_id=digest).order_by("-at")
+    newest = logged.values("cart_id")[:1]
+    guest_id = Cart.objects.filter(pk__in=newest).values_list("session_id", flat=True).first()
+    return CartOwner.for_guest(guest_id) if guest_id else lookups.find_guest(digest)
 
 
 def _belongs_to(owner: CartOwner) -> Q:

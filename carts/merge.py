@@ -11,6 +11,7 @@ makes, or by the sweep.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -42,7 +43,7 @@ from carts.reading import (
     view_cart,
 )
 from carts.settling import leave_out_pending, settle_pending
-from products.catalogue import read_offers
+from products.catalogue import Offer, read_offers
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,14 @@ def merge_carts(
                 break
     offers = read_offers(sku_ids=user_cart.sku_ids, buyer=user.key) if user_cart.lines else {}
     return MergeResult(view_cart(user_cart, offers), chosen)
+
+
+def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> MergePlan:
+    """Return what a merge would do now. Raises UserInactive, CartStoreUnavailable."""
+    guest_cart = leave_out_pending(read_cart(guest))
+    user_cart = read_cart(user)
+    offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
+    return _plan(guest_cart, user_cart, offers, strategy)
 
 
 def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
@@ -158,7 +167,7 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
     terms = ChangeTerms(
         seen_id=guest_cart.id,
         fresh_id="",
-        source="merge",
+        source=_name_source(context),
         actor=context.actor or handover.user_id,
         request_id=context.request_id,
         expected_version=guest_cart.version,
@@ -190,18 +199,15 @@ def _apply(
     """
     user = user_cart.owner
     token = merge_token(guest_cart.id, guest_cart.version)
-    limits = MergeLimits(settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE)
     for _ in range(_ATTEMPTS):
         offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
         if token in user_cart.merged:
             return view_cart(user_cart, offers), MergePlan()
-        plan = plan_merge(
-            user=user_cart, guest=guest_cart, offers=offers, strategy=strategy, limits=limits
-        )
+        plan = _plan(guest_cart, user_cart, offers, strategy)
         if not plan.lines:
             return view_cart(user_cart, offers), plan
         pinned = ChangeContext(
-            source="merge",
+            source=_name_source(context),
             actor=context.actor,
             request_id=context.request_id,
             expected_versions=frozenset({user_cart.version}),
@@ -212,3 +218,17 @@ def _apply(
             return view_cart(outcome.cart, offers), plan
         user_cart = read_cart(user)
     raise CartContended
+
+
+def _plan(
+    guest_cart: Cart, user_cart: Cart, offers: Mapping[str, Offer], strategy: Strategy
+) -> MergePlan:
+    limits = MergeLimits(settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE)
+    return plan_merge(
+        user=user_cart, guest=guest_cart, offers=offers, strategy=strategy, limits=limits
+    )
+
+
+def _name_source(context: ChangeContext) -> str:
+    """Return what the log is told: of the staff's merges that they are theirs."""
+    return context.source if context.source == "admin" else "merge"

@@ -15,14 +15,16 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
+from carts.admin.acting import ACTION_URL, CartActing, list_offered
 from carts.admin.filters import ChangedFilter, OwnerFilter, UnsavedFilter
+from carts.admin.forms import AddForm, MergeForm
 from carts.admin.listing import CartChangeList, is_unsaved
 from carts.admin.naming import label_owner, owner_url, page_url
 from carts.admin.page import build_page, build_past_page
@@ -32,10 +34,11 @@ from carts.domain.errors import CartStoreUnavailable
 from carts.finding import find_owner, is_owner_name
 from carts.models import Cart, CartStatus
 from carts.permanent.mapping import owner_of
+from config.http.admin import ReadOnlyAdmin
 
 
 @admin.register(Cart)
-class CartAdmin(ModelAdmin):  # type: ignore[misc]
+class CartAdmin(CartActing, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
     """Carts. No row is written from here: what is changed goes through the carts' services."""
 
     list_display = (
@@ -65,14 +68,9 @@ class CartAdmin(ModelAdmin):  # type: ignore[misc]
         """Allow the filters alone: by `?session_id__startswith=` guests' ids could be found out."""
         return lookup.partition("__")[0] in {"status", "owner", "changed", "unsaved"}
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Cart | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Cart | None = None) -> bool:
-        return False
+    def get_urls(self) -> list[Any]:
+        act = self.admin_site.admin_view(self.act_view)
+        return [path("<str:name>/do/<slug:action>/", act, name=ACTION_URL), *super().get_urls()]
 
     def change_view(
         self,
@@ -105,6 +103,10 @@ class CartAdmin(ModelAdmin):  # type: ignore[misc]
             title=page.title,
             name=object_id,
             page=page,
+            offered=list_offered(request, owner, page),
+            add_form=AddForm(),
+            merge_form=MergeForm(),
+            media=self.media + AddForm().media,
             currency=settings.CART_CURRENCY,
             owner_url=owner_url(owner),
             user_url=_account_url(request, owner),

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
+
+from carts.domain.cart import Cart
 from carts.live.connection import get_client, store_errors
-from carts.live.keys import shard_keys
+from carts.live.keys import cart_key, shard_keys, shard_prefix
 from carts.live.scripts import load_script
 
 
@@ -46,3 +49,25 @@ def drop_changes(prefix: str, entries: Sequence[StreamEntry]) -> int:
             get_client(), [keys.changes, keys.progress], ids
         )
     return lost
+
+
+def note_action(cart: Cart, *, action: str, source: str, actor: str, request_id: str) -> None:
+    """Put something done to a cart as a whole on the stream, as a change of no line.
+
+    What the scripts do they log themselves. Raises CartStoreUnavailable.
+    """
+    entry: dict[str, str | int] = {
+        "cart": cart.id,
+        "key": cart_key(cart.owner),
+        "action": action,
+        "sku": "",
+        "before": 0,
+        "after": 0,
+        "version": cart.version,
+        "actor": actor,
+        "source": source,
+        "request": request_id,
+    }
+    stream = shard_keys(shard_prefix(cart.owner)).changes
+    with store_errors():
+        get_client().xadd(stream, entry, maxlen=settings.CART_CHANGES_MAX, approximate=True)

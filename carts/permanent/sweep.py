@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from carts.domain.cart import CartOwner
+from carts.domain.errors import CartNotFound
 from carts.live import maintenance
 from carts.live.keys import shard_prefix
 from carts.permanent.mapping import owner_of
@@ -55,6 +56,24 @@ def sweep_carts() -> Iterator[SweepResult]:
         for page in _read_pages(_OLD_CARTS, settings.CART_RETENTION_DAYS):
             purged, failed = _change_rows(_purge, page)
             yield SweepResult(purged=len(purged), failed=len(failed))
+
+
+def expire_cart(owner: CartOwner) -> SweepResult:
+    """Treat one owner's cart as if nobody had touched it for long, saved as it is now.
+
+    A guest's cart ends; a user's goes to rest in the database, and comes back when it is next
+    looked at. `kept` is 1 where the cart changed meanwhile: then it stays. Raises CartNotFound
+    where no active cart could be saved, CartStoreUnavailable, OperationalError.
+    """
+    save_cart(owner=owner, source="expire")
+    column = "session_id" if owner.is_guest else "user_id"
+    with connection.cursor() as cursor:
+        # Before its hash goes: in between, a guest's cart must not come back from its copy.
+        cursor.execute(_END_NOW.format(owner=column), (owner.id,))
+        found = cursor.fetchone()
+    if found is None:
+        raise CartNotFound
+    return _put_to_rest([_IdleCart._make(found)])
 
 
 def count_idle() -> SweepResult:
@@ -161,6 +180,13 @@ WHERE status <> 'ACTIVE' AND retired_at IS NOT NULL
   AND expires_at < now() - %s * interval '1 day' AND (expires_at, id) > (%s::timestamptz, %s)
 ORDER BY expires_at, id
 LIMIT %s
+"""
+_END_NOW = """
+UPDATE carts_cart
+SET retired_at = NULL,
+    expires_at = CASE WHEN session_id IS NULL THEN expires_at ELSE least(expires_at, now()) END
+WHERE status = 'ACTIVE' AND {owner} = %s
+RETURNING expires_at, id, user_id, session_id, version
 """
 _COUNT_IDLE = """
 SELECT count(*) FILTER (WHERE retired_at IS NULL AND user_id IS NULL),

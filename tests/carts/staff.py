@@ -2,14 +2,16 @@
 
 import html
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from carts.models import Cart
 from config.http.hashing import hash_secret
 from tests.accounts.factories import StaffFactory
 from tests.carts.copies import owner_of, row_of
@@ -29,6 +31,13 @@ def sign_in(*permissions: str) -> tuple[Client, User]:
     client = Client()
     client.force_login(staff)
     return client, staff
+
+
+def find_rows(shopper: Shopper) -> QuerySet[Cart]:
+    """Return a shopper's saved carts."""
+    owner = owner_of(shopper)
+    column = "session_id" if owner.is_guest else "user_id"
+    return Cart.objects.filter(**{column: owner.id})
 
 
 def page_of(shopper: Shopper) -> str:
@@ -56,6 +65,40 @@ def read_text(response: Any) -> str:
     return " ".join(html.unescape(text).split())
 
 
-def messages_of(response: Any) -> list[str]:
-    """Return the messages that an answer shows, or that the page after it will show."""
-    return [str(message) for message in response.context["messages"]]
+@dataclass(frozen=True)
+class Answer:
+    """What came of an action: the page it led to, or the one that asks for confirmation."""
+
+    client: Client
+    url: str
+    response: Any
+
+    @property
+    def status(self) -> int:
+        status: int = self.response.status_code
+        return status
+
+    @property
+    def text(self) -> str:
+        return read_text(self.response)
+
+    @property
+    def messages(self) -> list[str]:
+        return [str(message) for message in self.response.context["messages"]]
+
+    @property
+    def preview(self) -> Any:
+        return self.response.context["preview"]
+
+    def confirm(self) -> "Answer":
+        """Press the button of the page that asks."""
+        body = {**self.response.context["values"], "confirmed": "yes"}
+        return Answer(self.client, self.url, self.client.post(self.url, body, follow=True))
+
+
+def do(client: Client, shopper: Shopper, action: str, **body: Any) -> Answer:
+    """Press a button of the page of a shopper's cart, and follow where it leads."""
+    row = find_rows(shopper).filter(status="ACTIVE").first()
+    page = reverse("admin:carts_cart_change", args=[row.pk]) if row else owner_page_of(shopper)
+    url = f"{page.removesuffix('change/')}do/{action}/"
+    return Answer(client, url, client.post(url, body, follow=True))

@@ -1,0 +1,67 @@
+"""What a member of staff is about to do to a cart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from carts.domain.cart import Cart, CartOwner
+from carts.domain.errors import CartChanged
+from carts.permanent.inspecting import Inspection
+from carts.reading import ChangeContext
+
+
+class ActionRefused(Exception):
+    """The action makes no sense for the cart as it is; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Whose cart, as it was found; what was filled in; and in whose name it is done."""
+
+    owner: CartOwner
+    found: Inspection
+    values: Mapping[str, Any]
+    context: ChangeContext
+
+    @property
+    def living(self) -> Cart | None:
+        """The living cart, None without a hash that can be read."""
+        state = self.found.living
+        return state.claim.cart if state is not None and state.claim is not None else None
+
+    @property
+    def cart_id(self) -> str:
+        """The id of the living cart, or else of the copy; "" where there is neither."""
+        if self.living is not None:
+            return self.living.id
+        return self.found.copy.copy.cart.id if self.found.copy is not None else ""
+
+    @property
+    def cart_ids(self) -> frozenset[str]:
+        """The ids of both copies: they differ while a cart that was just begun is unsaved."""
+        copy = self.found.copy
+        ids = {self.living.id if self.living else None, copy.copy.cart.id if copy else None}
+        return frozenset(cart_id for cart_id in ids if cart_id is not None)
+
+    @property
+    def version(self) -> int:
+        """The version of the living cart, 0 without one."""
+        return self.living.version if self.living is not None else 0
+
+    @property
+    def pinned_context(self) -> ChangeContext:
+        """The terms of a change to the very version that was shown when it was confirmed."""
+        return replace(self.context, expected_versions=frozenset({self.values["version"]}))
+
+    def require_shown_version(self) -> None:
+        """Raise CartChanged where the cart is not as it was shown when this was confirmed."""
+        if self.values["version"] != self.version:
+            raise CartChanged
+
+    def require_living(self) -> Cart:
+        """Return the living cart; raises ActionRefused without one that can be read."""
+        if self.living is None:
+            raise ActionRefused(_("There is no living cart."))
+        return self.living
