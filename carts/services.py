@@ -129,7 +129,7 @@ def select_merchant(
         chosen = [
             LineSetting(sku_id, quantity=None, selected=selected, highest=0)
             for sku_id in cart.sku_ids
-            if sku_id in offers and offers[sku_id].merchant_id == merchant_id
+            if sku_id in offers and offers[sku_id].read_card().merchant_id == merchant_id
         ]
         terms = change_terms(cart, context)
         outcome = store.set_lines(owner, terms, chosen) if chosen else None

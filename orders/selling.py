@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
-import orjson
 from django.conf import settings
 from django.db import transaction
 
@@ -157,16 +156,16 @@ def _write_order(
 
 
 def _describe_item(order: Order, line: Line, offer: Offer) -> OrderItem:
-    images = orjson.loads(offer.images_json)
+    card = offer.read_card()
     return OrderItem(
         order=order,
         sku_id=line.sku_id,
         product_id=offer.product_id,
-        merchant_id=offer.merchant_id,
-        merchant_name=offer.merchant_name,
+        merchant_id=card.merchant_id,
+        merchant_name=card.merchant_name,
         sku_code=offer.code,
-        name=offer.name,
-        image=images[0] if images else "",
+        name=card.name,
+        image=card.image,
         price=_to_money(offer.price_cents),
         quantity=line.quantity,
     )

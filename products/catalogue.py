@@ -7,14 +7,17 @@ dataclasses: a frozen dataclass of this size takes ten times as long to build.
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+import orjson
 from django.db import InterfaceError, OperationalError, connection
+from psycopg.pq import Format
 
 
 class Offer(NamedTuple):
     """One SKU as it stands in the catalogue, read without any cache.
 
-    Money is in cents. `images_json` and `attributes_json` are JSON text as the database gives it.
-    `bought` is how many units this buyer has in orders that are not cancelled (0 without a limit).
+    Money is in cents. `attributes_json` is JSON text; `card_json` are the members of a JSON object
+    that shows the product: its id, name, description, images, status and merchant. `bought` is how
+    many units this buyer has in orders that are not cancelled (0 without a limit).
     """
 
     sku_id: str
@@ -27,14 +30,30 @@ class Offer(NamedTuple):
     purchase_limit: int | None
     bought: int
     revision: int
-    name: str
-    description: str
-    images_json: str
+    card_json: str
     status: int
-    merchant_id: str
-    merchant_name: str
     is_deleted: bool
     is_active: bool
+
+    def read_card(self) -> "Card":
+        """Return what the card says: about 2 microseconds."""
+        members = orjson.loads(f"{{{self.card_json}}}")
+        merchant, images = members["merchant"], members["images"]
+        return Card(
+            name=members["name"],
+            image=images[0] if images else "",
+            merchant_id=merchant["id"],
+            merchant_name=merchant["name"],
+        )
+
+
+class Card(NamedTuple):
+    """What is shown of a SKU's product, and who sells it. `image` is its first one, or ""."""
+
+    name: str
+    image: str
+    merchant_id: str
+    merchant_name: str
 
 
 class Snapshot(NamedTuple):
@@ -70,21 +89,20 @@ def read_snapshots(revisions: Collection[int]) -> Mapping[int, Snapshot]:
     return {number: Snapshot(name, image, cents) for number, name, image, cents in rows}
 
 
-# The columns stand in the order of Offer's fields. The tally is a subquery so that it is looked up
-# for limited SKUs only. The ids come as one text, because the driver takes longer to write an array
-# than to read the rows. They are hidden from the planner in a subquery: seeing an array of a few
-# ids, it would take its plan for ten to be worse, and plan anew each time, which doubles the cost.
+# The columns stand in the order of Offer's fields. All but the tally are in the SKU's own row: what
+# is shown of the product and its merchant is copied there by triggers, because looking it up would
+# double the work. The tally is a subquery so that it is looked up for limited SKUs only. The ids
+# come as one text, because the driver takes longer to write an array than to read the rows. They
+# are hidden from the planner in a subquery: seeing an array of a few ids, it would take its plan
+# for ten to be worse, and plan anew each time, which doubles the cost.
 _OFFERS = """
 SELECT s.id, s.product_id, s.code, s.attributes::text, (s.price * 100)::bigint,
        (s.original_price * 100)::bigint, s.stock, s.purchase_limit,
        CASE WHEN s.purchase_limit IS NULL THEN 0 ELSE coalesce(
            (SELECT t.units FROM products_purchasetally t WHERE t.sku_id = s.id AND t.buyer = %s), 0
        ) END,
-       s.revision, p.name, p.description, p.images::text, p.status, m.id, m.name,
-       s.is_deleted OR p.is_deleted, s.is_active
+       s.revision, s.card, s.product_status, s.is_deleted OR s.product_is_deleted, s.is_active
 FROM products_sku s
-JOIN products_product p ON p.id = s.product_id
-JOIN products_merchant m ON m.id = p.merchant_id
 """
 _OFFERS_OF_SKUS = _OFFERS + "WHERE s.id = ANY((SELECT string_to_array(%s, ','))::text[])"
 _OFFERS_OF_SKUS_AND_PRODUCTS = (
@@ -119,6 +137,8 @@ def _fetch(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
 
 def _run(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
+        # Numbers then come as they are, not as digits: a third less work for the driver.
+        cursor.cursor.format = Format.BINARY
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -9,9 +9,8 @@ from products.models import Sku
 def hold_offers(*, sku_ids: Collection[str], buyer: str) -> dict[str, Offer]:
     """Lock SKUs in id order, as `products.stock` does, and return their offers as they are then.
 
-    Costs two queries. Must run in a transaction. Whoever changes a price, a limit or the stock, and
-    by a trigger whoever renames a product or takes it off shelf, waits for its end. Attributes,
-    descriptions and merchants are not held.
+    Costs two queries. Must run in a transaction. Whoever changes a SKU, and by a trigger whoever
+    changes a product or renames a merchant, waits for its end.
     """
     locked = Sku.objects.select_for_update(no_key=True).filter(id__in=list(sku_ids)).order_by("id")
     list(locked.values_list("id"))

@@ -157,7 +157,9 @@ class Sku(models.Model):
     """One buyable variant of a product, with its own price and stock.
 
     `revision` is the number of the current SkuRevision and belongs to the database's triggers:
-    whatever is written to it is ignored, so a stale copy in memory can do no harm.
+    whatever is written to it is ignored, so a stale copy in memory can do no harm. They keep three
+    columns more, which are no fields: `card`, `product_status` and `product_is_deleted`, a copy of
+    what carts show of the product and its merchant (see the migration `sku_cards`).
     """
 
     id = models.CharField(

@@ -85,7 +85,8 @@ def _build_row(
     line: Line, living: Line | None, copy: Line | None, goods: _Goods, now: datetime
 ) -> LineRow:
     offer, snapshot = goods.offers.get(line.sku_id), goods.snapshots.get(line.revision)
-    name = offer.name if offer is not None else snapshot.name if snapshot is not None else ""
+    shown = offer.read_card() if offer is not None else snapshot
+    name = shown.name if shown is not None else ""
     return LineRow(
         sku_id=line.sku_id,
         name=name or _("Not in the catalogue"),

@@ -166,17 +166,11 @@ def _line_presenter(view: CartView) -> Callable[[Line, Offer], dict[str, Any]]:
             "price": price,
             "totalPrice": cents * line.quantity / 100,
             "selected": line.selected,
-            "product": {
-                "id": offer.product_id,
-                "name": offer.name,
-                "description": offer.description,
-                "price": price,
-                "originalPrice": None if original is None else original / 100,
-                "stock": offer.stock,
-                "images": orjson.Fragment(offer.images_json),
-                "status": offer.status,
-                "merchant": {"id": offer.merchant_id, "name": offer.merchant_name},
-            },
+            "product": orjson.Fragment(
+                f'{{{offer.card_json},"price":{price},'
+                f'"originalPrice":{"null" if original is None else original / 100},'
+                f'"stock":{offer.stock}}}'
+            ),
             "sku": {
                 "id": line.sku_id,
                 "code": offer.code,
@@ -240,14 +234,14 @@ def _snapshot_of(line: Line, offer: Offer | None, snapshots: Mapping[int, Snapsh
         return kept
     if offer is None:
         return Snapshot(name="", image="", price_cents=0)
-    images = orjson.loads(offer.images_json)
-    return Snapshot(offer.name, images[0] if images else "", offer.price_cents)
+    card = offer.read_card()
+    return Snapshot(card.name, card.image, offer.price_cents)
 
 
 def _present_issues(view: CartView, line: Line, found: Sequence[rules.Issue]) -> dict[str, Any]:
     offer = view.offers.get(line.sku_id)
     if offer is not None and rules.is_purchasable(offer):
-        name = offer.name
+        name = offer.read_card().name
     else:
         name = _snapshot_of(line, offer, view.snapshots).name
     return {

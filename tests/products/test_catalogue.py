@@ -51,12 +51,12 @@ def test_an_offer_says_everything_about_a_sku() -> None:
             purchase_limit=3,
             bought=2,
             revision=sku.revision,
-            name="温湿度传感器",
-            description="准",
-            images_json='["/a.svg", "/b.svg"]',
+            card_json=(
+                f'"id":"{product.id}","name":"温湿度传感器","description":"准",'
+                '"images":["/a.svg", "/b.svg"],"status":1,'
+                f'"merchant":{{"id":"{merchant.id}","name":"澄明传感"}}'
+            ),
             status=1,
-            merchant_id=merchant.id,
-            merchant_name="澄明传感",
             is_deleted=False,
             is_active=True,
         )
@@ -226,7 +226,7 @@ def test_reading_a_small_cart_is_planned_for_the_connection_not_for_each_request
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements "
-            "WHERE statement LIKE '%products_merchant m%'"
+            "WHERE statement LIKE '%products_purchasetally t%'"
         )
         ((generic_plans, custom_plans),) = cursor.fetchall()
     # PostgreSQL tries five plans for the ids at hand before it settles for one for any ids.

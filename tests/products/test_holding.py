@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from products.holding import hold_offers
-from products.models import Product, Sku
+from products.models import Merchant, Product, Sku
 from products.stock import take
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
@@ -23,6 +23,8 @@ CHANGES: dict[str, Callable[[Sku], Any]] = {
     "name": lambda sku: Product.objects.filter(pk=sku.product_id).update(name="New"),
     "shelf": lambda sku: Product.objects.filter(pk=sku.product_id).update(status=0),
     "deleted": lambda sku: Product.objects.filter(pk=sku.product_id).update(is_deleted=True),
+    "description": lambda sku: Product.objects.filter(pk=sku.product_id).update(description="New"),
+    "merchant's name": lambda sku: Merchant.objects.update(name="New"),
     "all on shelf": lambda sku: Product.objects.update(status=0),
 }
 
@@ -84,7 +86,7 @@ def test_what_is_not_held_may_change() -> None:
         outcomes = [
             try_to_change(CHANGES["price"], other),
             try_to_change(CHANGES["shelf"], other),
-            try_to_change(lambda sku: Product.objects.update(description="New"), held),
+            try_to_change(lambda sku: SkuFactory.create(product=sku.product), held),
         ]
 
     assert outcomes == ["done", "done", "done"]

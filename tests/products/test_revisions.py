@@ -1,8 +1,6 @@
 """Every change of what a SKU is called, looks like or costs leaves a revision."""
 
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from importlib import import_module
 
@@ -12,7 +10,7 @@ from django.db.models import F
 
 from products.models import Product, Sku, SkuRevision
 from tests.factories import ProductFactory, SkuFactory
-from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.products.threads import change_while_another_adds
 
 pytestmark = pytest.mark.django_db
 
@@ -212,41 +210,17 @@ def test_revisions_are_append_only(sku: Sku, sql: str) -> None:
 def rename_while_adding_a_sku(product: Product) -> Sku:
     """Add a SKU from another thread while the product's rename is not yet committed."""
     sku = SkuFactory.build(product=product, product_id=product.id)
-
-    def add_sku(_: None) -> None:
-        Sku.objects.bulk_create([sku])
-
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            Product.objects.filter(id=product.id).update(name="New")
-            adding = pool.submit(run_together, add_sku, [None], threads=1)
-            wait_until(lambda: adding.done() or is_anybody_waiting_for_a_lock())
-        assert adding.result() == [None]
+    change_while_another_adds(
+        change=lambda: Product.objects.filter(id=product.id).update(name="New"),
+        add=lambda: Sku.objects.bulk_create([sku]),
+    )
     return sku
-
-
-def is_anybody_waiting_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        # Within a transaction the view would otherwise stay as it was first seen.
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity "
-            "WHERE datname = current_database() AND wait_event_type = 'Lock')"
-        )
-        return bool(cursor.fetchone()[0])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
 def _unguarded_trigger() -> Iterator[None]:
-    migration = import_module("products.migrations.0002_sku_revisions")
-    guarded = migration.WRITE_SKU_REVISION.replace("CREATE", "CREATE OR REPLACE", 1)
+    migration = import_module("products.migrations.0005_sku_cards")
+    guarded = migration.FILL_SKU_CARD.replace("CREATE", "CREATE OR REPLACE", 1)
     run_sql(guarded.replace("FOR SHARE", ""))
     yield
     run_sql(guarded)
