@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from pytest_django import Settings
+from redis import Redis
 
 from tests.config.project import make_data_dir
 from tests.faults.proxy import FaultyProxy
-from tests.faults.servers import OwnPostgres, OwnValkey
+from tests.faults.servers import OwnPostgres, OwnValkey, use_redis
 
 
 @pytest.fixture
@@ -38,6 +39,13 @@ def own_valkey() -> Iterator[OwnValkey]:
         server.start()
         yield server
         server.stop()
+
+
+@pytest.fixture
+def own_redis(own_valkey: OwnValkey) -> Iterator[Redis]:
+    """A client of that Valkey, which the application uses, too."""
+    with use_redis(own_valkey.url), Redis.from_url(own_valkey.url) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from products.models import Sku
 from tests.carts.copies import hash_of, row_of, save_all, saved_units, version_of
 from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
-from tests.faults.servers import OwnValkey, use_redis, wait_until
+from tests.faults.servers import OwnValkey, wait_until
 
 KILLS = 10
 WRITERS = 4
@@ -46,13 +46,6 @@ class Writer:
         connection.close()
 
 
-@pytest.fixture
-def client(own_valkey: OwnValkey) -> Iterator[Redis]:
-    """A client of the Redis that is killed, which the application uses, too."""
-    with use_redis(own_valkey.url), Redis.from_url(own_valkey.url) as client:
-        yield client
-
-
 def write_through_kills(server: OwnValkey, writers: list[Writer], *, kills: int) -> None:
     """Kill and restart the server so often, with changes before each kill and after the last."""
     is_over = threading.Event()
@@ -72,7 +65,7 @@ def write_through_kills(server: OwnValkey, writers: list[Writer], *, kills: int)
         assert [run.result() for run in running] == [None] * len(writers)
 
 
-@pytest.mark.usefixtures("_no_limits", "client")
+@pytest.mark.usefixtures("_no_limits", "own_redis")
 @pytest.mark.django_db(transaction=True)
 def test_ten_kills_under_load_lose_nothing_acknowledged(own_valkey: OwnValkey) -> None:
     sku = SkuFactory.create(stock=1_000_000)
@@ -94,9 +87,9 @@ def test_ten_kills_under_load_lose_nothing_acknowledged(own_valkey: OwnValkey) -
 @pytest.mark.usefixtures("_no_limits")
 @pytest.mark.django_db(transaction=True)
 def test_without_the_append_only_file_a_kill_loses_what_was_acknowledged(
-    own_valkey: OwnValkey, client: Redis
+    own_valkey: OwnValkey, own_redis: Redis
 ) -> None:
-    client.config_set("appendonly", "no")
+    own_redis.config_set("appendonly", "no")
     writer = Writer(new_guest(), SkuFactory.create(stock=1_000_000))
 
     write_through_kills(own_valkey, [writer], kills=1)
@@ -105,7 +98,7 @@ def test_without_the_append_only_file_a_kill_loses_what_was_acknowledged(
     assert units < writer.acknowledged
 
 
-@pytest.mark.usefixtures("client")
+@pytest.mark.usefixtures("own_redis")
 @pytest.mark.django_db
 def test_a_restart_is_not_taken_for_an_older_file(own_valkey: OwnValkey) -> None:
     shopper, sku = new_user(), SkuFactory.create()
@@ -137,12 +130,12 @@ def roll_back_after(server: OwnValkey, shopper: Shopper, early: Sku, late: Sku) 
 @pytest.mark.django_db
 @pytest.mark.parametrize("make", [new_guest, new_user], ids=["guest", "user"])
 def test_an_older_file_does_not_undo_what_was_saved_since(
-    own_valkey: OwnValkey, client: Redis, make: Callable[[], Shopper]
+    own_valkey: OwnValkey, own_redis: Redis, make: Callable[[], Shopper]
 ) -> None:
     early, late, new = SkuFactory.create_batch(3)
     shopper = make()
     roll_back_after(own_valkey, shopper, early, late)
-    assert late.id.encode() not in hash_of(client, shopper)
+    assert late.id.encode() not in hash_of(own_redis, shopper)
     shopper.add(new, 5)
 
     first, second = save_all(), save_all()
@@ -150,11 +143,11 @@ def test_an_older_file_does_not_undo_what_was_saved_since(
     assert (first, second) == (SaveResult(saved=1, united=1), SaveResult())
     expected = {early.id: 1, late.id: 4, new.id: 5}
     assert saved_units(shopper) == quantities_of(shopper.cart()) == expected
-    assert row_of(shopper).version == version_of(client, shopper)
-    assert client.hget("cart:counters", "drift") == b"1"
+    assert row_of(shopper).version == version_of(own_redis, shopper)
+    assert own_redis.hget("cart:counters", "drift") == b"1"
 
 
-@pytest.mark.usefixtures("client")
+@pytest.mark.usefixtures("own_redis")
 @pytest.mark.django_db
 def test_without_knowing_its_history_an_older_file_undoes_what_was_saved(
     own_valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
