@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "config.http.middleware.SiteAuthenticationMiddleware",
     "config.http.middleware.SiteMessageMiddleware",
     "config.http.middleware.SiteXFrameOptionsMiddleware",
+    "config.admin.policy.AdminPolicyMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -49,7 +49,6 @@ class _NoBulkDeletion(ModelAdmin):  # type: ignore[misc]
     """Whether a row may be deleted depends on the row, which the bulk action does not ask."""
 
     list_per_page = 50
-    show_full_result_count = False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Offer none to who may only look: those of the package ask for no permission."""
