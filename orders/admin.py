@@ -1,7 +1,6 @@
 """Orders and payments for the staff: to read, and to move on by what `orders.lifecycle` allows."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
@@ -15,6 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from carts.admin.moments import Cell, show_moment
 from carts.admin.sections import Link, Section, register_finder, register_section
 from carts.domain.cart import CartOwner
+from config.http.admin import ReadOnlyAdmin, StrictActions, name_actor
 from orders.errors import InvalidTransition
 from orders.lifecycle import cancel_order, complete_order, pay_order, ship_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus, Payment
@@ -22,20 +22,7 @@ from orders.models import Order, OrderEvent, OrderItem, OrderStatus, Payment
 _ON_CART_PAGE = 10
 
 
-class _ReadOnly:
-    """No page of these adds, changes or deletes a row."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class OrderItemInline(_ReadOnly, TabularInline):  # type: ignore[misc]
+class OrderItemInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
     """What was sold, as it was sold."""
 
     model = OrderItem
@@ -43,7 +30,7 @@ class OrderItemInline(_ReadOnly, TabularInline):  # type: ignore[misc]
     extra = 0
 
 
-class OrderEventInline(_ReadOnly, TabularInline):  # type: ignore[misc]
+class OrderEventInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
     """What became of the order, and by whom."""
 
     model = OrderEvent
@@ -51,7 +38,7 @@ class OrderEventInline(_ReadOnly, TabularInline):  # type: ignore[misc]
     extra = 0
 
 
-class PaymentInline(_ReadOnly, TabularInline):  # type: ignore[misc]
+class PaymentInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
     """What was paid for the order."""
 
     model = Payment
@@ -60,7 +47,7 @@ class PaymentInline(_ReadOnly, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Order)
-class OrderAdmin(_ReadOnly, ModelAdmin):  # type: ignore[misc]
+class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
     """Orders. Each action needs a permission of its own, and is logged with who took it."""
 
     list_display = (
@@ -127,7 +114,7 @@ class OrderAdmin(_ReadOnly, ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, orders: QuerySet[Order], change: Callable[..., Order]
     ) -> None:
         """Change every order that can be, and say which ones could not."""
-        actor, now, changed = f"staff:{request.user.pk}", timezone.now(), 0
+        actor, now, changed = name_actor(request), timezone.now(), 0
         for order in orders:
             try:
                 change(order_id=order.pk, actor=actor, now=now)
@@ -140,7 +127,7 @@ class OrderAdmin(_ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Payment)
-class PaymentAdmin(_ReadOnly, ModelAdmin):  # type: ignore[misc]
+class PaymentAdmin(ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
     """Payments; flagged ones wait for somebody to settle them with the buyer."""
 
     list_display = ("event_id", "order", "amount", "currency", "flag", "received_at")
