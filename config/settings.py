@@ -135,7 +135,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 if IS_PRODUCTION:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+        "staticfiles": {"BACKEND": "config.static_files.HashedStaticFiles"},
     }
 
 # --- Stores ---------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /**
  * A client of the Cartwright API for storefronts: one module, nothing to install, nothing to build.
  *
- *     import { CartApiError, CartClient } from "./cart-client.js";
+ *     import { CartApiError, CartClient } from "https://shop.example/static/shop/cart-client.js";
  *
  *     const client = new CartClient();
  *     client.addEventListener("cart", (event) => draw(event.detail));
