@@ -7,46 +7,60 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from django_redis import get_redis_connection
+from pytest_django import Settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from carts.api import idempotency
+from orders.models import Order
+from orders.settlement import settle_orders
 from products.models import Sku
-from tests.carts.shopper import Shopper, addition_of, new_guest, quantities_of
+from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.faults.proxy import FaultyProxy
 from tests.faults.servers import use_redis
+from tests.orders.buying import CONTACT, read_stock
 from tests.products.threads import PATIENCE_SECONDS, run_together
 
 DEVICES = 16
 ADDITIONS = 25
 LOST_EVERY = 12
+REPEATED = 15
 
 # The headers of a device's addition, told by the numbers of both.
 Headers = Callable[[int, int], dict[str, str]]
 
 
 @pytest.fixture
-def _lossy_store(
-    proxy: FaultyProxy, proxy_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def _store_behind_proxy(proxy_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A request whose reply is lost fails at once here, so a repeat need not wait for it as long.
     monkeypatch.setattr(idempotency, "_ANSWER_WITHIN_MS", 200)
-    with use_redis(proxy_url), proxy.drop_replies(every=LOST_EVERY):
+    with use_redis(proxy_url):
         yield
 
 
-def add_until_acknowledged(device: Shopper, sku: Sku, headers: dict[str, str]) -> Counter[int]:
-    """Send an addition again until it succeeds; return the statuses on the way."""
+@pytest.fixture
+def _lossy_store(_store_behind_proxy: None, proxy: FaultyProxy) -> Iterator[None]:
+    with proxy.drop_replies(every=LOST_EVERY):
+        yield
+
+
+def post_until_done(
+    shopper: Shopper, path: str, body: dict[str, Any], **headers: str
+) -> Counter[int]:
+    """Send a request again until it succeeds; return the statuses on the way."""
     statuses: Counter[int] = Counter()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not statuses[200]:
         assert time.monotonic() < deadline
-        response = device.call("POST", "/cart", addition_of(sku), **headers)
+        response = shopper.call("POST", path, body, **headers)
+        assert response.status_code in {200, 409, 503}, response.content
         statuses[response.status_code] += 1
         if response.status_code == 409:
             # The first request with this key may still be under way.
@@ -60,7 +74,7 @@ def add_from_all_devices(guest: Shopper, sku: Sku, headers: Headers) -> Counter[
     def add_many(number: int) -> Counter[int]:
         device = Shopper(guest.owner_id, guest.headers)
         statuses = (
-            add_until_acknowledged(device, sku, headers(number, addition))
+            post_until_done(device, "/cart", addition_of(sku), **headers(number, addition))
             for addition in range(ADDITIONS)
         )
         return sum(statuses, Counter())
@@ -101,6 +115,52 @@ def test_additions_repeated_without_a_key_are_counted_too_often() -> None:
 
     assert statuses[200] == DEVICES * ADDITIONS
     assert DEVICES * ADDITIONS < units_in_store(guest)[sku.id] <= statuses.total()
+
+
+@pytest.mark.usefixtures("_no_limits", "_store_behind_proxy")
+@pytest.mark.django_db(transaction=True)
+def test_merges_repeated_until_they_are_acknowledged_move_every_unit_once(
+    proxy: FaultyProxy, settings: Settings
+) -> None:
+    settings.RATE_LIMIT_MERGE = 0
+    user, sku = new_user(), SkuFactory.create(stock=10_000)
+    guests = [new_guest() for _ in range(REPEATED)]
+    for guest in guests:
+        guest.add(sku, 3)
+
+    with proxy.drop_replies(every=LOST_EVERY):
+        statuses = [
+            post_until_done(user, "/cart/merge", {"guestSessionId": guest.owner_id})
+            for guest in guests
+        ]
+
+    assert sum(statuses, Counter())[503] > 0
+    assert quantities_of(user.cart()) == {sku.id: 3 * REPEATED}
+    assert [guest.cart()["items"] for guest in guests] == [[]] * REPEATED
+
+
+@pytest.mark.usefixtures("_no_limits", "_store_behind_proxy")
+@pytest.mark.django_db(transaction=True)
+def test_orders_repeated_with_their_keys_are_placed_and_settled_once(
+    proxy: FaultyProxy, settings: Settings
+) -> None:
+    settings.RATE_LIMIT_ORDERS = settings.RATE_LIMIT_ORDERS_PER_ADDRESS = 0
+    sku = SkuFactory.create(stock=1_000)
+    buyers = [new_user() for _ in range(REPEATED)]
+    for buyer in buyers:
+        buyer.add(sku, 3)
+
+    with proxy.drop_replies(every=LOST_EVERY):
+        statuses = [
+            post_until_done(buyer, "/orders", {"contact": CONTACT}, Idempotency_Key="once")
+            for buyer in buyers
+        ]
+    settle_orders(now=timezone.now() + timedelta(minutes=1))
+
+    assert sum(statuses, Counter())[503] > 0
+    assert list(Order.objects.values_list("item_count", flat=True)) == [3] * REPEATED
+    assert read_stock(sku) == [1_000 - 3 * REPEATED]
+    assert [buyer.cart()["items"] for buyer in buyers] == [[]] * REPEATED
 
 
 INCREMENTS = 100
