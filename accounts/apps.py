@@ -1,4 +1,7 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
+
+from accounts.roles import grant_roles
 
 
 class AccountsConfig(AppConfig):
@@ -9,3 +12,5 @@ class AccountsConfig(AppConfig):
         from accounts.revocation import connect_signals
 
         connect_signals()
+        # The last app's turn: by then the permissions of all that have roles are there.
+        post_migrate.connect(grant_roles, sender=list(apps.get_app_configs())[-1])

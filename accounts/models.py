@@ -88,3 +88,23 @@ class AccessChange(models.Model):
 
     def __str__(self) -> str:
         return self.user_id
+
+
+class RoleGrant(models.Model):
+    """A permission that a ready-made role has been given once (see `accounts.roles`).
+
+    Whether its group still has it is up to the operators; it is not given a second time.
+    """
+
+    role = models.CharField(_("role"), max_length=150)
+    permission = models.CharField(_("permission"), max_length=200)
+
+    class Meta:
+        verbose_name = _("role grant")
+        verbose_name_plural = _("role grants")
+        constraints = (
+            models.UniqueConstraint(fields=("role", "permission"), name="rolegrant_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.permission}"

@@ -20,7 +20,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
-from config.http.admin import PeriodFilter, ReadOnlyAdmin, find_username, name_actor
+from config.http.admin import (
+    PeriodFilter,
+    ReadOnlyAdmin,
+    StrictActions,
+    find_username,
+    name_actor,
+)
 from products.models import (
     Merchant,
     Product,
@@ -96,7 +102,7 @@ class StockChangeInline(_StockChanges, TabularInline):  # type: ignore[misc]
     tab = True
 
 
-class _LogicalDeletion(ModelAdmin):  # type: ignore[misc]
+class _LogicalDeletion(StrictActions, ModelAdmin):  # type: ignore[misc]
     """Deleting sets `is_deleted`, and the action `restore` takes that back."""
 
     actions: tuple[str, ...] = ("restore",)

@@ -27,6 +27,7 @@ from carts.finding import find_owner, is_owner_name
 from carts.models import Cart
 from carts.permanent.inspecting import inspect_cart
 from carts.reading import ChangeContext
+from config.http.admin import name_actor
 from config.http.context import current_request_id
 
 ACTION_URL = "carts_cart_do"
@@ -130,8 +131,7 @@ def _may(request: HttpRequest, action: Action) -> bool:
 
 def _describe_staff(request: HttpRequest) -> ChangeContext:
     """Return what the change log is told of who does it."""
-    actor = f"staff:{request.user.pk}"
-    return ChangeContext(source="admin", actor=actor, request_id=current_request_id())
+    return ChangeContext("admin", name_actor(request), current_request_id())
 
 
 def _tell_faults(form: forms.Form) -> str:

@@ -12,14 +12,13 @@ from carts.live.changes import read_newest_changes
 from carts.live.keys import shard_prefix
 from carts.models import CartChange
 from carts.permanent.changes import LoggedChange, UnreadableEntry, read_entry
+from config.http.admin import STAFF
 from config.http.hashing import hash_secret
 from products.models import Sku
 
 _MAX_SHOWN = 30
 # Reading as many keeps the server busy for about 1 ms; they are what a busy shop does in seconds.
 _MAX_WAITING = 500
-
-_STAFF = "staff:"
 
 _Change = LoggedChange | CartChange
 
@@ -63,7 +62,7 @@ def list_changes(owner: CartOwner, *, now: datetime) -> list[ChangeRow]:
 
 def _read_names(actors: list[str]) -> dict[str, str]:
     """Return the names of users and staff by how the log calls them, in one query."""
-    people = {actor: actor.removeprefix(_STAFF) for actor in actors if actor}
+    people = {actor: actor.removeprefix(STAFF) for actor in actors if actor}
     users = get_user_model()._default_manager.filter(pk__in=set(people.values()))
     names = dict(users.values_list("pk", "username"))
     return {actor: names[pk] for actor, pk in people.items() if pk in names}

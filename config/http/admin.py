@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Substr
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.utils import parse_datetime_str
@@ -37,6 +38,19 @@ class ReadOnlyAdmin:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class StrictActions:
+    """Refuses actions of the list that the reader may not take; Django would pass over them."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method == "POST":
+            known = {name for _function, name, _label in self._get_base_actions()}  # type: ignore[attr-defined]
+            forbidden = known - set(self.get_actions(request))  # type: ignore[attr-defined]
+            if forbidden.intersection(request.POST.getlist("action")):
+                raise PermissionDenied
+        page: HttpResponse = super().changelist_view(request, extra_context)  # type: ignore[misc]
+        return page
 
 
 class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]

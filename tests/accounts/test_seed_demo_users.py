@@ -33,7 +33,15 @@ def test_a_second_run_adds_nothing_to_carts_or_users() -> None:
     call_command("seed_demo", verbosity=0)
 
     assert get_cart(owner=CartOwner.for_user(derive_id("user", "demo"))).cart == before
-    assert User.objects.count() == 4
+    assert User.objects.count() == 7
+
+
+def test_each_role_has_a_member_of_staff() -> None:
+    call_command("seed_demo", verbosity=0)
+
+    staff = User.objects.filter(is_staff=True, is_superuser=False)
+    roles = {user.username: [group.name for group in user.groups.all()] for user in staff}
+    assert roles == {"viewer": ["viewer"], "support": ["support"], "operator": ["operator"]}
 
 
 def test_production_gets_no_users_with_a_public_password(settings: Settings) -> None:

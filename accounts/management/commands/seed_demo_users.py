@@ -1,12 +1,14 @@
-"""Add the demo shop's customers, with and without carts, and a member of staff."""
+"""Add the demo shop's customers, with and without carts, and staff for each role."""
 
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.management import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts.models import User
+from accounts.roles import ROLES
 from carts.domain.cart import Addition, CartOwner
 from carts.reading import ChangeContext
 from carts.services import add_lines
@@ -24,7 +26,7 @@ STAFF = "admin"
 
 
 class Command(BaseCommand):
-    help = "Add the demo customers and the demo administrator; existing ones stay as they are."
+    help = "Add the demo customers and the demo staff; existing ones stay as they are."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.IS_PRODUCTION:
@@ -32,13 +34,14 @@ class Command(BaseCommand):
         customers = [name for name in CUSTOMERS if _add_user(name)]
         for name in customers:
             _fill_cart(name)
-        staff = [STAFF] if _add_user(STAFF, is_staff=True, is_superuser=True) else []
-        added = len(customers) + len(staff)
-        known = len(CUSTOMERS) + 1 - added
-        self.stdout.write(f"users: {added} added, {known} already there")
-        self.stdout.write(
-            f"log in as {', '.join([*CUSTOMERS, STAFF])} with the password {PASSWORD}"
-        )
+        roles = [name for name in ROLES if _add_user(name, is_staff=True)]
+        for name in roles:
+            _give_role(name)
+        added = len(customers) + len(roles)
+        added += _add_user(STAFF, is_staff=True, is_superuser=True)
+        everybody = [*CUSTOMERS, *ROLES, STAFF]
+        self.stdout.write(f"users: {added} added, {len(everybody) - added} already there")
+        self.stdout.write(f"log in as {', '.join(everybody)} with the password {PASSWORD}")
 
 
 def _add_user(name: str, **rights: bool) -> bool:
@@ -54,6 +57,13 @@ def _add_user(name: str, **rights: bool) -> bool:
             **rights,
         )
     return True
+
+
+def _give_role(name: str) -> None:
+    """Put the user into the group of the same name, if the operators still have it."""
+    group = Group.objects.filter(name=name).first()
+    if group is not None:
+        User.objects.get(pk=derive_id("user", name)).groups.add(group)
 
 
 def _fill_cart(name: str) -> None:
