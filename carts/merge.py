@@ -32,7 +32,7 @@ from carts.live import maintenance, store
 from carts.live.keys import merge_token, shard_prefixes
 from carts.live.operations import OperationRepeatedError
 from carts.live.store import ChangeTerms
-from carts.permanent.copies import find_handed_over
+from carts.permanent.copies import find_handed_over, has_merged
 from carts.permanent.saving import save_cart
 from carts.reading import (
     CartView,
@@ -160,9 +160,8 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
     # none can do so any more: what it bought must not come along either.
     guest_cart = leave_out_pending(guest_cart)
     view, plan = _apply(guest_cart, user_cart, strategy, context)
-    saved = _save_surely(user_cart.owner)
-    taken = set(view.cart.merged) & {merge_token(guest_cart.id, guest_cart.version)}
-    if not taken.issubset(saved.merged):
+    token = merge_token(guest_cart.id, guest_cart.version)
+    if token in view.cart.merged and token not in _save_surely(user_cart.owner).merged:
         raise CartContended
     terms = ChangeTerms(
         seen_id=guest_cart.id,
@@ -201,7 +200,7 @@ def _apply(
     token = merge_token(guest_cart.id, guest_cart.version)
     for _ in range(_ATTEMPTS):
         offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
-        if token in user_cart.merged:
+        if token in user_cart.merged or has_merged(user, token):
             return view_cart(user_cart, offers), MergePlan()
         plan = _plan(guest_cart, user_cart, offers, strategy)
         if not plan.lines:

@@ -63,6 +63,14 @@ def find_handed_over(*, saved_before: datetime) -> list[CartOwner]:
     return [CartOwner.for_guest(guest_id) for guest_id in found if guest_id is not None]
 
 
+def has_merged(user: CartOwner, token: str) -> bool:
+    """Tell whether a saved cart of the user has taken in the guest's cart of this merge token.
+
+    One that has ended counts: it does not come back, and the next cart knows nothing of it.
+    """
+    return CartModel.objects.filter(user_id=user.id, merged__contains=token).exists()
+
+
 # The columns stand in the order of CartRow, and those of the lines in that of LineRow.
 _COLUMNS = """
 cart.id, user_id, session_id, status, currency, (total_amount * 100)::bigint, item_count,

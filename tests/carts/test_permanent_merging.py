@@ -19,6 +19,7 @@ from products.models import Sku
 from tests.carts.copies import owner_of, save_all, saved_units
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
+from tests.orders.buying import buy, place_order
 
 pytestmark = pytest.mark.django_db
 
@@ -178,6 +179,42 @@ def test_a_hash_lost_right_after_the_handover_leaves_the_guests_lines_alone(
 
     assert quantities_of(scene.guest.cart()) == {scene.theirs.id: 2, scene.both.id: 3}
     assert quantities_of(scene.user.cart()) == {scene.both.id: 4}
+
+
+@pytest.mark.parametrize("has_next", [False, True], ids=["", "next cart"])
+def test_lines_bought_after_a_merge_do_not_return_when_the_hashes_are_lost(
+    has_next: bool, scene: Scene, redis_server: Redis
+) -> None:
+    scene.merge()
+    place_order(scene.user)
+    redis_server.flushdb()
+    expected = {}
+    if has_next:
+        scene.user.add(scene.theirs, 1)
+        expected = {scene.theirs.id: 1}
+
+    # The guest's copy still says that its lines are on their way.
+    assert merging.finish_stalled_merges(begun_before=timezone.now() + timedelta(minutes=1)) == 1
+
+    assert quantities_of(scene.user.cart()) == expected
+    assert scene.guest.cart()["items"] == []
+
+
+def test_a_merge_that_can_take_nothing_over_ends_where_the_user_has_no_cart(
+    guest: Shopper, user: Shopper, redis_server: Redis
+) -> None:
+    sku = SkuFactory.create(purchase_limit=2)
+    buy(user, sku, 2)
+    redis_server.flushdb()
+    guest.add(sku, 1)
+
+    merged = user.data("POST", "/cart/merge", {"guestSessionId": guest.owner_id})
+
+    assert merged["merge"]["skipped"] == [
+        {"skuId": sku.id, "requested": 1, "reason": "purchase_limit_exceeded"}
+    ]
+    assert merged["items"] == user.cart()["items"] == []
+    assert quantities_of(guest.add(sku, 2)) == {sku.id: 2}
 
 
 def test_marks_of_merged_carts_are_saved_with_the_user(scene: Scene, redis_server: Redis) -> None:
