@@ -1,14 +1,18 @@
 """The Celery application; its settings are Django's, under CELERY_."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_init
 
 from config.http.context import begin_task
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+_NICENESS = 10
 
 app = Celery("cartwright")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -19,3 +23,16 @@ app.autodiscover_tasks()
 def name_task(task_id: str, **_: Any) -> None:
     """Have the log lines of a task carry its id."""
     begin_task(task_id)
+
+
+@worker_init.connect
+def stand_back(**_: Any) -> None:
+    """Leave the cores to those who shop, and do the jobs with what remains.
+
+    Linux on a desktop or a bare machine shares cores out by session before it looks at processes,
+    so that a session of the worker's own has to stand back, too.
+    """
+    os.nice(_NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(_NICENESS), encoding="utf-8")

@@ -18,8 +18,8 @@ from carts.live.scripts import load_script
 
 RetireOutcome = Literal["done", "absent", "kept"]
 
-# A script holds up everybody else for about 15 microseconds a cart.
-_CARTS_PER_SCRIPT = 50
+# A script holds up everybody else for about 15 microseconds a cart of five lines.
+_CARTS_PER_SCRIPT = 20
 _CART_NAME = re.compile(rb".*?cart:(user|guest):")
 
 

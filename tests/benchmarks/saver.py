@@ -29,7 +29,9 @@ class Saving:
 
 def save_all() -> Saving:
     """Save all carts in a process of its own."""
-    saver = subprocess.run(_COMMAND, stdout=subprocess.PIPE, text=True, check=False)
+    saver = subprocess.run(
+        _COMMAND, stdout=subprocess.PIPE, text=True, check=False, start_new_session=True
+    )
     if saver.returncode:
         raise BenchmarkError("The carts could not be saved.")
     return Saving(**json.loads(saver.stdout))
@@ -42,7 +44,7 @@ def saving() -> Iterator[None]:
     The process is stopped at the end. Raises BenchmarkError if it had nothing left to save then.
     """
     unsaved = count_unsaved()
-    saver = subprocess.Popen(_COMMAND, stdout=subprocess.DEVNULL)
+    saver = subprocess.Popen(_COMMAND, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         while count_unsaved() == unsaved and saver.poll() is None:
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The process that `tests.benchmarks.saver` starts: `manage.py sync_cart --all`, measured."""
+"""What `tests.benchmarks.saver` starts: `manage.py sync_cart --all`, as nice as a worker."""
 
 import json
 import re
@@ -9,9 +9,12 @@ from pathlib import Path
 import django
 from django.core.management import call_command
 
+from config.celery import stand_back
+
 
 def main() -> None:
     django.setup()
+    stand_back()
     told = StringIO()
     began = time.process_time()
     call_command("sync_cart", all=True, json=True, stdout=told)

@@ -178,8 +178,8 @@ def test_a_batch_takes_the_same_queries_whatever_its_size(carts: int, is_first: 
     assert len(queries) == 9
 
 
-@pytest.mark.parametrize(("carts", "trips"), [(1, 5), (50, 5), (51, 7), (120, 9)])
-def test_a_batch_takes_two_round_trips_for_fifty_carts(
+@pytest.mark.parametrize(("carts", "trips"), [(1, 5), (20, 5), (21, 7), (60, 9)])
+def test_a_batch_takes_two_round_trips_for_twenty_carts(
     carts: int,
     trips: int,
     redis_server: Redis,
