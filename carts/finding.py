@@ -21,7 +21,8 @@ from carts.models import Cart, CartChange, CartItem
 from carts.permanent.mapping import owner_of
 from config.http.hashing import hash_secret
 
-_USER, _GUEST = "user-", "guest-"
+# What the names of carts without a row begin with.
+USER, GUEST = "user-", "guest-"
 _MAX_FOUND = 50
 
 
@@ -57,24 +58,24 @@ def find_owner(name: str) -> CartOwner | None:
     """
     if not is_id(name):
         return None
-    if name.startswith(_USER):
-        user_id = name.removeprefix(_USER)
+    if name.startswith(USER):
+        user_id = name.removeprefix(USER)
         is_known = get_user_model()._default_manager.filter(pk=user_id).exists()
         return CartOwner.for_user(user_id) if is_known else None
-    if name.startswith(_GUEST):
-        return _find_guest(name.removeprefix(_GUEST))
+    if name.startswith(GUEST):
+        return _find_guest(name.removeprefix(GUEST))
     row = Cart.objects.filter(pk=name).values_list("user_id", "session_id").first()
     return owner_of(*row) if row is not None else None
 
 
 def name_owner(owner: CartOwner) -> str:
     """Return the name of an owner's cart that goes without a row."""
-    return f"{_GUEST}{hash_secret(owner.key)}" if owner.is_guest else f"{_USER}{owner.id}"
+    return f"{GUEST}{hash_secret(owner.key)}" if owner.is_guest else f"{USER}{owner.id}"
 
 
 def is_owner_name(name: str) -> bool:
     """Tell whether a name is the owner's rather than that of one cart."""
-    return name.startswith((_USER, _GUEST))
+    return name.startswith((USER, GUEST))
 
 
 def name_carts(owners: Iterable[CartOwner]) -> dict[CartOwner, str]:

@@ -29,6 +29,7 @@ from carts.admin.listing import CartChangeList, is_unsaved
 from carts.admin.naming import label_owner, owner_url, page_url
 from carts.admin.page import build_page, build_past_page
 from carts.admin.refusals import tell_store_down
+from carts.admin.search import FIND_URL, CartSearching
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.finding import find_owner, is_owner_name
@@ -38,7 +39,7 @@ from config.http.admin import ReadOnlyAdmin
 
 
 @admin.register(Cart)
-class CartAdmin(CartActing, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
+class CartAdmin(CartActing, CartSearching, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
     """Carts. No row is written from here: what is changed goes through the carts' services."""
 
     list_display = (
@@ -69,8 +70,12 @@ class CartAdmin(CartActing, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
         return lookup.partition("__")[0] in {"status", "owner", "changed", "unsaved"}
 
     def get_urls(self) -> list[Any]:
-        act = self.admin_site.admin_view(self.act_view)
-        return [path("<str:name>/do/<slug:action>/", act, name=ACTION_URL), *super().get_urls()]
+        act, find = map(self.admin_site.admin_view, (self.act_view, self.find_view))
+        return [
+            path("find/", find, name=FIND_URL),
+            path("<str:name>/do/<slug:action>/", act, name=ACTION_URL),
+            *super().get_urls(),
+        ]
 
     def change_view(
         self,

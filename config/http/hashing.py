@@ -4,6 +4,7 @@ import hashlib
 
 from django.conf import settings
 
+HASH_LENGTH = 24
 _KEY_BYTES = 64  # the most that BLAKE2b takes
 
 
@@ -13,4 +14,4 @@ def hash_secret(text: str) -> str:
     Keyed, because a guest id that a client made up itself may be short enough to be guessed.
     """
     key = settings.SECRET_KEY.encode()[:_KEY_BYTES]
-    return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()
+    return hashlib.blake2b(text.encode(), digest_size=HASH_LENGTH // 2, key=key).hexdigest()
