@@ -7,6 +7,7 @@ guests in turns.
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -50,9 +51,9 @@ def measure(bench: Bench) -> list[Table]:
         idle.append((f"{size:,}, all saved", save_all().seconds * 1_000))
     return [
         Table(
-            title="Saving carts of 5 lines, by one process",
-            columns=("carts", "seconds", "carts/s", "saver us", "PostgreSQL us", "Valkey us",
-                     "carts per CPU s", "peak MiB"),
+            title="Saving carts of 5 lines by one process; CPU time in microseconds a cart",
+            columns=("carts", "seconds", "carts/s", "peak MiB", "saver CPU", "PostgreSQL CPU",
+                     "Valkey CPU", "carts/s of one core for all"),
             rows=saves,
         ),
         Table(title="Saving when nothing is unsaved", columns=("carts", "ms"), rows=idle),
@@ -62,7 +63,6 @@ def measure(bench: Bench) -> list[Table]:
 
 
 def _measure_saving() -> tuple[float, ...]:
-    """Return the figures of a row; the times of single processes are CPU time per cart."""
     before = read_store_time()
     saving = save_all()
     stores = read_store_time() - before
@@ -70,9 +70,9 @@ def _measure_saving() -> tuple[float, ...]:
     return (
         saving.seconds,
         round(saving.saved / saving.seconds),
+        saving.peak_mib,
         *(seconds / saving.saved * 1_000_000 for seconds in times),
         round(saving.saved / sum(times)),
-        saving.peak_mib,
     )
 
 
@@ -83,43 +83,64 @@ def _measure_shopping(
     buyers = make_buyers(bench.url, list(skus), number=_BUYERS, lines=LINES)
     calls = [Call("GET", "/cart", buyer.token) for buyer in buyers]
     make_load(bench.url, calls, connections=max(bench.connections), seconds=1)
-    turns = [_take_turns(bench, calls, skus, owners) for _ in range(bench.rounds)]
+    rounds = [_take_turns(bench, calls, skus, owners) for _ in range(bench.rounds)]
     for position, connections in enumerate(bench.connections):
-        quiet, busy, saved = zip(*(turn[position] for turn in turns), strict=True)
-        yield Table(
-            title=f"GET cart, 5 lines, while others are saved; connections: {connections}",
-            columns=("meanwhile", "requests/s", "p50 ms", "p99 ms", "carts saved/s"),
-            rows=[
-                ("nothing", *_take_medians(quiet), 0),
-                ("a saving process", *_take_medians(busy), round(statistics.median(saved))),
-            ],
+        yield _compare_turns(connections, [turns[position] for turns in rounds])
+
+
+def _compare_turns(connections: int, turns: Sequence["_Turn"]) -> Table:
+    quiet = _take_medians([turn.quiet for turn in turns])
+    busy = _take_medians([turn.busy for turn in turns])
+    saved = statistics.median(turn.saved_per_second for turn in turns)
+
+    def describe(meanwhile: str, figures: Figures, saved: float) -> _Row:
+        return (
+            meanwhile,
+            round(figures.requests_per_second),
+            figures.p50_ms,
+            figures.p99_ms,
+            figures.p99_ms / quiet.p99_ms,
+            round(saved),
         )
+
+    return Table(
+        title=f"GET cart, 5 lines, while other carts are saved; connections: {connections}",
+        columns=("meanwhile", "requests/s", "p50 ms", "p99 ms", "of quiet p99", "carts saved/s"),
+        rows=[describe("nothing", quiet, 0), describe("a full save", busy, saved)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    quiet: Figures
+    busy: Figures
+    saved_per_second: float
 
 
 def _take_turns(
     bench: Bench, calls: Sequence[Call], skus: Sequence[Sku], owners: Sequence[CartOwner]
-) -> list[tuple[Figures, Figures, float]]:
-    """Return for each number of connections the quiet load, the busy one and the carts saved/s."""
+) -> list[_Turn]:
+    """Make a quiet load and a busy one with each number of connections."""
 
     def load(connections: int) -> Figures:
         return make_load(bench.url, calls, connections=connections, seconds=bench.seconds)
 
     change_carts(owners, skus)
     quiet = [load(connections) for connections in bench.connections]
-    busy = []
+    turns = []
     with saving():
-        for connections in bench.connections:
+        for connections, figures in zip(bench.connections, quiet, strict=True):
             unsaved = count_unsaved()
-            figures = load(connections)
-            busy.append((figures, (unsaved - count_unsaved()) / bench.seconds))
-    return [(idle, *others) for idle, others in zip(quiet, busy, strict=True)]
+            busy = load(connections)
+            turns.append(_Turn(figures, busy, (unsaved - count_unsaved()) / bench.seconds))
+    return turns
 
 
-def _take_medians(figures: Sequence[Figures]) -> tuple[float, ...]:
-    return (
-        round(statistics.median(each.requests_per_second for each in figures)),
-        statistics.median(each.p50_ms for each in figures),
-        statistics.median(each.p99_ms for each in figures),
+def _take_medians(figures: Sequence[Figures]) -> Figures:
+    return Figures(
+        requests_per_second=statistics.median(each.requests_per_second for each in figures),
+        p50_ms=statistics.median(each.p50_ms for each in figures),
+        p99_ms=statistics.median(each.p99_ms for each in figures),
     )
 
 
