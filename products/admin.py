@@ -77,6 +77,7 @@ class RevisionInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
     fields = readonly_fields = ("id", "name", "image", "price", "created_at")
     extra = 0
     per_page = 20
+    hide_title = True
     tab = True
 
 
@@ -99,6 +100,7 @@ class StockChangeInline(_StockChanges, TabularInline):  # type: ignore[misc]
     fields = readonly_fields = ("at", "before", "after", "reason", "note", "person")
     extra = 0
     per_page = 20
+    hide_title = True
     tab = True
 
 
