@@ -89,7 +89,7 @@ class CartActing:
         page: HttpResponse = self.render_page(
             request,
             "confirm",
-            title=str(action.label),
+            title=preview.title or str(action.label),
             name=name,
             action=action,
             owner=describe_owner(intent.owner),

@@ -22,13 +22,15 @@ from products.models import Sku
 class Preview:
     """What an action is about to do: sentences, and a table where lines are concerned.
 
-    `values` are to be confirmed along with what was filled in.
+    `title` is what it is called for this cart, "" for the action's own label. `values` are to be
+    confirmed along with what was filled in.
     """
 
     sentences: Sequence[str]
     headers: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     values: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
 
 
 def of_remove(intent: Intent) -> Preview:
@@ -105,7 +107,8 @@ def of_expire(intent: Intent) -> Preview:
             [
                 _("The cart is saved and leaves Redis."),
                 _("It comes back when its owner next looks at it. No line is lost."),
-            ]
+            ],
+            title=_("Put to rest"),
         )
     lines = intent.living.lines if intent.living is not None else ()
     return Preview(
