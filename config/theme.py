@@ -16,6 +16,7 @@ THEME: dict[str, Any] = {
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("staff/admin.css")],
+    "SCRIPTS": [lambda request: static("staff/admin.js")],
     "DASHBOARD_CALLBACK": "config.admin.dashboard.add_dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "config.admin.navigation.list_navigation"},
     # The shop's own colours: clay on warm greys.
@@ -26,7 +27,7 @@ THEME: dict[str, Any] = {
             "200": "#e6dfd6",
             "300": "#d3c9bd",
             "400": "#a3988b",
-            "500": "#7a7066",
+            "500": "#71675d",
             "600": "#5c534a",
             "700": "#463f38",
             "800": "#2f2a25",

@@ -172,7 +172,7 @@ class ProductAdmin(_LogicalDeletion):
         "total_stock",
         "created_at",
     )
-    list_display_links = ("preview", "name")
+    list_display_links = ("name",)
     list_filter = ("status", "is_deleted", "created_at")
     list_select_related = ("merchant",)
     search_fields = ("=id", "name", "merchant__name", "skus__code")
