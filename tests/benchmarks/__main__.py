@@ -99,8 +99,10 @@ def _run_all(options: argparse.Namespace) -> list[Table]:
         os.environ.update(ENVIRONMENT | stack.enter_context(open_stores(folder)))
         django.setup()
         call_command("migrate", interactive=False, verbosity=0)
+        url, web_pid = stack.enter_context(serve(folder / "web.log"))
         bench = Bench(
-            url=stack.enter_context(serve(folder / "web.log")),
+            url=url,
+            web_pid=web_pid,
             seconds=options.seconds,
             rounds=options.rounds,
             connections=options.connections,

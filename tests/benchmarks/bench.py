@@ -10,9 +10,13 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where the shop is served, and how long to measure: `rounds` of `seconds` for each load."""
+    """Where the shop is served, and how long to measure: `rounds` of `seconds` for each load.
+
+    `web_pid` is the process whose children serve.
+    """
 
     url: str
+    web_pid: int
     seconds: int
     rounds: int
     connections: Sequence[int]

@@ -1,4 +1,4 @@
-"""CPU time of the embedded stores, all their processes and threads counted; Linux only."""
+"""CPU time of the stores and the web server, all processes and threads counted; Linux only."""
 
 import os
 from collections.abc import Iterator
@@ -34,22 +34,29 @@ def read_store_time() -> StoreTime:
     return StoreTime(_read_postgres(), sum(used[f"used_cpu_{name}"] for name in names))
 
 
-def _read_postgres() -> float:
-    """Sum up what the server's processes have used; those that ended count for their parent."""
-    connection.ensure_connection()
-    server = int(_read_stat(connection.connection.info.backend_pid)[_PARENT])
-    ended = sum(map(int, _read_stat(server)[_ENDED]))
-    living = sum(sum(map(int, stat[_LIVING])) for stat in _find_family(server))
+def read_family_time(pid: int) -> float:
+    """Return the seconds that a process and its children have used, to 10 ms.
+
+    Children that ended count as well.
+    """
+    ended = sum(map(int, _read_stat(pid)[_ENDED]))
+    living = sum(sum(map(int, stat[_LIVING])) for stat in _find_family(pid))
     return (ended + living) / os.sysconf("SC_CLK_TCK")
 
 
-def _find_family(server: int) -> Iterator[list[str]]:
-    yield _read_stat(server)
+def _read_postgres() -> float:
+    connection.ensure_connection()
+    backend: int = connection.connection.info.backend_pid
+    return read_family_time(int(_read_stat(backend)[_PARENT]))
+
+
+def _find_family(parent: int) -> Iterator[list[str]]:
+    yield _read_stat(parent)
     for folder in _PROC.glob("[0-9]*"):
         # A process may end while it is looked at.
         with suppress(OSError):
             stat = _read_stat(int(folder.name))
-            if int(stat[_PARENT]) == server:
+            if int(stat[_PARENT]) == parent:
                 yield stat
 
 

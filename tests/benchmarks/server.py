@@ -17,8 +17,8 @@ _STOP_SECONDS = 15
 
 
 @contextmanager
-def serve(log_path: Path) -> Iterator[str]:
-    """Run `config.server` with this process's environment, and yield its URL."""
+def serve(log_path: Path) -> Iterator[tuple[str, int]]:
+    """Run `config.server` with this process's environment, and yield its URL and process id."""
     port = _find_free_port()
     with log_path.open("wb") as log:
         process = subprocess.Popen(
@@ -31,7 +31,7 @@ def serve(log_path: Path) -> Iterator[str]:
         )
     try:
         _wait_for(process, port, log_path)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)

@@ -2,10 +2,12 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from products.models import Sku
 from tests.benchmarks.bench import Bench, Table
 from tests.benchmarks.load import Call, Figures, make_load
+from tests.benchmarks.meters import read_family_time, read_store_time
 from tests.benchmarks.shop import Buyer, add_one, make_buyers, stock_shop
 
 # Carts a load goes round in. As many as the connections, so that two requests seldom meet in one.
@@ -57,33 +59,52 @@ def _set_quantities(buyers: Sequence[Buyer]) -> list[Call]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What a load got in one turn, and the CPU time each request cost, in microseconds."""
+
+    figures: Figures
+    web: float
+    postgres: float
+    valkey: float
+
+
 def _measure_loads(bench: Bench, loads: Mapping[str, Sequence[Call]], connections: int) -> Table:
-    measured: dict[str, list[Figures]] = {name: [] for name in loads}
+    turns: dict[str, list[_Turn]] = {name: [] for name in loads}
     for _ in range(bench.rounds):
         for name, calls in loads.items():
-            figures = make_load(bench.url, calls, connections=connections, seconds=bench.seconds)
-            measured[name].append(figures)
-    medians = {name: _take_medians(figures) for name, figures in measured.items()}
-    empty = medians[_EMPTY].requests_per_second
+            turns[name].append(_take_turn(bench, calls, connections))
+    empty = statistics.median(turn.figures.requests_per_second for turn in turns[_EMPTY])
     return Table(
-        title=f"Connections: {connections}",
-        columns=("call", "requests/s", "p50 ms", "p99 ms", "of the empty view"),
-        rows=[
-            (
-                name,
-                round(median.requests_per_second),
-                median.p50_ms,
-                median.p99_ms,
-                median.requests_per_second / empty,
-            )
-            for name, median in medians.items()
-        ],
+        title=f"Connections: {connections}; CPU time in microseconds a request",
+        columns=("call", "requests/s", "p50 ms", "p99 ms", "of the empty view", "web CPU",
+                 "PostgreSQL CPU", "Valkey CPU"),
+        rows=[(name, *_take_medians(taken, empty)) for name, taken in turns.items()],
+    )  # fmt: skip
+
+
+def _take_turn(bench: Bench, calls: Sequence[Call], connections: int) -> _Turn:
+    web, stores = read_family_time(bench.web_pid), read_store_time()
+    figures = make_load(bench.url, calls, connections=connections, seconds=bench.seconds)
+    used = read_store_time() - stores
+    share = 1_000_000 / (figures.requests_per_second * bench.seconds)
+    return _Turn(
+        figures,
+        web=(read_family_time(bench.web_pid) - web) * share,
+        postgres=used.postgres * share,
+        valkey=used.valkey * share,
     )
 
 
-def _take_medians(figures: Sequence[Figures]) -> Figures:
-    return Figures(
-        requests_per_second=statistics.median(each.requests_per_second for each in figures),
-        p50_ms=statistics.median(each.p50_ms for each in figures),
-        p99_ms=statistics.median(each.p99_ms for each in figures),
+def _take_medians(turns: Sequence[_Turn], empty: float) -> tuple[float, ...]:
+    figures = [turn.figures for turn in turns]
+    rate = statistics.median(each.requests_per_second for each in figures)
+    return (
+        round(rate),
+        statistics.median(each.p50_ms for each in figures),
+        statistics.median(each.p99_ms for each in figures),
+        rate / empty,
+        round(statistics.median(turn.web for turn in turns)),
+        round(statistics.median(turn.postgres for turn in turns)),
+        round(statistics.median(turn.valkey for turn in turns)),
     )
