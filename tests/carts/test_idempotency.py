@@ -1,6 +1,8 @@
 """Idempotency-Key on POST /api/cart, /api/cart/batch and /api/cart/merge."""
 
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -238,6 +240,23 @@ def test_a_repeat_of_a_request_that_died_gets_the_cart_and_adds_nothing(
     sku = SkuFactory.create()
     interrupt(monkeypatch, shopper, lambda: add_units(shopper, sku, 2))
     monkeypatch.setattr(idempotency, "_ANSWER_WITHIN_MS", 0)
+
+    with unchanged(shopper):
+        response = add_units(shopper, sku, 2)
+
+    assert response.status_code == 200
+    assert response["Idempotent-Replayed"] == "true"
+    assert quantities_of(response.json()["data"]) == {sku.id: 2}
+
+
+@BOTH
+def test_a_repeat_after_the_clock_was_set_back_a_day_gets_the_cart_as_well(
+    shopper: Shopper, add_units: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku = SkuFactory.create()
+    interrupt(monkeypatch, shopper, lambda: add_units(shopper, sku, 2))
+    yesterday = time.time_ns() - 86_400 * 10**9
+    monkeypatch.setattr(idempotency, "time", SimpleNamespace(time_ns=lambda: yesterday))
 
     with unchanged(shopper):
         response = add_units(shopper, sku, 2)
