@@ -15,4 +15,5 @@ class AccountsConfig(AppConfig):
 
         connect_signals()
         # The last app's turn: by then the permissions of all that have roles are there.
-        post_migrate.connect(grant_roles, sender=list(apps.get_app_configs())[-1])
+        last = [app for app in apps.get_app_configs() if app.models_module][-1]
+        post_migrate.connect(grant_roles, sender=last)

@@ -39,7 +39,6 @@ from carts.permanent.restoring import restore_cart
 from carts.permanent.saving import save_cart
 from carts.permanent.sweep import expire_cart
 from carts.permanent.verifying import repair
-from carts.reading import read_cart
 from carts.services import (
     BatchResult,
     add_lines,
@@ -142,7 +141,7 @@ def _repair(intent: Intent) -> str:
     intent.require_shown_version()
     if not repair(drift):
         raise ActionRefused(_("The two copies still differ. See what the log says of this cart."))
-    _log(intent, read_cart(intent.owner), "repair")
+    _log(intent, intent.require_living(), "repair")
     return _("The two copies agree again.")
 
 
@@ -159,14 +158,18 @@ def _merge(intent: Intent) -> str:
             intent.context, expected_versions=frozenset({intent.values["user_version"]})
         ),
     )
-    if not result.merged_items:
+    if not result.merged_items and not result.skipped:
         raise ActionRefused(_("There was nothing to merge."))
     done = ngettext(
-        "%(count)d line is in the cart of %(user)s now.",
-        "%(count)d lines are in the cart of %(user)s now.",
+        "%(count)d line went into the cart of %(user)s, %(skipped)d were left out.",
+        "%(count)d lines went into the cart of %(user)s, %(skipped)d were left out.",
         result.merged_items,
     )
-    return done % {"count": result.merged_items, "user": user.get_username()}
+    return done % {
+        "count": result.merged_items,
+        "user": user.get_username(),
+        "skipped": len(result.skipped),
+    }
 
 
 def _expire(intent: Intent) -> str:

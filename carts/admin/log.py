@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from django.contrib.auth import get_user_model
 
+from carts.admin.changes import ACTIONS, SOURCES
 from carts.admin.moments import Cell, show_moment
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
@@ -25,10 +26,14 @@ _Change = LoggedChange | CartChange
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """A change as the page shows it; `actor` is "" for the cart's owner."""
+    """A change as the page shows it; `actor` is "" for the cart's owner.
+
+    `what` and `through` say the action and the source in the reader's language.
+    """
 
     at: Cell
     action: str
+    what: str
     sku_id: str
     code: str
     before: int
@@ -36,6 +41,7 @@ class ChangeRow:
     version: int
     actor: str
     source: str
+    through: str
     request_id: str
     is_waiting: bool
 
@@ -93,6 +99,7 @@ def _show(change: _Change, code: str, actor: str, now: datetime) -> ChangeRow:
     return ChangeRow(
         at=show_moment(at, now=now),
         action=change.action,
+        what=str(ACTIONS.get(change.action, change.action)),
         sku_id=change.sku_id,
         code=code,
         before=change.before,
@@ -100,6 +107,7 @@ def _show(change: _Change, code: str, actor: str, now: datetime) -> ChangeRow:
         version=change.version,
         actor=actor,
         source=change.source,
+        through=str(SOURCES.get(change.source, change.source)),
         request_id=change.request_id,
         is_waiting=isinstance(change, LoggedChange),
     )

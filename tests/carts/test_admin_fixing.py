@@ -10,6 +10,7 @@ from accounts.models import User
 from carts.live.keys import cart_key
 from carts.models import Cart, CartChange
 from carts.permanent.changes import drain_changes
+from products.models import Sku
 from tests.carts.copies import (
     hash_of,
     is_unsaved,
@@ -24,6 +25,7 @@ from tests.carts.staff import do, find_rows, sign_in
 from tests.carts.test_admin_lines import nothing_logged
 from tests.carts.test_store_down import without_store
 from tests.factories import SkuFactory
+from tests.orders.buying import buy
 
 pytestmark = pytest.mark.django_db
 
@@ -153,12 +155,32 @@ def test_a_guests_cart_is_merged_once_confirmed(guest: Shopper, user: Shopper) -
     done = asked.confirm()
 
     assert asked.preview.rows == [("A", "2", "3", "5"), ("B", "2", "–", "2")]
-    assert done.messages == [f"2 lines are in the cart of {account.username} now."]
+    assert done.messages == [f"2 lines went into the cart of {account.username}, 0 were left out."]
     assert quantities_of(user.cart()) == {both.id: 5, rare.id: 2}
     assert quantities_of(guest.cart()) == {}
     actions = logged_actions()
     assert [action for action, _, _ in actions] == ["merge", "merge", "hand_over", "hand_over"]
     assert {actor for _, _, actor in actions} == {f"staff:{staff.pk}"}
+
+
+def test_a_merge_says_what_is_capped_and_what_is_left_out(guest: Shopper, user: Shopper) -> None:
+    limited, scarce = SkuFactory.create(code="A", purchase_limit=1), SkuFactory.create(code="B")
+    guest.add(limited)
+    guest.add(scarce, 3)
+    buy(user, limited)
+    Sku.objects.filter(pk=scarce.pk).update(stock=2)
+    client, _ = sign_in("carts.merge_cart")
+    account = User.objects.get(pk=user.owner_id)
+
+    asked = do(client, guest, "merge", user=user.owner_id, strategy="sum")
+    done = asked.confirm()
+
+    assert asked.preview.rows == [
+        ("B", "3", "–", "2, no more are to be had"),
+        ("A", "1", "–", "left out"),
+    ]
+    assert done.messages == [f"1 line went into the cart of {account.username}, 1 were left out."]
+    assert quantities_of(user.cart()) == {scarce.id: 2}
 
 
 def test_a_merge_is_not_done_to_a_users_cart_that_has_changed_since(
