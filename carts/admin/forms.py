@@ -74,22 +74,8 @@ class MergeForm(NothingForm):
         self.fields["strategy"].widget.attrs["class"] = "cart-input"
 
 
-class _NamedSearch(AutocompleteSelect):
-    """A box that searches as one types: there may be 100,000 to choose from.
-
-    Django leaves the placeholder empty, which is all that names the box to a screen reader.
-    """
-
-    label: Any = ""
-
-    def build_attrs(
-        self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        return super().build_attrs(base_attrs, extra_attrs) | {"data-placeholder": self.label}
-
-
 def _search_in(field: Any, model: Any, name: str) -> None:
-    widget = _NamedSearch(model._meta.get_field(name), admin.site)
-    widget.label = field.label
+    """Have a box that searches as one types: there may be 100,000 to choose from."""
+    widget = AutocompleteSelect(model._meta.get_field(name), admin.site)
     widget.choices = field.choices
     field.widget = widget
