@@ -18,7 +18,7 @@ THEME: dict[str, Any] = {
     "STYLES": [lambda request: static("staff/admin.css")],
     "SCRIPTS": [lambda request: static("staff/admin.js")],
     "DASHBOARD_CALLBACK": "config.admin.dashboard.add_dashboard",
-    "SIDEBAR": {"show_search": True, "navigation": "config.admin.navigation.list_navigation"},
+    "SIDEBAR": {"navigation": "config.admin.navigation.list_navigation"},
     # The shop's own colours: clay on warm greys.
     "COLORS": {
         "base": {

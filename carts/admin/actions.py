@@ -10,8 +10,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from carts.admin.forms import (
     AddForm,
@@ -189,16 +188,18 @@ def _expire(intent: Intent) -> str:
 
 
 _ALL = (
-    Action("quantity", _lazy("Set units"), "change_cart", QuantityForm, _set_quantity),
-    Action("select", _lazy("Select"), "change_cart", SelectionForm, _select),
-    Action("remove", _lazy("Remove line"), "change_cart", LineForm, _remove, of_remove),
-    Action("clear", _lazy("Clear"), "change_cart", NothingForm, _clear, of_clear),
-    Action("add", _lazy("Add"), "change_cart", AddForm, _add),
-    Action("save", _lazy("Save now"), "save_cart", NothingForm, _save),
-    Action("restore", _lazy("Restore"), "restore_cart", NothingForm, _restore),
-    Action("repair", _lazy("Repair"), "repair_cart", NothingForm, _repair, of_repair),
-    Action("merge", _lazy("Merge into a user's cart"), "merge_cart", MergeForm, _merge, of_merge),
-    Action("expire", _lazy("End"), "expire_cart", NothingForm, _expire, of_expire),
+    Action("quantity", gettext_lazy("Set units"), "change_cart", QuantityForm, _set_quantity),
+    Action("select", gettext_lazy("Select"), "change_cart", SelectionForm, _select),
+    Action("remove", gettext_lazy("Remove line"), "change_cart", LineForm, _remove, of_remove),
+    Action("clear", gettext_lazy("Clear"), "change_cart", NothingForm, _clear, of_clear),
+    Action("add", gettext_lazy("Add"), "change_cart", AddForm, _add),
+    Action("save", gettext_lazy("Save now"), "save_cart", NothingForm, _save),
+    Action("restore", gettext_lazy("Restore"), "restore_cart", NothingForm, _restore),
+    Action("repair", gettext_lazy("Repair"), "repair_cart", NothingForm, _repair, of_repair),
+    Action(
+        "merge", gettext_lazy("Merge into a user's cart"), "merge_cart", MergeForm, _merge, of_merge
+    ),
+    Action("expire", gettext_lazy("End"), "expire_cart", NothingForm, _expire, of_expire),
 )
 ACTIONS = {action.name: action for action in _ALL}
 

@@ -16,7 +16,7 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -95,7 +95,7 @@ class CartAdmin(CartActing, CartSearching, ReadOnlyAdmin, ModelAdmin):  # type: 
             self.message_user(request, tell_store_down(), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:carts_cart_changelist"))
         if owner is None:
-            raise Http404(_t("There is no such cart."))
+            raise Http404(gettext("There is no such cart."))
         page = build_page(request, owner)
         current = page.found.copy.copy.cart.id if page.found.copy else None
         if current not in (None, object_id):
@@ -162,9 +162,9 @@ class CartAdmin(CartActing, CartSearching, ReadOnlyAdmin, ModelAdmin):  # type: 
     def show_saved(self, cart: Cart) -> tuple[str, str] | None:
         match is_unsaved(cart):
             case True:
-                return "no", _t("Changed since")
+                return "no", gettext("Changed since")
             case False:
-                return "yes", _t("Yes")
+                return "yes", gettext("Yes")
         return None
 
 
