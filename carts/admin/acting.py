@@ -20,9 +20,9 @@ from carts.admin.intents import ActionRefused, Intent
 from carts.admin.naming import page_url
 from carts.admin.page import CartPage, describe_owner, living_cart
 from carts.admin.previews import Preview
-from carts.admin.refusals import tell_refusal
+from carts.admin.refusals import tell_refusal, tell_store_down
 from carts.domain.cart import CartOwner
-from carts.domain.errors import CartError
+from carts.domain.errors import CartError, CartStoreUnavailable
 from carts.finding import find_owner, is_owner_name
 from carts.models import Cart
 from carts.permanent.inspecting import inspect_cart
@@ -65,15 +65,11 @@ class CartActing:
         return HttpResponseRedirect(page_url(name))
 
     def _act(self, request: HttpRequest, name: str, action: Action) -> HttpResponse:
-        owner = find_owner(name)
-        if owner is None:
-            raise Http404(_("There is no such cart."))
-        form = action.form(request.POST)
-        if not form.is_valid():
-            raise ActionRefused(_tell_faults(form))
-        intent = Intent(owner, inspect_cart(owner), form.cleaned_data, _describe_staff(request))
-        if not is_owner_name(name) and name not in intent.cart_ids:
-            raise ActionRefused(_("This cart has ended, and its owner has begun another."))
+        try:
+            intent = _read_intent(request, name, action)
+        except CartStoreUnavailable as error:
+            # Unlike later, it is certain that nothing has been done.
+            raise ActionRefused(tell_store_down()) from error
         if action.preview is not None and "confirmed" not in request.POST:
             return self._ask(request, name, action, intent, action.preview(intent))
         done = action.run(intent)
@@ -123,6 +119,20 @@ def list_offered(request: HttpRequest, owner: CartOwner, page: CartPage) -> froz
     return frozenset(
         name for name, each in ACTIONS.items() if sensible[name] and _may(request, each)
     )
+
+
+def _read_intent(request: HttpRequest, name: str, action: Action) -> Intent:
+    """Return what is asked for, and the cart as it is; raises Http404, ActionRefused."""
+    owner = find_owner(name)
+    if owner is None:
+        raise Http404(_("There is no such cart."))
+    form = action.form(request.POST)
+    if not form.is_valid():
+        raise ActionRefused(_tell_faults(form))
+    intent = Intent(owner, inspect_cart(owner), form.cleaned_data, _describe_staff(request))
+    if not is_owner_name(name) and name not in intent.cart_ids:
+        raise ActionRefused(_("This cart has ended, and its owner has begun another."))
+    return intent
 
 
 def _may(request: HttpRequest, action: Action) -> bool:

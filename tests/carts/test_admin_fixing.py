@@ -7,6 +7,19 @@ from django.contrib.admin.models import LogEntry
 from redis import Redis
 
 from accounts.models import User
+from carts.admin.refusals import tell_refusal
+from carts.domain.errors import (
+    AccessDenied,
+    CartChanged,
+    CartContended,
+    CartError,
+    CartFull,
+    CartNotFound,
+    CartStoreUnavailable,
+    InvalidProductOrQuantity,
+    ItemNotFound,
+    ProductNotFound,
+)
 from carts.live.keys import cart_key
 from carts.models import Cart, CartChange
 from carts.permanent.changes import drain_changes
@@ -309,7 +322,25 @@ def test_without_the_live_store_every_action_is_a_sentence(shopper: Shopper, act
         answer = do(client, shopper, action, confirmed="yes")
 
     assert answer.status == 200
-    assert "The live store did not answer" in answer.messages[0]
+    assert "The live store cannot be reached right now" in answer.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentence"),
+    [
+        (CartStoreUnavailable(), "it is not known whether this was done"),
+        (CartContended(), "Nothing was done; try again shortly."),
+        (CartChanged(), "Nothing was done; look at it again."),
+        (CartFull(), "The cart is full."),
+        (CartNotFound(), "There is no living cart."),
+        (ItemNotFound(), "The cart has no such line any more."),
+        (ProductNotFound(product_id="x"), "There is no such product."),
+        (InvalidProductOrQuantity(), "That is more than a line may hold."),
+        (AccessDenied(), "Access denied to cart item."),
+    ],
+)
+def test_refusals_say_whether_anything_was_done(refusal: CartError, sentence: str) -> None:
+    assert sentence in tell_refusal(refusal)
 
 
 def test_the_page_names_the_member_of_staff(user: Shopper) -> None:
