@@ -156,9 +156,10 @@ class CartItem(models.Model):
 
 
 class SaveCounter(models.Model):
-    """How many batches of a shard have been saved; Redis keeps the same number.
+    """How many batches of a shard have been saved; Redis keeps the same numbers.
 
-    Where Redis has a lower one, it was restored from an older file. `shard` is the key prefix.
+    Where Redis has a lower one, it was restored from an older file. `shard` is the key prefix and,
+    after a colon, which of the shard's 16 counters this is.
     """
 
     shard = models.CharField(_("shard"), primary_key=True, max_length=8)

@@ -51,7 +51,7 @@ def shard_keys(prefix: str) -> ShardKeys:
         merging=f"{prefix}cart:merging",
         counters=f"{prefix}cart:counters",
         set_aside=f"{prefix}cart:set-aside",
-        saves=f"{prefix}cart:saves",
+        saves=f"{prefix}cart:save-counters",
     )
 
 

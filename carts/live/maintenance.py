@@ -242,15 +242,17 @@ def forget_merge(guest: CartOwner) -> None:
         get_client().zrem(keys.shard_keys(keys.shard_prefix(guest)).merging, keys.cart_key(guest))
 
 
-def note_saves(prefix: str, saves: int) -> None:
-    """Note how many batches of this shard have been saved; a lower number than noted is ignored."""
-    _run("note_saves", [keys.shard_keys(prefix).saves], [saves])
+def note_saves(prefix: str, saves: Mapping[str, int]) -> None:
+    """Note how many batches of this shard have been saved, by counter; never lowers a number."""
+    pairs = [part for pair in saves.items() for part in pair]
+    _run("note_saves", [keys.shard_keys(prefix).saves], pairs)
 
 
-def read_saves(prefix: str) -> int:
-    """Return how many batches of this shard have been saved, as noted; 0 without a note."""
+def read_saves(prefix: str) -> dict[str, int]:
+    """Return how many batches of this shard have been saved, by counter, as noted."""
     with store_errors():
-        return int(get_client().get(keys.shard_keys(prefix).saves) or 0)
+        noted = get_client().hgetall(keys.shard_keys(prefix).saves)
+    return {counter.decode(): int(saves) for counter, saves in noted.items()}
 
 
 def _read_page(members: Sequence[bytes]) -> UnsavedPage:

@@ -81,20 +81,23 @@ def replace_lines(cart_ids: Collection[str], lines: Collection[LineRow]) -> None
     _execute(_REPLACE_LINES, *_line_columns(lines), _array(cart_ids))
 
 
-def count_save(prefix: str) -> int:
-    """Count one more batch of this shard as saved; return how many there are.
+def count_save(prefix: str) -> dict[str, int]:
+    """Count one more batch of this shard as saved; return the counter it went to, and its number.
+
+    A shard has 16 counters, and a connection uses one of them: at a single one, those who save one
+    cart each would wait for each other's commits.
 
     The last statement of a transaction: foreign keys, checked at its end, are planned once for
     all rows again. Planning each check takes three times as long as checking.
     """
-    [(saves, _)] = _fetch(_COUNT_SAVE, prefix)
-    return int(saves)
+    [(counter, saves, _)] = _fetch(_COUNT_SAVE, prefix)
+    return {counter: saves}
 
 
-def read_saves(prefix: str) -> int:
-    """Return how many batches of this shard have been saved."""
-    found = SaveCounter.objects.filter(pk=prefix).values_list("saves", flat=True).first()
-    return found or 0
+def read_saves(prefix: str) -> dict[str, int]:
+    """Return how many batches of this shard have been saved, by counter."""
+    counters = SaveCounter.objects.filter(shard__startswith=f"{prefix}:")
+    return dict(counters.values_list("shard", "saves"))
 
 
 def find_missing_users(user_ids: Collection[str]) -> set[str]:
@@ -247,7 +250,8 @@ SET quantity = excluded.quantity, selected = excluded.selected, revision = exclu
     added_at = excluded.added_at, updated_at = excluded.updated_at
 """  # noqa: S608
 _COUNT_SAVE = """
-INSERT INTO carts_savecounter AS counter (shard, saves) VALUES (%s, 1)
+INSERT INTO carts_savecounter AS counter (shard, saves)
+VALUES (%s::text || ':' || pg_backend_pid() %% 16, 1)
 ON CONFLICT (shard) DO UPDATE SET saves = counter.saves + 1
-RETURNING saves, set_config('plan_cache_mode', 'auto', true)
+RETURNING shard, saves, set_config('plan_cache_mode', 'auto', true)
 """

@@ -93,7 +93,8 @@ class _Batch:
 def _save_all(prefix: str, prices: PriceList) -> Iterator[_Batch]:
     page_size = settings.CART_SAVE_BATCH
     saves = rows.read_saves(prefix)
-    if maintenance.read_saves(prefix) < saves:
+    noted = maintenance.read_saves(prefix)
+    if any(noted.get(counter, 0) < number for counter, number in saves.items()):
         for strays in find_strays(prefix, page_size=page_size):
             yield _unite_and_save(prefix, strays, prices)
         maintenance.note_saves(prefix, saves)

@@ -3,13 +3,15 @@
 import itertools
 from collections.abc import Callable
 from hashlib import sha1
+from threading import Event
 from typing import Any, TypeVar, cast
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 from pytest_django import Settings
 from redis import Redis
 
+from carts.domain.cart import Cart as SavedCart
 from carts.domain.cart import CartOwner
 from carts.live import maintenance, store
 from carts.live.keys import cart_key
@@ -22,7 +24,7 @@ from carts.permanent.writing import PriceList, Written, draft_rows, write_drafts
 from tests.carts.copies import lose_hash, owner_of, row_of, save_all, saved_units, version_of
 from tests.carts.shopper import Shopper, new_guest, quantities_of
 from tests.factories import SkuFactory
-from tests.products.threads import run_together
+from tests.products.threads import PATIENCE_SECONDS, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -198,6 +200,62 @@ def test_savers_and_shoppers_at_the_same_time_end_with_the_newest_state(
         assert saved_units(shopper) == quantities_of(shopper.cart())
         assert row_of(shopper).version == version_of(redis_server, shopper)
     assert redis_server.hget("cart:counters", "drift") is None
+
+
+def save_beside_an_open_save() -> SavedCart | None:
+    """Save a cart while the save of another has yet to commit; return it as it is saved.
+
+    Raises OperationalError where the one has to wait for the other.
+    """
+    slow, quick = fill_carts(2)
+    has_written, is_done = Event(), Event()
+    pids: list[int] = []
+
+    def save(number: int) -> SavedCart | None:
+        if number == 0:
+            with transaction.atomic():
+                read_to_save(owner_of(slow))()
+                pids.append(read_pid())
+                has_written.set()
+                is_done.wait(PATIENCE_SECONDS)
+            return None
+        try:
+            has_written.wait(PATIENCE_SECONDS)
+            while read_pid() % 16 == pids[0] % 16:
+                connection.close()
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = 100")
+            return save_cart(owner=owner_of(quick), source="test")
+        finally:
+            is_done.set()
+
+    return do_together(save, 2)[1]
+
+
+def read_pid() -> int:
+    """Return the database's number of this thread's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [pid] = cursor.fetchone()
+    return int(pid)
+
+
+def test_the_save_of_one_cart_does_not_wait_for_the_commit_of_another() -> None:
+    saved = save_beside_an_open_save()
+
+    assert saved is not None
+    assert Cart.objects.filter(pk=saved.id).exists()
+
+
+def test_with_a_single_counter_the_save_of_one_cart_waits_for_the_commit_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    single = rows._COUNT_SAVE.replace("pg_backend_pid() %% 16", "0")
+    assert single != rows._COUNT_SAVE
+    monkeypatch.setattr(rows, "_COUNT_SAVE", single)
+
+    with pytest.raises(OperationalError, match="lock timeout"):
+        save_beside_an_open_save()
 
 
 def save_in_opposite_orders(shoppers: list[Shopper]) -> None:
