@@ -1,9 +1,11 @@
 """Saving, restoring, repairing, merging and ending a cart from its page."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.utils import timezone
 from redis import Redis
 
 from accounts.models import User
@@ -20,6 +22,7 @@ from carts.domain.errors import (
     ItemNotFound,
     ProductNotFound,
 )
+from carts.live import maintenance
 from carts.live.keys import cart_key
 from carts.models import Cart, CartChange
 from carts.permanent.changes import drain_changes
@@ -292,6 +295,33 @@ def test_a_cart_that_has_changed_since_is_not_ended(shopper: Shopper) -> None:
         asked.confirm()
 
     assert not Cart.objects.filter(retired_at__isnull=False).exists()
+
+
+def test_a_change_at_the_last_moment_keeps_a_guests_cart(
+    guest: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku = SkuFactory.create()
+    guest.add(sku)
+    client, _ = sign_in("carts.expire_cart")
+    asked = do(client, guest, "expire")
+    retire = maintenance.retire
+
+    def change_first(prefix: str, versions: Any) -> Any:
+        monkeypatch.undo()
+        guest.add(sku)
+        return retire(prefix, versions)
+
+    monkeypatch.setattr(maintenance, "retire", change_first)
+    done = asked.confirm()
+
+    assert done.messages == [
+        "The cart keeps changing, or is being merged. Nothing was done; try again shortly."
+    ]
+    row = row_of(guest)
+    assert (row.status, row.retired_at) == ("ACTIVE", None)
+    assert row.expires_at > timezone.now() + timedelta(days=29)
+    assert quantities_of(guest.cart()) == {sku.id: 2}
+    assert logged_actions() == []
 
 
 def test_a_hash_that_is_no_cart_is_neither_ended_nor_repaired(
