@@ -4,7 +4,7 @@ Values travel as array literals, one for each column, which costs a tenth of wha
 for lists. Whatever writes runs in the caller's transaction, after `lock_carts`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -65,10 +65,14 @@ def update_carts(rows: Sequence[CartRow]) -> set[str]:
     return {cart_id for (cart_id,) in _fetch(_UPDATE_CARTS, *_columns(rows))}
 
 
-def end_carts(cart_ids: Collection[str]) -> None:
-    """End carts whose owners have begun their next one: EXPIRED where past expiry, else bought."""
-    _execute(_END_CARTS, _array(cart_ids))
-    _execute(_DELETE_BOUGHT_LINES, _array(cart_ids))
+def end_carts(versions: Mapping[str, int]) -> None:
+    """End carts whose owners have begun their next one: EXPIRED where past expiry, else bought.
+
+    Each takes the version that its next cart has: a save that read it before it ended, and comes
+    late, is older then, and does not bring it back.
+    """
+    _execute(_END_CARTS, _array(versions), _array(versions.values()))
+    _execute(_DELETE_BOUGHT_LINES, _array(versions))
 
 
 def write_lines(lines: Collection[LineRow]) -> None:
@@ -209,11 +213,12 @@ WHERE cart.id = new.id AND cart.version < new.version
 RETURNING cart.id
 """  # noqa: S608
 _END_CARTS = """
-UPDATE carts_cart
+UPDATE carts_cart AS cart
 SET status = CASE WHEN session_id IS NOT NULL AND expires_at < now()
              THEN 'EXPIRED' ELSE 'CHECKEDOUT' END,
-    retired_at = now()
-WHERE id = ANY(%s::text[])
+    version = greatest(cart.version, ended.version), retired_at = now()
+FROM unnest(%s::text[], %s::bigint[]) AS ended(id, version)
+WHERE cart.id = ended.id
 """
 _DELETE_BOUGHT_LINES = """
 DELETE FROM carts_cartitem AS line USING carts_cart AS cart

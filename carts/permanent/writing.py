@@ -136,10 +136,10 @@ def _sort_drafts(
 def _write_due(
     due: Sequence[Draft], stored: Mapping[CartOwner, list[StoredCart]], written: Written
 ) -> None:
-    others = {row.id for draft in due for row in stored.get(draft.owner, ())}
+    others = {row.id: draft.cart.version for draft in due for row in stored.get(draft.owner, ())}
     replaced = [draft for draft in due if draft.cart.id in others]
     new = [draft for draft in due if draft.cart.id not in others]
-    ended = others - {draft.cart.id for draft in replaced}
+    ended = {id_: others[id_] for id_ in others.keys() - {draft.cart.id for draft in replaced}}
     if ended:
         rows.end_carts(ended)
     inserted = rows.insert_carts([draft.cart for draft in new]) if new else set()

@@ -24,6 +24,7 @@ from carts.permanent.writing import PriceList, Written, draft_rows, write_drafts
 from tests.carts.copies import lose_hash, owner_of, row_of, save_all, saved_units, version_of
 from tests.carts.shopper import Shopper, new_guest, quantities_of
 from tests.factories import SkuFactory
+from tests.orders.buying import buy, place_order
 from tests.products.threads import PATIENCE_SECONDS, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,6 +86,29 @@ def test_a_copy_that_was_overtaken_by_another_save_changes_no_row(shopper: Shopp
     assert (written.count, written.strays) == (0, [owner_of(shopper)])
     assert saved_units(shopper) == {sku.id: 2, late.id: 5}
     assert row_of(shopper).version == newest
+
+
+def test_a_copy_written_late_does_not_bring_back_what_was_bought(
+    shopper: Shopper, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 1)
+    save_all()
+    shopper.add(sku, 1)
+    write_old_copy = read_to_save(owner_of(shopper))
+    redis_server.flushdb()
+    with monkeypatch.context() as patch:
+        patch.setattr("orders.checkout.settle", lambda *_, **__: None)
+        place_order(shopper)
+    redis_server.flushdb()
+    # The first cart comes back as bought, and its end is never saved by itself.
+    buy(shopper, sku, 3)
+    redis_server.flushdb()
+
+    write_old_copy()
+
+    assert shopper.cart()["items"] == []
+    assert list(Cart.objects.values_list("status", flat=True)) == ["CHECKEDOUT", "CHECKEDOUT"]
 
 
 @pytest.mark.usefixtures("_no_guard")
