@@ -116,9 +116,18 @@ class Books:
         if not book.is_unsaved or book.living is None:
             return
         copy = book.saved
-        if copy is not None and self._is_stray(book, book.living, copy):
+        if copy is not None and self.is_stray(who):
             book.living = unite(book.living, copy, next(self._numbers))
         self._keep(book, book.living)
+
+    def is_stray(self, who: str) -> bool:
+        """Tell whether a slow saver has written a state that the living cart knows nothing of."""
+        book = self.books[who]
+        living, copy = book.living, book.saved
+        if living is None or copy is None:
+            return False
+        is_active = not (copy.is_ended or book.is_over or (book.is_guest and book.is_idle))
+        return (copy.cart == living.cart or is_active) and copy.number not in book.history
 
     def save_all(self) -> None:
         """Save every cart that has changed."""
@@ -332,11 +341,6 @@ class Books:
 
     def _comes_back(self, book: Book, copy: State) -> bool:
         return not (copy.is_ended or book.is_over or (book.is_guest and book.is_idle))
-
-    def _is_stray(self, book: Book, living: State, copy: State) -> bool:
-        is_same_cart = copy.cart == living.cart
-        is_active = not (copy.is_ended or book.is_over or (book.is_guest and book.is_idle))
-        return (is_same_cart or is_active) and copy.number not in book.history
 
     def _keep(self, book: Book, state: State) -> None:
         book.saved, book.is_idle, book.is_over, book.is_resting = state, False, False, False
