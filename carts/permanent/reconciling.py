@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 
 from carts.domain.cart import CartOwner
+from carts.domain.settling import take_purchases
 from carts.domain.uniting import unite_carts
 from carts.live import maintenance, store
 from carts.live.keys import shard_prefix
@@ -34,7 +35,9 @@ def reconcile(owner: CartOwner) -> bool:
         # A merge went further than this hash knows: its copy takes its place at the next look.
         maintenance.retire(shard_prefix(owner), {owner: claim.cart.version})
         return True
-    united = unite_carts(living=claim.cart, copy=copy.cart)
+    # Either may still hold what an order bought, while only one of them has its mark.
+    living = claim.cart if is_other_cart else take_purchases(claim.cart, copy.purchases)
+    united = unite_carts(living=living, copy=take_purchases(copy.cart, copy.purchases))
     outcome = store.unite(united, living=claim.cart)
     logger.warning("cart %s united with its newer copy: %s", united.id, outcome.status)
     return outcome.status == "done"

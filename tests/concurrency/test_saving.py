@@ -111,6 +111,26 @@ def test_a_copy_written_late_does_not_bring_back_what_was_bought(
     assert list(Cart.objects.values_list("status", flat=True)) == ["CHECKEDOUT", "CHECKEDOUT"]
 
 
+def test_uniting_with_a_copy_written_late_does_not_bring_back_what_was_bought(
+    shopper: Shopper, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku, other = SkuFactory.create_batch(2)
+    shopper.add(sku, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr("orders.checkout.settle", lambda *_, **__: None)
+        place_order(shopper)
+    shopper.add(other, 1)
+    write_old_copy = read_to_save(owner_of(shopper))
+    redis_server.flushdb()
+    assert shopper.cart()["items"] == []
+
+    write_old_copy()
+    result = save_all()
+
+    assert result == SaveResult(saved=1, united=1)
+    assert quantities_of(shopper.cart()) == saved_units(shopper) == {other.id: 1}
+
+
 @pytest.mark.usefixtures("_no_guard")
 def test_without_the_guard_an_overtaken_copy_undoes_a_change(shopper: Shopper) -> None:
     sku, late = SkuFactory.create_batch(2)

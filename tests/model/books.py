@@ -8,7 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 
-from tests.model.states import Book, Line, Purchase, State, Strategy, merge_line, take_units, unite
+from tests.model.states import (
+    Book,
+    Line,
+    Purchase,
+    State,
+    Strategy,
+    leave_out_bought,
+    merge_line,
+    take_units,
+    unite,
+)
 
 
 class Books:
@@ -35,10 +45,7 @@ class Books:
         book = self.books[who]
         copy = book.saved
         if book.living is None and copy is not None and self._comes_back(book, copy):
-            living = copy
-            for order, purchase in book.unsettled.items():
-                if purchase.cart == living.cart:
-                    living = take_units(living, order, purchase.units)
+            living = leave_out_bought(book, copy)
             if living != copy:
                 living = replace(living, number=next(self._numbers))
             book.living, book.history, book.is_resting = living, {copy.number}, False
@@ -117,7 +124,8 @@ class Books:
             return
         copy = book.saved
         if copy is not None and self.is_stray(who):
-            book.living = unite(book.living, copy, next(self._numbers))
+            living, copy = leave_out_bought(book, book.living), leave_out_bought(book, copy)
+            book.living = unite(living, copy, book.living, next(self._numbers))
         self._keep(book, book.living)
 
     def is_stray(self, who: str) -> bool:
@@ -314,10 +322,7 @@ class Books:
 
     def _take_in(self, guest: str, handed_over: State) -> bool:
         """Write the guest's lines into the user's cart; return whether there were any to write."""
-        for order, purchase in self.books[guest].unsettled.items():
-            if purchase.cart == handed_over.cart:
-                handed_over = take_units(handed_over, order, purchase.units)
-        changes = self._plan_merge(handed_over)
+        changes = self._plan_merge(leave_out_bought(self.books[guest], handed_over))
         if changes:
             number = self._start("user")
             self._write("user", number, changes)

@@ -103,10 +103,19 @@ def take_units(state: State, order: str, units: Mapping[str, int]) -> State:
     )
 
 
-def unite(living: State, copy: State, number: int) -> State:
+def leave_out_bought(book: Book, state: State) -> State:
+    """Return the state without what orders bought of it and has not left it yet."""
+    for order, purchase in book.unsettled.items():
+        if purchase.cart == state.cart:
+            state = take_units(state, order, purchase.units)
+    return state
+
+
+def unite(living: State, copy: State, found: State, number: int) -> State:
     """Return what becomes of a cart whose copy is of another history.
 
-    The copy is right about all that the living cart has not changed since.
+    The copy is right about all that the living cart has not changed since. `found` is that cart
+    as it lies in its hash; lines that are the same there are not changed.
     """
     later = {sku: line for sku, line in living.lines.items() if line.changed > copy.changed}
     kept = {**copy.lines, **later}
@@ -115,7 +124,7 @@ def unite(living: State, copy: State, number: int) -> State:
         number=number,
         changed=number,
         lines={
-            sku: line if living.lines.get(sku) == line else replace(line, changed=number)
+            sku: line if found.lines.get(sku) == line else replace(line, changed=number)
             for sku, line in kept.items()
         },
         is_ended=copy.is_ended and not kept,
