@@ -24,7 +24,7 @@ from config.http.hashing import hash_secret
 # What the names of carts without a row begin with.
 USER, GUEST = "user-", "guest-"
 _MAX_FOUND = 50
-# Of a SKU that a million carts have, the newest will do.
+# Of a SKU that a million carts have, some will do.
 _MAX_LINES = 500
 
 
@@ -118,7 +118,7 @@ def has_cart(owner: CartOwner) -> bool:
 
 
 def find_holders(sku_id: str) -> Holdings:
-    """Return carts that hold a SKU: the copies it was last added to, and the newest unsaved carts.
+    """Return carts that hold a SKU: the newest unsaved carts, and copies, those last changed first.
 
     A living cart counts as it is now. Two queries and two round trips, however many carts; looks at
     500 lines and 5,000 living carts at most.
@@ -151,15 +151,14 @@ def _belongs_to(owner: CartOwner) -> Q:
 
 
 def _read_copies(sku_id: str) -> tuple[dict[CartOwner, Holding], bool]:
-    """Return the active copies among the newest lines of a SKU, and whether these are all lines."""
-    newest = CartItem.objects.filter(sku_id=sku_id).order_by("-added_at")
-    lines = dict(newest.values_list("cart_id", "quantity")[:_MAX_LINES])
-    carts = Cart.objects.filter(pk__in=lines, status="ACTIVE")
-    found = {
-        row.pk: Holding(owner_of(row.user_id, row.session_id), None, lines[row.pk], row.updated_at)
+    """Return the active copies among some lines of a SKU, and whether these are all lines."""
+    some = CartItem.objects.filter(sku_id=sku_id).order_by()[:_MAX_LINES]
+    lines = dict(some.values_list("cart_id", "quantity"))
+    carts = Cart.objects.filter(pk__in=lines, status="ACTIVE").order_by("-updated_at")
+    copies = [
+        Holding(owner_of(row.user_id, row.session_id), None, lines[row.pk], row.updated_at)
         for row in carts.only("user_id", "session_id", "updated_at")
-    }
-    copies = [found[cart_id] for cart_id in lines if cart_id in found]
+    ]
     return {copy.owner: copy for copy in copies}, len(lines) < _MAX_LINES
 
 

@@ -27,10 +27,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="cartitem",
-            index=models.Index(
-                models.F("sku"),
-                models.OrderBy(models.F("added_at"), descending=True),
-                name="cartitem_of_sku",
-            ),
+            index=models.Index(fields=["sku"], name="cartitem_of_sku"),
         ),
     ]

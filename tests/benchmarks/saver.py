@@ -1,4 +1,4 @@
-"""Saving all carts by a process of its own, as `manage.py sync_cart --all` does."""
+"""Saving all carts by a process of its own."""
 
 import json
 import subprocess
@@ -39,12 +39,12 @@ def save_all() -> Saving:
 
 @contextmanager
 def saving() -> Iterator[None]:
-    """Save carts in another process during the block, which starts with the first ones saved.
+    """Save carts as a worker does during the block, which starts with the first ones saved.
 
     The process is stopped at the end. Raises BenchmarkError if it had nothing left to save then.
     """
     unsaved = count_unsaved()
-    saver = subprocess.Popen(_COMMAND, stdout=subprocess.DEVNULL, start_new_session=True)
+    saver = subprocess.Popen([*_COMMAND, "job"], stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         while count_unsaved() == unsaved and saver.poll() is None:
             time.sleep(0.01)

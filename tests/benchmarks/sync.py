@@ -1,8 +1,13 @@
-"""What `tests.benchmarks.saver` starts: `manage.py sync_cart --all`, as nice as a worker."""
+"""What `tests.benchmarks.saver` starts, as nice as a worker.
+
+It is `manage.py sync_cart --all`, or with the argument `job` what the worker does every hour.
+"""
 
 import json
 import re
+import sys
 import time
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
@@ -15,6 +20,10 @@ from config.celery import stand_back
 def main() -> None:
     django.setup()
     stand_back()
+    if sys.argv[1:] == ["job"]:
+        # Not to be imported before Django is set up.
+        import_module("carts.tasks").save_unsaved_carts()
+        return
     told = StringIO()
     began = time.process_time()
     call_command("sync_cart", all=True, json=True, stdout=told)
