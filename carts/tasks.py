@@ -26,9 +26,13 @@ _SHARD_TASK_EXPIRES_SECONDS = 60
 
 @shared_task
 def save_changed_carts() -> None:
-    """Save the carts that have changed, unless CART_WRITE_BEHIND_SECONDS turns that off."""
-    if settings.CART_WRITE_BEHIND_SECONDS:
-        _save_shards("write-behind")
+    """Save the carts that have changed, unless CART_WRITE_BEHIND_SECONDS turns that off.
+
+    A run ends when the next one is due: two would take both processes of a worker.
+    """
+    seconds = settings.CART_WRITE_BEHIND_SECONDS
+    if seconds:
+        _save_shards("write-behind", seconds)
 
 
 @shared_task
@@ -38,16 +42,20 @@ def save_unsaved_carts() -> None:
 
 
 @shared_task
-def save_shard(prefix: str, source: str) -> None:
-    """Save the unsaved carts of one shard, resting after each batch for twice as long as it took.
+def save_shard(prefix: str, source: str, seconds: float | None = None) -> None:
+    """Save the unsaved carts of one shard; after `seconds`, leave those that remain.
 
-    Nobody waits for it, while those who shop wait for the processors and stores that it uses.
+    It rests after each batch for twice as long as that took: nobody waits for it, while those who
+    shop wait for the processors and stores that it uses.
     """
     with _leave_to_next_run():
-        began = time.monotonic()
+        began = batch_began = time.monotonic()
         for _ in save_unsaved(prefix=prefix, source=source):
-            time.sleep(2 * (time.monotonic() - began))
-            began = time.monotonic()
+            now = time.monotonic()
+            if seconds is not None and now - began > seconds:
+                break
+            time.sleep(2 * (now - batch_began))
+            batch_began = time.monotonic()
 
 
 @shared_task
@@ -86,14 +94,14 @@ def purge_changes() -> None:
         changes.purge_changes(now=timezone.now())
 
 
-def _save_shards(source: str) -> None:
+def _save_shards(source: str, seconds: float | None = None) -> None:
     """Save the only shard here, several ones in as many tasks, for the workers to share."""
     prefixes = shard_prefixes()
     if len(prefixes) == 1:
-        save_shard(prefixes[0], source)
+        save_shard(prefixes[0], source, seconds)
         return
     for prefix in prefixes:
-        save_shard.apply_async((prefix, source), expires=_SHARD_TASK_EXPIRES_SECONDS)
+        save_shard.apply_async((prefix, source, seconds), expires=_SHARD_TASK_EXPIRES_SECONDS)
 
 
 @contextmanager

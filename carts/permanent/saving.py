@@ -73,10 +73,12 @@ def save_unsaved(*, prefix: str, source: str) -> Iterator[SaveResult]:
     compared with their rows first. Holds CART_SAVE_BATCH carts in memory. Raises as `save_cart`.
     """
     prices, total = PriceList(), SaveResult()
-    for batch in _save_all(prefix, prices):
-        total += batch.result
-        yield batch.result
-    _log(logging.INFO, source, total)
+    try:
+        for batch in _save_all(prefix, prices):
+            total += batch.result
+            yield batch.result
+    finally:
+        _log(logging.INFO, source, total)
 
 
 @dataclass(frozen=True, slots=True)
