@@ -98,8 +98,9 @@ class FaultyProxy:
                 client.close()
                 continue
             link = _Link(self, client, server)
-            self._links.add(link)
             link.start()
+            # Not before: whoever cuts links waits for their threads, which must have begun.
+            self._links.add(link)
 
     def _cut_links(self) -> None:
         for link in list(self._links):

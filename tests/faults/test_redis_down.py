@@ -143,13 +143,15 @@ def test_whoever_looks_meanwhile_sees_the_cart_or_a_503_and_the_cart_again_at_on
 
     with in_production(store), ThreadPoolExecutor(len(watches)) as pool:
         running = [pool.submit(watch.run, is_over) for watch in watches]
-        await_all(200)
-        with store.fault():
-            await_all(503)
-            await_all(503)
-        returned = time.monotonic()
-        await_all(200)
-        is_over.set()
+        try:
+            await_all(200)
+            with store.fault():
+                await_all(503)
+                await_all(503)
+            returned = time.monotonic()
+            await_all(200)
+        finally:
+            is_over.set()
         assert [run.result() for run in running] == [None] * len(watches)
 
     looks = [look for watch in watches for look in watch.looks]
