@@ -2,9 +2,10 @@
 
 FROM python:3.11-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python -m venv /venv
+RUN python -m venv --without-pip /venv
 COPY requirements/prod.txt .
-RUN /venv/bin/pip install --require-hashes --only-binary :all: --requirement prod.txt
+RUN pip --python /venv/bin/python install --require-hashes --only-binary :all: \
+    --requirement prod.txt
 
 FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
