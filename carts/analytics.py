@@ -4,20 +4,20 @@ The log knows what went through Redis and was drained. A change that Redis lost 
 purchase taken out of a cart while it was being brought back, is in no figure here.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import connection, transaction
 from django.db.models import CharField, Count, F, Q, Sum, Value
 from django.db.models.functions import Cast, Concat, TruncDate, TruncHour
 
 from carts.models import Cart, CartChange, CartItem, CartStatus
+from config.http.database import bound_statements
 from products.models import Sku
 
+# Nobody waits for them but who asked.
 _PATIENCE = timedelta(minutes=5)
 
 # Units that the cancellation of an order puts back are nobody's choice.
@@ -92,7 +92,7 @@ def analyse_carts(*, now: datetime, days: int, top: int, idle: timedelta) -> Ana
     Reads every change of these days twice, a million of them in seconds.
     """
     start = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    with _read_at_leisure():
+    with bound_statements(_PATIENCE):
         return Analytics(
             days=_count_days(start, days),
             most_added=find_most_added(start=start, top=top),
@@ -156,15 +156,6 @@ def find_most_abandoned(*, start: datetime, end: datetime, top: int) -> tuple[Sk
         .order_by("-units", "sku_id")
         .values_list("sku_id", "units", "carts")[:top]
     )
-
-
-@contextmanager
-def _read_at_leisure() -> Iterator[None]:
-    """Let queries take minutes: nobody waits for them but who asked."""
-    patience_ms = _PATIENCE // timedelta(milliseconds=1)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(patience_ms)])
-        yield
 
 
 def _count_days(start: datetime, days: int) -> tuple[DayFigures, ...]:

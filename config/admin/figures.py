@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError
 from django_celery_beat.models import PeriodicTask
 
 from carts.analytics import (
@@ -27,6 +27,7 @@ from carts.domain.errors import CartStoreUnavailable
 from carts.live.gauges import StoreGauges, read_gauges
 from carts.models import UnreadableChange
 from config.admin.memory import Remembered
+from config.http.database import bound_statements
 
 logger = logging.getLogger(__name__)
 
@@ -98,9 +99,7 @@ def forget_figures() -> None:
 
 def _attempt(read: Callable[[], Figures]) -> Figures | None:
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            patience_ms = _PATIENCE // timedelta(milliseconds=1)
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(patience_ms)])
+        with bound_statements(_PATIENCE):
             return read()
     except (OperationalError, InterfaceError) as error:
         logger.warning("figures cannot be read: %s", str(error).partition("\n")[0])
