@@ -260,10 +260,14 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
 # --- Carts ----------------------------------------------------------------------------------
 
-CART_CURRENCY = env.str("CART_CURRENCY", "CNY")
-CART_MAX_LINES = env.int("CART_MAX_LINES", 200)
-CART_MAX_UNITS_PER_LINE = env.int("CART_MAX_UNITS_PER_LINE", 9_999)
-CART_MAX_BATCH = env.int("CART_MAX_BATCH", 100)
+CART_CURRENCY = env.str("CART_CURRENCY", "CNY", validate=validate.Regexp(r"[A-Z]{3}\Z"))
+# A script can hold some 3,900 lines, and makes everybody wait for a cart that is read or written.
+CART_MAX_LINES = env.int("CART_MAX_LINES", 200, validate=validate.Range(min=1, max=1_000))
+# The hash has 15 bits for them: more would turn into another quantity.
+CART_MAX_UNITS_PER_LINE = env.int(
+    "CART_MAX_UNITS_PER_LINE", 9_999, validate=validate.Range(min=1, max=32_767)
+)
+CART_MAX_BATCH = env.int("CART_MAX_BATCH", 100, validate=validate.Range(min=1, max=1_000))
 CART_LOW_STOCK = env.int("CART_LOW_STOCK", 10)
 CART_TTL_DAYS = env.int("CART_TTL_DAYS", 30)
 CART_SHARDS = env.int("CART_SHARDS", 1, validate=validate.Range(min=1, max=100))

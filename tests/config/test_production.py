@@ -167,3 +167,20 @@ def test_malformed_setting_is_named() -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith('Environment variable "CART_MAX_LINES" invalid: ')
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CART_MAX_LINES", "1001"),
+        ("CART_MAX_UNITS_PER_LINE", "32768"),
+        ("CART_MAX_BATCH", "0"),
+        ("CART_CURRENCY", "EURO"),
+        ("CART_CURRENCY", "eur"),
+    ],
+)
+def test_what_the_stores_cannot_hold_is_refused(name: str, value: str) -> None:
+    ended = run_python("manage.py", "check", **GOOD | {name: value})
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f'Environment variable "{name}" invalid: ')
