@@ -277,13 +277,6 @@ def record_refusal(owner: CartOwner, operation: Operation, answer: Answer) -> No
         )
 
 
-def read_record(owner: CartOwner, operation: Operation) -> OperationRecord | None:
-    """Return what is known of the operation."""
-    with store_errors():
-        value = get_client().get(operation.record_key(owner))
-    return OperationRecord.parse(value) if value else None
-
-
 def revoke_user(user_id: str, *, ttl_seconds: int) -> None:
     """Refuse this user's tokens on cart calls; they expire by themselves within `ttl_seconds`."""
     with store_errors():
@@ -296,7 +289,7 @@ def restore_user(user_id: str) -> None:
         get_client().delete(keys.revocation_key(user_id))
 
 
-def ttl_ms(owner: CartOwner) -> int:
+def _ttl_ms(owner: CartOwner) -> int:
     """Return how long the owner's hash may lie unchanged, in ms; 0 for ever."""
     if not owner.is_guest:
         return 0
@@ -308,7 +301,7 @@ def _remaining_ttl_ms(cart: Cart) -> int:
 
     It is a span and no moment: where the clock of Redis is ahead, that might have passed there.
     """
-    whole_ms = ttl_ms(cart.owner)
+    whole_ms = _ttl_ms(cart.owner)
     left_ms = cart.updated_ms + whole_ms - time.time_ns() // 1_000_000
     # What has not expired in the database must not vanish while it is being shown.
     return min(max(left_ms, _LEAST_TTL_MS), whole_ms)
@@ -338,7 +331,7 @@ def _change(
             terms.seen_id,
             terms.fresh_id,
             "" if terms.expected_version is None else terms.expected_version,
-            ttl_ms(owner),
+            _ttl_ms(owner),
             settings.CART_CHANGES_MAX,
             terms.actor,
             terms.source,
