@@ -28,14 +28,6 @@ class PaymentNotice:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedPayment:
-    """A payment as recorded, and whether this was done before."""
-
-    payment: Payment
-    is_repeated: bool
-
-
 def check_signature(*, header: str, body: bytes, now: datetime) -> None:
     """Check `t=<unix seconds>,v1=<hex>`: HMAC-SHA256 of "<t>.<body>" with our secret.
 
@@ -61,8 +53,8 @@ def sign(*, secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def record_payment(*, notice: PaymentNotice, now: datetime) -> RecordedPayment:
-    """Record a payment once per event, and mark its order paid if all is in order.
+def record_payment(*, notice: PaymentNotice, now: datetime) -> Payment:
+    """Record a payment once per event, mark its order paid if all is in order, and return it.
 
     What is not in order is flagged for somebody to look at, and changes nothing else: an order
     that was cancelled stays so, and its stock stays given back.
@@ -82,7 +74,7 @@ def record_payment(*, notice: PaymentNotice, now: datetime) -> RecordedPayment:
         )
         if is_new and not payment.flag:
             pay_order(order_id=notice.order_id, actor=f"payment:{notice.event_id}", now=now)
-    return RecordedPayment(payment, is_repeated=not is_new)
+    return payment
 
 
 def _is_recent(timestamp: str, now: datetime) -> bool:

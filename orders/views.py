@@ -121,8 +121,8 @@ class PaymentWebhookView(APIView):
         notice = read_notice(body)
         if notice is None:
             return answer({"outcome": "ignored"})
-        recorded = record_payment(notice=notice, now=now)
-        return answer({"outcome": recorded.payment.flag or "paid"})
+        payment = record_payment(notice=notice, now=now)
+        return answer({"outcome": payment.flag or "paid"})
 
 
 def _identify_buyer(request: Request) -> CartOwner:
