@@ -142,8 +142,7 @@ class Order(models.Model):
     @property
     def owner(self) -> CartOwner:
         """Whose cart it was bought from."""
-        kind, _, owner_id = self.buyer.partition(":")
-        return CartOwner.for_user(owner_id) if kind == "user" else CartOwner.for_guest(owner_id)
+        return CartOwner.parse(self.buyer)
 
     @property
     def actor(self) -> str:
