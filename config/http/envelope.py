@@ -57,6 +57,12 @@ def render_money(cents: int) -> float:
     return cents / 100
 
 
+def camel_case(name: str) -> str:
+    """Return the name that a field with this Python name has in JSON."""
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
 def _render(envelope: dict[str, Any], *, headers: Mapping[str, str] | None) -> HttpResponse:
     envelope["timestamp"] = format_time(datetime.now(UTC))
     return HttpResponse(

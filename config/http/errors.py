@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 
-from config.http.envelope import refuse
+from config.http.envelope import camel_case, refuse
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class ServiceError(Exception):
 
     def describe(self) -> dict[str, Any]:
         """Return the `error` member of the envelope."""
-        fields = {_camel(f.name): getattr(self, f.name) for f in dataclasses.fields(self)}
+        fields = {camel_case(f.name): getattr(self, f.name) for f in dataclasses.fields(self)}
         return {"type": self.code} | fields
 
 
@@ -191,8 +191,3 @@ def _slug_of(error: exceptions.APIException) -> str:
 def _sentence_of(detail: Any) -> str:
     # simplejwt's errors carry {"detail": ..., "code": ...} where DRF's carry a string.
     return str(detail.get("detail", "")) if isinstance(detail, dict) else str(detail)
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from carts.analytics import Analytics, DayFigures, SkuFigures, analyse_carts
 from carts.management.command import CartCommand, Report
+from config.http.envelope import camel_case
 
 _MAX_DAYS = 366
 _MAX_TOP = 1_000
@@ -86,12 +87,7 @@ def _list_skus(skus: Sequence[SkuFigures]) -> list[str]:
 
 def _name(figures: dict[str, Any]) -> dict[str, Any]:
     """Give the figures the names that JSON has everywhere else."""
-    return {_camel(name): value for name, value in figures.items()}
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
+    return {camel_case(name): value for name, value in figures.items()}
 
 
 def _read_days(text: str) -> int:
