@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from carts.admin.actions import ACTIONS, Action
 from carts.admin.intents import ActionRefused, Intent
 from carts.admin.naming import page_url
-from carts.admin.page import CartPage, describe_owner, living_cart
+from carts.admin.page import CartPage, describe_owner
 from carts.admin.previews import Preview
 from carts.admin.refusals import tell_refusal, tell_store_down
 from carts.domain.cart import CartOwner
@@ -99,7 +99,7 @@ def list_offered(request: HttpRequest, owner: CartOwner, page: CartPage) -> froz
     """Return the names of the actions that make sense for a cart, and that the reader may take."""
     if page.is_past or page.is_store_down:
         return frozenset()
-    living, copy = living_cart(page.found), page.found.copy
+    living, copy = page.found.living_cart, page.found.copy
     has_lines = living is not None and bool(living.lines)
     can_return = (
         copy is not None and copy.copy.cart.status == "ACTIVE" and not copy.copy.has_expired

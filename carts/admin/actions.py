@@ -179,7 +179,7 @@ def _expire(intent: Intent) -> str:
     intent.require_shown_version()
     if expire_cart(intent.owner).kept:
         raise CartContended
-    cart = intent.living or (intent.found.copy.copy.cart if intent.found.copy else None)
+    cart = intent.living or intent.found.saved_cart
     if cart is not None:
         _log(intent, cart, "expire")
     if intent.owner.is_guest:

@@ -97,10 +97,10 @@ class CartAdmin(CartActing, CartSearching, ReadOnlyAdmin, ModelAdmin):  # type: 
         if owner is None:
             raise Http404(gettext("There is no such cart."))
         page = build_page(request, owner)
-        current = page.found.copy.copy.cart.id if page.found.copy else None
-        if current not in (None, object_id):
+        current = page.found.saved_cart
+        if current is not None and current.id != object_id:
             if is_owner_name(object_id):
-                return HttpResponseRedirect(page_url(current))
+                return HttpResponseRedirect(page_url(current.id))
             page = build_past_page(request, owner, object_id)
         return self.render_page(
             request,

@@ -28,12 +28,10 @@ class Fact:
 
 def list_facts(found: Inspection, *, now: datetime) -> list[Fact]:
     """Return the facts of a cart; those of a side that is not there are dashes."""
-    living = found.living.claim.cart if found.living and found.living.claim else None
-    copy = found.copy.copy.cart if found.copy else None
     shared = [
         _compare(label, ours, theirs)
         for (label, ours), (_label, theirs) in zip(
-            _describe(living, now), _describe(copy, now), strict=True
+            _describe(found.living_cart, now), _describe(found.saved_cart, now), strict=True
         )
     ]
     return [*shared, *_list_own(found.living, found.copy, now)]

@@ -28,22 +28,19 @@ class Intent:
     @property
     def living(self) -> Cart | None:
         """The living cart, None without a hash that can be read."""
-        state = self.found.living
-        return state.claim.cart if state is not None and state.claim is not None else None
+        return self.found.living_cart
 
     @property
     def cart_id(self) -> str:
         """The id of the living cart, or else of the copy; "" where there is neither."""
-        if self.living is not None:
-            return self.living.id
-        return self.found.copy.copy.cart.id if self.found.copy is not None else ""
+        cart = self.living or self.found.saved_cart
+        return cart.id if cart is not None else ""
 
     @property
     def cart_ids(self) -> frozenset[str]:
         """The ids of both copies: they differ while a cart that was just begun is unsaved."""
-        copy = self.found.copy
-        ids = {self.living.id if self.living else None, copy.copy.cart.id if copy else None}
-        return frozenset(cart_id for cart_id in ids if cart_id is not None)
+        carts = (self.living, self.found.saved_cart)
+        return frozenset(cart.id for cart in carts if cart is not None)
 
     @property
     def version(self) -> int:

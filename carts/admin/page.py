@@ -13,7 +13,7 @@ from carts.admin.lines import LineRow, list_lines
 from carts.admin.log import ChangeRow, list_changes
 from carts.admin.naming import label_owner
 from carts.admin.sections import Section, build_sections
-from carts.domain.cart import Cart, CartOwner
+from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.permanent.inspecting import Inspection, inspect_cart, inspect_copy, inspect_past
 from config.http.hashing import hash_secret
@@ -76,14 +76,14 @@ def _build(
     banners: list[Banner],
     now: datetime,
 ) -> CartPage:
-    living, card = living_cart(found), describe_owner(owner)
+    living, card = found.living_cart, describe_owner(owner)
     return CartPage(
         title=_("Cart of %(owner)s") % {"owner": card.name},
         owner=card,
         found=found,
         banners=banners,
         facts=list_facts(found, now=now),
-        lines=list_lines(living, found.copy.copy.cart if found.copy else None, now=now),
+        lines=list_lines(living, found.saved_cart, now=now),
         changes=list_changes(owner, now=now),
         sections=build_sections(request, owner),
         version=living.version if living is not None else 0,
@@ -98,11 +98,6 @@ def look_at(owner: CartOwner) -> tuple[Inspection, bool]:
         return inspect_cart(owner), False
     except CartStoreUnavailable:
         return inspect_copy(owner), True
-
-
-def living_cart(found: Inspection) -> Cart | None:
-    """Return the living cart, None without a hash that can be read."""
-    return found.living.claim.cart if found.living and found.living.claim else None
 
 
 def describe_owner(owner: CartOwner) -> OwnerCard:

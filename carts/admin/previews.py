@@ -127,8 +127,7 @@ def read_codes(sku_ids: Collection[str]) -> dict[str, str]:
 
 
 def _list_repairs(intent: Intent, drift: Drift, living: Cart) -> list[Sequence[str]]:
-    copy = intent.found.copy.copy.cart if intent.found.copy is not None else None
-    after = living
+    after, copy = living, intent.found.saved_cart
     if drift.kind == "other history" and copy is not None:
         after = unite_carts(living=living, copy=copy)
     codes = read_codes([line.sku_id for line in drift.lines])

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from carts.domain.cart import CartOwner
+from carts.domain.cart import Cart, CartOwner
 from carts.live import maintenance
 from carts.live.keys import shard_prefix
 from carts.live.maintenance import LivingState
@@ -36,6 +36,17 @@ class Inspection:
     copy: CopyState | None
     drift: Drift | None
     pending_orders: tuple[str, ...]
+
+    @property
+    def living_cart(self) -> Cart | None:
+        """The living cart, None without a hash that can be read."""
+        state = self.living
+        return state.claim.cart if state is not None and state.claim is not None else None
+
+    @property
+    def saved_cart(self) -> Cart | None:
+        """The cart of the copy, None without one."""
+        return self.copy.copy.cart if self.copy is not None else None
 
 
 @dataclass(frozen=True, slots=True)
