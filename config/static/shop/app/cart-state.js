@@ -18,7 +18,7 @@ import { describeError } from "./refusals.js";
 const DEBOUNCE_MS = 350;
 
 export const cartState = new (class extends EventTarget {
-  /** Why the cart could not be read; null if it could. */
+  /** Why the cart could not be read; "" if it could. */
   failure = "";
   /** @type {Map<string, string>} Refusals by line. */
   refusals = new Map();

@@ -1,6 +1,6 @@
 /** The links between the pages of a list. */
 
-import { byId, drawList } from "./elements.js";
+import { byId, cloneTemplate, drawList } from "./elements.js";
 import { fill } from "./format.js";
 
 // Pages shown on each side of the current one.
@@ -14,14 +14,12 @@ export function drawPages({ total, page, pageSize }, address) {
   const last = Math.max(1, Math.ceil(total / pageSize));
   const nav = byId("pages");
   nav.hidden = last === 1;
-  const template = byId("page-link");
   drawList(nav, chooseNumbers(page, last), {
     key: (number) => `${number}${number === page ? "*" : ""}`,
     create: (number) => {
-      const link = template.content.firstElementChild.cloneNode(true);
+      const link = /** @type {HTMLAnchorElement} */ (cloneTemplate("page-link"));
       link.textContent = number < 0 ? "…" : String(number);
       if (number < 0) return link;
-      link.href = address(number);
       link.dataset.page = String(number);
       link.setAttribute("aria-label", fill(gettext("Page %(number)s"), { number }));
       if (number === page) link.setAttribute("aria-current", "page");
