@@ -64,7 +64,8 @@ def _envelop(response: HttpResponseBase) -> HttpResponseBase:
     status = HTTPStatus(response.status_code)
     message = {404: "Not found", 500: "Internal server error"}.get(status, status.phrase)
     slug = {500: "internal_error"}.get(status, status.name.lower())
-    return refuse(status=status, message=message, error={"type": slug})
+    headers = {"Allow": response["Allow"]} if "Allow" in response else None
+    return refuse(status=status, message=message, error={"type": slug}, headers=headers)
 
 
 # Probes come by address, under a host name nobody allowed, and need no session either.

@@ -129,6 +129,7 @@ def test_an_unknown_address_is_an_enveloped_404(address: str, debug: bool) -> No
         ("PATCH", "/cart/batch", "POST, PUT, DELETE, OPTIONS"),
         ("TRACE", "/cart/merge", "POST, OPTIONS"),
         ("FROBNICATE", "/cart/summary", "GET, HEAD, OPTIONS"),
+        ("POST", "/schema", "GET, HEAD"),
     ],
 )
 def test_a_method_a_route_does_not_know_is_an_enveloped_405(
