@@ -40,7 +40,7 @@ class Supervisor:
     def __init__(self) -> None:
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._readers: list[threading.Thread] = []
-        self._is_stopping = threading.Event()
+        self._is_stopping = False
 
     def __enter__(self) -> Self:
         for number in STOP_SIGNALS:
@@ -78,14 +78,16 @@ class Supervisor:
     def wait_until(self, is_true: Callable[[], bool]) -> None:
         """Return once `is_true`. Raises StopRequested, ProgramEnded."""
         while not is_true():
-            if self._is_stopping.wait(_TICK_SECONDS):
+            time.sleep(_TICK_SECONDS)
+            if self._is_stopping:
                 raise StopRequested
             for name, process in self._processes.items():
                 if process.poll() is not None:
                     raise ProgramEnded(name, process.returncode)
 
     def _note_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._is_stopping.set()
+        # No Event: this may run while `wait_until` holds the lock of one.
+        self._is_stopping = True
 
     def _stop_all(self) -> None:
         for process in self._processes.values():
