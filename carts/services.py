@@ -48,6 +48,12 @@ class BatchResult:
     view: CartView
     failures: Mapping[int, CartError] = field(default_factory=dict)
 
+    def require_done(self) -> CartView:
+        """Return the cart; raises what the first entry failed with, if any did."""
+        for failure in self.failures.values():
+            raise failure
+        return self.view
+
 
 def get_cart(*, owner: CartOwner) -> CartView:
     """Return the owner's cart with live prices. Changes nothing. Raises CartStoreUnavailable."""

@@ -38,14 +38,7 @@ from carts.permanent.restoring import restore_cart
 from carts.permanent.saving import save_cart
 from carts.permanent.sweep import expire_cart
 from carts.permanent.verifying import repair
-from carts.services import (
-    BatchResult,
-    add_lines,
-    clear_cart,
-    remove_lines,
-    select_all,
-    update_lines,
-)
+from carts.services import add_lines, clear_cart, remove_lines, select_all, update_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,7 @@ def _set_quantity(intent: Intent) -> str:
     item_id, quantity = intent.values["item"], intent.values["quantity"]
     before = _units_of(intent, item_id)
     updates = [Update(item_id=item_id, quantity=quantity)]
-    _require_done(update_lines(owner=intent.owner, updates=updates, context=intent.context))
+    update_lines(owner=intent.owner, updates=updates, context=intent.context).require_done()
     return _("%(sku)s: %(before)d → %(after)d units.") % {
         "sku": _name_line(item_id),
         "before": before,
@@ -82,7 +75,7 @@ def _select(intent: Intent) -> str:
         select_all(owner=intent.owner, selected=selected, context=intent.context)
         return _("Every line is selected.") if selected else _("No line is selected.")
     updates = [Update(item_id=item_id, selected=selected)]
-    _require_done(update_lines(owner=intent.owner, updates=updates, context=intent.context))
+    update_lines(owner=intent.owner, updates=updates, context=intent.context).require_done()
     done = _("%(sku)s is selected.") if selected else _("%(sku)s is not selected.")
     return done % {"sku": _name_line(item_id)}
 
@@ -90,9 +83,8 @@ def _select(intent: Intent) -> str:
 def _remove(intent: Intent) -> str:
     item_id = intent.values["item"]
     units = _units_of(intent, item_id)
-    _require_done(
-        remove_lines(owner=intent.owner, item_ids=[item_id], context=intent.pinned_context)
-    )
+    result = remove_lines(owner=intent.owner, item_ids=[item_id], context=intent.pinned_context)
+    result.require_done()
     return _("%(sku)s: %(units)d units removed.") % {"sku": _name_line(item_id), "units": units}
 
 
@@ -105,7 +97,7 @@ def _clear(intent: Intent) -> str:
 def _add(intent: Intent) -> str:
     sku, units = intent.values["sku"], intent.values["quantity"]
     addition = Addition(product_id=sku.product_id, units=units, sku_id=sku.pk)
-    _require_done(add_lines(owner=intent.owner, additions=[addition], context=intent.context))
+    add_lines(owner=intent.owner, additions=[addition], context=intent.context).require_done()
     return _("%(sku)s: %(units)d units added.") % {"sku": sku.code, "units": units}
 
 
@@ -202,11 +194,6 @@ _ALL = (
     Action("expire", gettext_lazy("End"), "expire_cart", NothingForm, _expire, of_expire),
 )
 ACTIONS = {action.name: action for action in _ALL}
-
-
-def _require_done(result: BatchResult) -> None:
-    for refusal in result.failures.values():
-        raise refusal
 
 
 def _units_of(intent: Intent, item_id: str) -> int:

@@ -23,16 +23,12 @@ def answer_cart(view: CartView, *, message: str = "Success") -> HttpResponse:
 
 def answer_single(result: BatchResult, *, message: str) -> HttpResponse:
     """Return the whole cart after a change of one entry; raises what the entry failed with."""
-    for failure in result.failures.values():
-        raise failure
-    return answer_cart(result.view, message=message)
+    return answer_cart(result.require_done(), message=message)
 
 
 def answer_added(result: BatchResult) -> HttpResponse:
     """Return the cart after an addition, with the lines once more as `list` for older clients."""
-    for failure in result.failures.values():
-        raise failure
-    return answer_with_list(result.view, message="Product added to cart successfully")
+    return answer_with_list(result.require_done(), message="Product added to cart successfully")
 
 
 def answer_with_list(view: CartView, *, message: str, **members: Any) -> HttpResponse:
