@@ -4,21 +4,10 @@
 -- ARGV  11 merge token, then per line: SKU, quantity, selected ('1' or '0'), snapshot revision
 -- Returns 'done', and 'merged' if the token is already recorded here.
 
-local REMEMBERED = 4
-
 local status = open_cart()
 if status then return reply(status) end
 
-local token = ARGV[FIRST]
-local merged = redis.call('HGET', cart_key, '@merged') or ''
-local tokens = {}
-for known in string.gmatch(merged, '[^,]+') do
-  if known == token then return reply('merged') end
-  tokens[#tokens + 1] = known
-end
-tokens[#tokens + 1] = token
--- Longer values would cost the hash its compact encoding.
-while #tokens > REMEMBERED do table.remove(tokens, 1) end
+if not stage_mark('@merged', ARGV[FIRST]) then return reply('merged') end
 
 local skus = {}
 for index = FIRST + 1, #ARGV, 4 do skus[#skus + 1] = ARGV[index] end
@@ -36,8 +25,6 @@ for index = FIRST + 1, #ARGV, 4 do
   stage_line(sku, line)
   stage_change('merge', sku, known and known.quantity or 0, quantity)
 end
-cart.writes[#cart.writes + 1] = '@merged'
-cart.writes[#cart.writes + 1] = table.concat(tokens, ',')
 
 commit()
 return reply('done')

@@ -34,6 +34,7 @@ local META = {
 
 local SELECTED = 32768
 local LINE_FORMAT = '>HI4I8I8'
+local REMEMBERED_MARKS = 4
 
 local server_time = redis.call('TIME')
 local now_ms = server_time[1] * 1000 + math.floor(server_time[2] / 1000)
@@ -131,6 +132,21 @@ end
 
 local function stage_removal(sku)
   cart.removals[#cart.removals + 1] = sku
+end
+
+-- Keep a mark beside the last ones in this field; return false where it is there already.
+local function stage_mark(field, mark)
+  local marks = {}
+  for known in string.gmatch(redis.call('HGET', cart_key, field) or '', '[^,]+') do
+    if known == mark then return false end
+    marks[#marks + 1] = known
+  end
+  marks[#marks + 1] = mark
+  -- Longer values would cost the hash its compact encoding.
+  while #marks > REMEMBERED_MARKS do table.remove(marks, 1) end
+  cart.writes[#cart.writes + 1] = field
+  cart.writes[#cart.writes + 1] = table.concat(marks, ',')
+  return true
 end
 
 local function log_changes()

@@ -5,21 +5,10 @@
 -- Results per entry: {'done' | 'missing', quantity before}
 -- Returns 'done', and 'settled' if the mark is already recorded here.
 
-local REMEMBERED = 4
-
 local status = open_cart()
 if status then return reply(status) end
 
-local mark = ARGV[FIRST]
-local settled = redis.call('HGET', cart_key, '@settled') or ''
-local marks = {}
-for known in string.gmatch(settled, '[^,]+') do
-  if known == mark then return reply('settled') end
-  marks[#marks + 1] = known
-end
-marks[#marks + 1] = mark
--- Longer values would cost the hash its compact encoding.
-while #marks > REMEMBERED do table.remove(marks, 1) end
+if not stage_mark('@settled', ARGV[FIRST]) then return reply('settled') end
 
 local skus = {}
 for index = FIRST + 1, #ARGV, 2 do skus[#skus + 1] = ARGV[index] end
@@ -35,12 +24,9 @@ for index = FIRST + 1, #ARGV, 2 do
   end
   results[#results + 1] = { line and 'done' or 'missing', before }
 end
-local writes = cart.writes
-writes[#writes + 1] = '@settled'
-writes[#writes + 1] = table.concat(marks, ',')
 if #cart.removals > 0 and #cart.removals == cart.line_count then
-  writes[#writes + 1] = '@status'
-  writes[#writes + 1] = 'CHECKEDOUT'
+  cart.writes[#cart.writes + 1] = '@status'
+  cart.writes[#cart.writes + 1] = 'CHECKEDOUT'
 end
 
 commit()
