@@ -20,8 +20,9 @@ from carts.permanent.sweep import SweepResult
 
 logger = logging.getLogger(__name__)
 
-# Later than that, the next run has sent another one.
-_SHARD_TASK_EXPIRES_SECONDS = 60
+# How long a shard may wait for a worker: later than that, the next run has sent another task.
+_WRITE_BEHIND_WAITS = timedelta(minutes=1)
+_HOURLY_WAITS = timedelta(hours=1)
 
 
 @shared_task
@@ -32,13 +33,13 @@ def save_changed_carts() -> None:
     """
     seconds = settings.CART_WRITE_BEHIND_SECONDS
     if seconds:
-        _save_shards("write-behind", seconds)
+        _save_shards("write-behind", waits=_WRITE_BEHIND_WAITS, seconds=seconds)
 
 
 @shared_task
 def save_unsaved_carts() -> None:
     """Save whatever is unsaved, write-behind or not."""
-    _save_shards("hourly")
+    _save_shards("hourly", waits=_HOURLY_WAITS)
 
 
 @shared_task
@@ -94,14 +95,14 @@ def purge_changes() -> None:
         changes.purge_changes(now=timezone.now())
 
 
-def _save_shards(source: str, seconds: float | None = None) -> None:
+def _save_shards(source: str, *, waits: timedelta, seconds: float | None = None) -> None:
     """Save the only shard here, several ones in as many tasks, for the workers to share."""
     prefixes = shard_prefixes()
     if len(prefixes) == 1:
         save_shard(prefixes[0], source, seconds)
         return
     for prefix in prefixes:
-        save_shard.apply_async((prefix, source, seconds), expires=_SHARD_TASK_EXPIRES_SECONDS)
+        save_shard.apply_async((prefix, source, seconds), expires=waits.total_seconds())
 
 
 @contextmanager

@@ -1,7 +1,11 @@
 """Saving in the background: a run that is due to end leaves the rest to the next one."""
 
+import json
+from datetime import datetime, timedelta
+
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 from redis import Redis
 
 from carts import tasks
@@ -48,3 +52,14 @@ def test_without_write_behind_the_hourly_run_saves_them_all(redis_server: Redis)
     tasks.save_unsaved_carts()
 
     assert (before, Cart.objects.count(), redis_server.zcard("cart:dirty")) == (0, CARTS, 0)
+
+
+@override_settings(CART_SHARDS=3)
+def test_a_shard_waits_for_a_worker_until_the_next_hourly_run(redis_server: Redis) -> None:
+    tasks.save_unsaved_carts()
+
+    sent = [json.loads(message)["headers"] for message in redis_server.lrange("celery", 0, -1)]
+    expiries = [datetime.fromisoformat(headers["expires"]) for headers in sent]
+    assert {headers["task"] for headers in sent} == {"carts.tasks.save_shard"}
+    assert len(expiries) == 3
+    assert min(expiries) > timezone.now() + timedelta(minutes=59)
