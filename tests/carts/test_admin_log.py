@@ -18,6 +18,7 @@ from config.http.hashing import hash_secret
 from products.models import Sku
 from tests.accounts.factories import StaffFactory, UserFactory
 from tests.carts.copies import save_all
+from tests.carts.factories import CartChangeFactory
 from tests.carts.shopper import Shopper, new_guest
 from tests.config.project import ROOT
 from tests.config.staff import sign_in
@@ -35,21 +36,7 @@ def page(view: str, row: Any = None, model: str = "cartchange") -> str:
 
 def log(**fields: Any) -> CartChange:
     """Write a change to the log."""
-    change = {
-        "stream_id": f"{CartChange.objects.count()}-0",
-        "cart_id": "c" * 24,
-        "owner_kind": "guest",
-        "owner_id": "g" * 24,
-        "action": "add",
-        "sku_id": "s" * 24,
-        "before": 0,
-        "after": 1,
-        "version": 1,
-        "source": "api",
-        "request_id": "r" * 16,
-        "at": NOW,
-    }
-    return CartChange.objects.create(**change | fields)
+    return CartChangeFactory.create(**{"at": NOW} | fields)
 
 
 def find(client: Client, **query: str) -> list[int]:
@@ -163,15 +150,7 @@ def test_it_costs_as_many_queries_for_many_changes_as_for_one_and_counts_none() 
 
 
 def test_pages_follow_each_other() -> None:
-    CartChange.objects.bulk_create(
-        [
-            CartChange(
-                stream_id=f"{n}-0", cart_id="c", owner_kind="guest", owner_id="g", action="add",
-                sku_id="s", before=0, after=n, version=1, source="api", request_id="r", at=NOW,
-            )
-            for n in range(60)
-        ]
-    )  # fmt: skip
+    CartChange.objects.bulk_create([CartChangeFactory.build(after=n, at=NOW) for n in range(60)])
     client = sign_in(LOOK)
 
     assert find(client) == list(range(59, 9, -1))

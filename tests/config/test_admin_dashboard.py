@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -20,7 +19,7 @@ from redis import Redis
 
 from carts.analytics import ActivityFigures
 from carts.live.gauges import read_gauges
-from carts.models import Cart, CartChange, UnreadableChange
+from carts.models import Cart, UnreadableChange
 from carts.permanent.changes import drain_changes
 from config.admin import figures
 from config.admin.charts import draw_lines
@@ -30,6 +29,7 @@ from config.admin.memory import Remembered
 from products.models import Sku
 from tests.accounts.factories import PASSWORD, StaffFactory
 from tests.carts.copies import save_all
+from tests.carts.factories import CartChangeFactory
 from tests.carts.log import write_entries
 from tests.carts.shopper import new_guest
 from tests.config.staff import sign_in, sign_in_superuser
@@ -45,25 +45,6 @@ LOOK = "carts.view_cart"
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     figures.forget_figures()
-
-
-def log(*, at: datetime, **fields: Any) -> None:
-    """Write a change to the log."""
-    change = {
-        "stream_id": f"{CartChange.objects.count()}-0",
-        "cart_id": "c" * 24,
-        "owner_kind": "guest",
-        "owner_id": "g" * 24,
-        "action": "add",
-        "sku_id": "s" * 24,
-        "before": 0,
-        "after": 1,
-        "version": 1,
-        "source": "api",
-        "request_id": "r",
-        "at": at,
-    }
-    CartChange.objects.create(**change | fields)
 
 
 def show(client: Client) -> Dashboard:
@@ -104,12 +85,14 @@ def test_the_cards_tell_of_carts_and_of_today() -> None:
 
 
 def test_the_charts_have_every_hour_and_day_to_now() -> None:
-    log(at=NOW)
-    log(at=NOW - timedelta(hours=47))
-    log(at=NOW - timedelta(hours=48))
-    log(at=NOW - timedelta(days=29), action="remove")
-    log(at=NOW - timedelta(days=30))
-    log(at=NOW - timedelta(days=1), action="purchase", source="order", before=1, after=0)
+    CartChangeFactory.create(at=NOW)
+    CartChangeFactory.create(at=NOW - timedelta(hours=47))
+    CartChangeFactory.create(at=NOW - timedelta(hours=48))
+    CartChangeFactory.create(at=NOW - timedelta(days=29), action="remove")
+    CartChangeFactory.create(at=NOW - timedelta(days=30))
+    CartChangeFactory.create(
+        at=NOW - timedelta(days=1), action="purchase", source="order", before=1, after=0
+    )
 
     by_hour, by_day = describe_shop(now=NOW, links_skus=False).charts
 
@@ -124,7 +107,7 @@ def test_the_charts_have_every_hour_and_day_to_now() -> None:
 
 
 def test_a_chart_has_its_figures_as_a_table_below_it() -> None:
-    log(at=timezone.now(), after=7)
+    CartChangeFactory.create(at=timezone.now(), after=7)
 
     html = sign_in(LOOK).get(ADMIN).content.decode()
 
@@ -157,7 +140,7 @@ def test_the_skus_most_added_and_most_abandoned_are_listed_and_linked() -> None:
 
 def test_who_may_not_see_skus_gets_no_links_to_them() -> None:
     sku = SkuFactory.create()
-    log(at=timezone.now(), sku_id=sku.pk)
+    CartChangeFactory.create(at=timezone.now(), sku_id=sku.pk)
 
     link = f"/admin/products/sku/{sku.pk}/change/"
 
@@ -166,7 +149,7 @@ def test_who_may_not_see_skus_gets_no_links_to_them() -> None:
 
 
 def test_who_may_not_see_carts_sees_no_figures() -> None:
-    log(at=timezone.now())
+    CartChangeFactory.create(at=timezone.now())
 
     response = sign_in("orders.view_order").get(ADMIN)
 
@@ -249,7 +232,7 @@ def fill_shop(skus: int) -> None:
     """Log changes of so many SKUs, and leave a cart with each untouched for two days."""
     for sku in SkuFactory.create_batch(skus):
         new_guest().add(sku, 2)
-        log(at=timezone.now() - timedelta(days=5), sku_id=sku.pk)
+        CartChangeFactory.create(at=timezone.now() - timedelta(days=5), sku_id=sku.pk)
     save_all()
     drain_changes()
     Cart.objects.update(updated_at=timezone.now() - timedelta(days=2))
@@ -354,7 +337,7 @@ def test_a_login_without_a_page_to_go_to_leads_here(client: Client) -> None:
 
 
 def test_a_sku_that_is_gone_is_shown_by_its_id() -> None:
-    log(at=timezone.now())
+    CartChangeFactory.create(at=timezone.now())
 
     (row,) = show(sign_in_superuser()).tables[0].rows or []
 
