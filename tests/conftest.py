@@ -27,3 +27,12 @@ def _quick_passwords() -> Iterator[None]:
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with override_settings(PASSWORD_HASHERS=hashers):
         yield
+
+
+@pytest.fixture
+def _no_limits() -> Iterator[None]:
+    """Let carts be changed and merged as often as a test wants."""
+    with override_settings(
+        RATE_LIMIT_CART_WRITES=0, RATE_LIMIT_CART_WRITES_PER_ADDRESS=0, RATE_LIMIT_MERGE=0
+    ):
+        yield

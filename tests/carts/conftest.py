@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.test import override_settings
 from redis.connection import AbstractConnection
 
 from tests.carts.shopper import Shopper, new_guest, new_user
@@ -35,14 +34,6 @@ def shopper(db: None, request: pytest.FixtureRequest) -> Shopper:
     """A guest, and in a second test a user; both without a cart."""
     made: Shopper = request.param()
     return made
-
-
-@pytest.fixture
-def _no_limits() -> Iterator[None]:
-    with override_settings(
-        RATE_LIMIT_CART_WRITES=0, RATE_LIMIT_CART_WRITES_PER_ADDRESS=0, RATE_LIMIT_MERGE=0
-    ):
-        yield
 
 
 @dataclass

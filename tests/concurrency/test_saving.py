@@ -8,7 +8,6 @@ from typing import Any, TypeVar, cast
 
 import pytest
 from django.db import OperationalError, connection, transaction
-from pytest_django import Settings
 from redis import Redis
 
 from carts.domain.cart import Cart as SavedCart
@@ -27,7 +26,10 @@ from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
 from tests.products.threads import PATIENCE_SECONDS, run_together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("_no_limits"),
+]
 
 Outcome = TypeVar("Outcome")
 
@@ -35,11 +37,6 @@ SAVERS = 4
 CARTS = 60
 
 _GUARD = " AND cart.version < new.version"
-
-
-@pytest.fixture(autouse=True)
-def _no_limits(settings: Settings) -> None:
-    settings.RATE_LIMIT_CART_WRITES = settings.RATE_LIMIT_CART_WRITES_PER_ADDRESS = 0
 
 
 @pytest.fixture

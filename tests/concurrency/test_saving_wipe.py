@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
-from pytest_django import Settings
 from redis import Redis
 
 from products.models import Sku
@@ -14,7 +13,10 @@ from tests.carts.shopper import Shopper, addition_of, new_guest, quantities_of
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("_no_limits"),
+]
 
 CARTS = 200
 WRITERS = 16
@@ -39,11 +41,6 @@ class Story:
             acknowledged < acknowledged_before or sent > sent_after
             for sent, acknowledged in self.additions
         )
-
-
-@pytest.fixture(autouse=True)
-def _no_limits(settings: Settings) -> None:
-    settings.RATE_LIMIT_CART_WRITES = settings.RATE_LIMIT_CART_WRITES_PER_ADDRESS = 0
 
 
 def test_a_wipe_under_load_costs_only_what_came_after_the_last_save(redis_server: Redis) -> None:

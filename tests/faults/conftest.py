@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from pytest_django import Settings
 from redis import Redis
 
 from tests.config.project import make_data_dir
@@ -60,8 +59,3 @@ def own_postgres(django_db_setup: None) -> Iterator[OwnPostgres]:
         server.copy_schema()
         yield server
         server.stop()
-
-
-@pytest.fixture
-def _no_limits(settings: Settings) -> None:
-    settings.RATE_LIMIT_CART_WRITES = settings.RATE_LIMIT_CART_WRITES_PER_ADDRESS = 0
