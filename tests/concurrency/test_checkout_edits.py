@@ -17,12 +17,8 @@ from orders.settlement import settle_orders
 from products.models import Product, Sku
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user, quantities_of, summary_of
 from tests.factories import SkuFactory
-from tests.orders.buying import (
-    place_order,
-    read_stock,
-    read_tallies,
-    refuse_order,
-)
+from tests.orders.buying import place_order, refuse_order
+from tests.products.rows import read_stock, read_tallies
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,8 @@ from orders.models import Order, OrderEvent
 from products.catalogue import Offer, read_offers
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
-from tests.orders.buying import CONTACT, buy, read_stock, read_tallies
+from tests.orders.buying import CONTACT, buy
+from tests.products.rows import read_stock, read_tallies
 from tests.products.threads import PATIENCE_SECONDS, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)

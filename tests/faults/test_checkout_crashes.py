@@ -23,7 +23,8 @@ from orders.models import LineReturn, Order
 from orders.settlement import return_due_lines, settle_orders
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
-from tests.orders.buying import CONTACT, buy, read_stock, read_tallies
+from tests.orders.buying import CONTACT, buy
+from tests.products.rows import read_stock, read_tallies
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

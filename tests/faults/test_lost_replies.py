@@ -25,7 +25,8 @@ from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quant
 from tests.factories import SkuFactory
 from tests.faults.proxy import FaultyProxy
 from tests.faults.servers import use_redis
-from tests.orders.buying import CONTACT, read_stock
+from tests.orders.buying import CONTACT
+from tests.products.rows import read_stock
 from tests.products.threads import PATIENCE_SECONDS, run_together
 
 DEVICES = 16

@@ -6,8 +6,9 @@ from typing import Any
 
 from carts.models import PendingSettlement
 from orders.models import Order, OrderEvent, OrderItem
-from products.models import PurchaseTally, Sku
+from products.models import Sku
 from tests.carts.shopper import Shopper, unchanged
+from tests.products.rows import read_tallies
 
 CONTACT = {"email": "lin@example.com"}
 
@@ -26,17 +27,6 @@ def buy(shopper: Shopper, sku: Sku, quantity: int = 1) -> Any:
     """Add units of a SKU to the cart, order what is selected, and return the order."""
     shopper.add(sku, quantity)
     return place_order(shopper)
-
-
-def read_stock(*skus: Sku) -> list[int]:
-    """Return the units left of each SKU."""
-    stock = dict(Sku.objects.values_list("id", "stock"))
-    return [stock[sku.id] for sku in skus]
-
-
-def read_tallies() -> dict[tuple[str, str], int]:
-    """Return the units bought by SKU id and buyer."""
-    return {(tally.sku_id, tally.buyer): tally.units for tally in PurchaseTally.objects.all()}
 
 
 def buyer_of(shopper: Shopper) -> str:

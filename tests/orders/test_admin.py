@@ -17,7 +17,8 @@ from orders.models import Order, OrderEvent, Payment
 from tests.accounts.factories import StaffFactory
 from tests.carts.shopper import Shopper, new_guest, new_user
 from tests.factories import SkuFactory
-from tests.orders.buying import buy, read_stock
+from tests.orders.buying import buy
+from tests.products.rows import read_stock
 
 pytestmark = pytest.mark.django_db
 

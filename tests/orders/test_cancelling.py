@@ -14,14 +14,8 @@ from orders.tasks import cancel_unpaid
 from products.models import Product, PurchaseTally, Sku
 from tests.carts.shopper import Shopper, new_guest, quantities_of, summary_of
 from tests.factories import SkuFactory
-from tests.orders.buying import (
-    buy,
-    buyer_of,
-    nothing_sold,
-    place_order,
-    read_stock,
-    read_tallies,
-)
+from tests.orders.buying import buy, buyer_of, nothing_sold, place_order
+from tests.products.rows import read_stock, read_tallies
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,8 @@ from orders.lifecycle import (
 from orders.models import Order, OrderEvent, OrderStatus
 from tests.carts.shopper import Shopper
 from tests.factories import SkuFactory
-from tests.orders.buying import buy, read_stock
+from tests.orders.buying import buy
+from tests.products.rows import read_stock
 
 pytestmark = pytest.mark.django_db
 

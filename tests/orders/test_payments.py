@@ -17,7 +17,8 @@ from orders.lifecycle import pay_order
 from orders.models import Order, OrderEvent, Payment
 from tests.carts.shopper import Shopper, read_refusal, summary_of
 from tests.factories import SkuFactory
-from tests.orders.buying import buy, read_stock, read_tallies
+from tests.orders.buying import buy
+from tests.products.rows import read_stock, read_tallies
 
 pytestmark = pytest.mark.django_db
 

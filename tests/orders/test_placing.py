@@ -11,7 +11,8 @@ from orders.models import Order
 from products.models import Product, Sku
 from tests.carts.shopper import Shopper, item_id, quantities_of
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
-from tests.orders.buying import CONTACT, buyer_of, place_order, read_stock, read_tallies
+from tests.orders.buying import CONTACT, buyer_of, place_order
+from tests.products.rows import read_stock, read_tallies
 
 pytestmark = pytest.mark.django_db
 

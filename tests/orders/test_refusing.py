@@ -7,14 +7,8 @@ import pytest
 from products.models import Product, Sku
 from tests.carts.shopper import Shopper, item_id, new_guest, quantities_of, summary_of
 from tests.factories import SkuFactory
-from tests.orders.buying import (
-    CONTACT,
-    buy,
-    nothing_sold,
-    place_order,
-    read_stock,
-    refuse_order,
-)
+from tests.orders.buying import CONTACT, buy, nothing_sold, place_order, refuse_order
+from tests.products.rows import read_stock
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,8 @@ from orders.replies import forget_replies
 from products.models import Sku
 from tests.carts.shopper import Shopper, new_user, quantities_of, summary_of
 from tests.factories import SkuFactory
-from tests.orders.buying import CONTACT, buy, nothing_sold, read_stock
+from tests.orders.buying import CONTACT, buy, nothing_sold
+from tests.products.rows import read_stock
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,8 @@ from tests.accounts.factories import UserFactory
 from tests.carts.shopper import Shopper, new_guest, new_user
 from tests.carts.test_security import find_routes
 from tests.factories import SkuFactory
-from tests.orders.buying import CONTACT, buy, read_stock
+from tests.orders.buying import CONTACT, buy
+from tests.products.rows import read_stock
 
 pytestmark = pytest.mark.django_db
 

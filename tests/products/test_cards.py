@@ -1,17 +1,16 @@
 """Cards: what a cart shows of a product is what the product is, whatever changed it."""
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from products.catalogue import Card, Offer, read_offers
 from products.models import Merchant, Product, Sku
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
+from tests.products.rows import run_sql
 from tests.products.threads import change_while_another_adds
 
 
@@ -33,11 +32,6 @@ def read_offer(sku: Sku) -> Offer:
 def read_shown(sku: Sku) -> dict[str, Any]:
     shown: dict[str, Any] = orjson.loads(f"{{{read_offer(sku).card_json}}}")
     return shown
-
-
-def run_sql(sql: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
 
 
 @pytest.mark.django_db
@@ -153,15 +147,6 @@ def rename_merchant_while_adding_a_sku() -> Sku:
         add=lambda: Sku.objects.bulk_create([sku]),
     )
     return sku
-
-
-@pytest.fixture
-def _unguarded_trigger() -> Iterator[None]:
-    migration = import_module("products.migrations.0005_sku_cards")
-    guarded = migration.FILL_SKU_CARD.replace("CREATE", "CREATE OR REPLACE", 1)
-    run_sql(guarded.replace("FOR SHARE", ""))
-    yield
-    run_sql(guarded)
 
 
 @pytest.mark.django_db(transaction=True)

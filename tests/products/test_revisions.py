@@ -1,15 +1,15 @@
 """Every change of what a SKU is called, looks like or costs leaves a revision."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from importlib import import_module
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from products.models import Product, Sku, SkuRevision
 from tests.factories import ProductFactory, SkuFactory
+from tests.products.rows import run_sql
 from tests.products.threads import change_while_another_adds
 
 pytestmark = pytest.mark.django_db
@@ -26,11 +26,6 @@ def read_current(sku: Sku) -> tuple[str, str, Decimal]:
     number = Sku.objects.values_list("revision", flat=True).get(id=sku.id)
     revision = SkuRevision.objects.get(id=number, sku=sku)
     return revision.name, revision.image, revision.price
-
-
-def run_sql(sql: str, *parameters: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters or None)
 
 
 @pytest.fixture
@@ -215,15 +210,6 @@ def rename_while_adding_a_sku(product: Product) -> Sku:
         add=lambda: Sku.objects.bulk_create([sku]),
     )
     return sku
-
-
-@pytest.fixture
-def _unguarded_trigger() -> Iterator[None]:
-    migration = import_module("products.migrations.0005_sku_cards")
-    guarded = migration.FILL_SKU_CARD.replace("CREATE", "CREATE OR REPLACE", 1)
-    run_sql(guarded.replace("FOR SHARE", ""))
-    yield
-    run_sql(guarded)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,18 +14,10 @@ from products.errors import InsufficientStock, PurchaseLimitExceeded
 from products.models import PurchaseTally, Sku, SkuRevision
 from products.stock import give_back, take
 from tests.factories import ProductFactory, SkuFactory
+from tests.products.rows import read_stock, read_tallies
 from tests.products.threads import PATIENCE_SECONDS, run_together
 
 BUYER = "user:u1"
-
-
-def read_stock(*skus: Sku) -> list[int]:
-    stock = dict(Sku.objects.values_list("id", "stock"))
-    return [stock[sku.id] for sku in skus]
-
-
-def read_tallies() -> dict[tuple[str, str], int]:
-    return {(t.sku_id, t.buyer): t.units for t in PurchaseTally.objects.all()}
 
 
 @pytest.mark.django_db
