@@ -94,10 +94,15 @@ def name_carts(owners: Iterable[CartOwner]) -> dict[CartOwner, str]:
 
 def read_active_rows(owners: Sequence[CartOwner]) -> dict[CartOwner, Cart]:
     """Return the rows of these owners' active carts, in one query."""
+    rows = Cart.objects.filter(are_active_of(owners))
+    return {owner_of(row.user_id, row.session_id): row for row in rows}
+
+
+def are_active_of(owners: Sequence[CartOwner]) -> Q:
+    """Return the condition for the rows of these owners' active carts."""
     users = [owner.id for owner in owners if not owner.is_guest]
     guests = [owner.id for owner in owners if owner.is_guest]
-    rows = Cart.objects.filter(Q(user_id__in=users) | Q(session_id__in=guests), status="ACTIVE")
-    return {owner_of(row.user_id, row.session_id): row for row in rows}
+    return Q(Q(user_id__in=users) | Q(session_id__in=guests), status="ACTIVE")
 
 
 def find_users(text: str) -> list[CartOwner]:

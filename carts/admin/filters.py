@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from carts.domain.errors import CartStoreUnavailable
+from carts.finding import are_active_of
 from carts.live import lookups
 from carts.models import Cart
 
@@ -77,6 +78,4 @@ class UnsavedFilter(admin.SimpleListFilter):
             owners = lookups.list_newest_unsaved()
         except CartStoreUnavailable:
             return queryset.none()
-        users = [owner.id for owner in owners if not owner.is_guest]
-        guests = [owner.id for owner in owners if owner.is_guest]
-        return queryset.filter(Q(user_id__in=users) | Q(session_id__in=guests), status="ACTIVE")
+        return queryset.filter(are_active_of(owners))
