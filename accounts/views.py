@@ -24,7 +24,7 @@ from carts.api.identity import read_guest_id
 from config.http.context import client_address
 from config.http.envelope import answer
 from config.http.parsing import read_object
-from config.http.ratelimit import RateLimit, enforce_limits
+from config.http.ratelimit import Charge, RateLimit, enforce_limits
 
 _GUEST_ID_BYTES = 16
 
@@ -109,8 +109,8 @@ def _read_body(
 def _limit_attempts(action: str, identity: str, request: Request) -> None:
     enforce_limits(
         [
-            (RateLimit(action, settings.RATE_LIMIT_LOGIN), identity.casefold()),
-            (
+            Charge(RateLimit(action, settings.RATE_LIMIT_LOGIN), identity.casefold()),
+            Charge(
                 RateLimit(f"{action}-address", settings.RATE_LIMIT_LOGIN_PER_ADDRESS),
                 client_address(request),
             ),

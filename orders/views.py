@@ -134,24 +134,22 @@ def _identify_buyer(request: Request) -> CartOwner:
 
 
 def _describe_purchase(request: Request, owner: CartOwner) -> ChangeContext:
-    charges = [Charge(limit, subject) for limit, subject in _limits(request, owner)]
-    return ChangeContext(
-        source="order", request_id=current_request_id(), charges=active_charges(charges)
-    )
+    charges = active_charges(_list_charges(request, owner))
+    return ChangeContext(source="order", request_id=current_request_id(), charges=charges)
 
 
 def _limit_cancelling(request: Request, owner: CartOwner) -> None:
     try:
-        enforce_limits(_limits(request, owner))
+        enforce_limits(_list_charges(request, owner))
     except RateLimiterUnavailable:
         # Cancelling needs the database alone, and gives units back to the others.
         logger.warning("an order is cancelled uncounted: rate limiter unavailable")
 
 
-def _limits(request: Request, owner: CartOwner) -> Sequence[tuple[RateLimit, str]]:
+def _list_charges(request: Request, owner: CartOwner) -> Sequence[Charge]:
     return [
-        (RateLimit("order", settings.RATE_LIMIT_ORDERS), owner.key),
-        (
+        Charge(RateLimit("order", settings.RATE_LIMIT_ORDERS), owner.key),
+        Charge(
             RateLimit("order-address", settings.RATE_LIMIT_ORDERS_PER_ADDRESS),
             client_address(request),
         ),

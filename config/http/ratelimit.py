@@ -74,12 +74,12 @@ def active_charges(charges: Sequence[Charge]) -> tuple[Charge, ...]:
     return tuple(charge for charge in charges if charge.limit.per_minute > 0)
 
 
-def enforce_limits(pairs: Sequence[tuple[RateLimit, str]]) -> None:
-    """Count one request against each (limit, subject), in one round trip.
+def enforce_limits(charges: Sequence[Charge]) -> None:
+    """Count a request against each limit, in one round trip.
 
     Raises RateLimited, and RateLimiterUnavailable when Redis cannot be asked.
     """
-    charges = active_charges([Charge(limit, subject) for limit, subject in pairs])
+    charges = active_charges(charges)
     if not charges:
         return
     pipeline = get_redis_connection("default").pipeline(transaction=False)
