@@ -128,6 +128,28 @@ def test_an_order_whose_answer_was_lost_is_placed_once(
     guest_window.forgive("net::ERR_FAILED")
 
 
+def test_an_order_that_a_gateway_gave_up_keeps_its_key(
+    guest_window: Window, guest: Shopper
+) -> None:
+    page = open_checkout(guest_window, guest, put_on_sale("Gong", stock=10), 2)
+    keys: list[str] = []
+
+    def give_up_at_first(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) <= 4:
+            route.fulfill(status=504)
+        else:
+            route.continue_()
+
+    page.route("**/api/orders", give_up_at_first)
+    page.get_by_role("button", name="Place order").click()
+    expect(page.locator("#order-problem")).to_be_visible(timeout=20_000)
+    place_order(page)
+
+    assert (len(keys), len(set(keys))) == (5, 1)
+    guest_window.forgive("504")
+
+
 def test_a_stranger_cannot_see_a_guests_order(
     open_window: Callable[..., Window], guest_window: Window, guest: Shopper
 ) -> None:

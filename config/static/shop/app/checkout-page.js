@@ -120,8 +120,8 @@ async function refuse(error) {
     showProblems(form, { [name]: [texts[name]] });
     return;
   }
-  // Only after no answer may the same order be under way: then its key is used again.
-  if (status !== 0) lastTry = null;
+  // Only a refusal is sure to have ordered nothing; else its key is used again.
+  if (status >= 400 && status < 500 && type !== "request_in_progress") lastTry = null;
   await cartState.refresh();
   slot(problem, "text").textContent =
     type === "price_changed"
