@@ -28,7 +28,7 @@ VIEWER = (
 )
 # Helps customers: changes the lines of carts, and cancels orders that are not paid.
 SUPPORT = (*VIEWER, "carts.change_cart", "orders.cancel_order")
-# Keeps the shop running: mends carts, sends goods, counts the stock.
+# Keeps the shop running: mends carts, books payments, sends goods, counts the stock.
 OPERATOR = (
     *SUPPORT,
     "carts.save_cart",
@@ -38,6 +38,7 @@ OPERATOR = (
     "carts.expire_cart",
     "carts.view_publication",
     "carts.view_unreadablechange",
+    "orders.pay_order",
     "orders.ship_order",
     "orders.complete_order",
     "products.adjust_stock",

@@ -206,7 +206,7 @@ ACTIONS = {
     "repair": Case(CartButton("repair"), OPERATORS, drift_apart),
     "merge": Case(CartButton("merge", describe_merge), OPERATORS),
     "expire": Case(CartButton("expire"), OPERATORS),
-    "pay": Case(ListAction("mark_paid", ORDERS), NOBODY),
+    "pay": Case(ListAction("mark_paid", ORDERS), OPERATORS),
     "ship": Case(ListAction("mark_shipped", ORDERS), OPERATORS, bring_order_to("PAID")),
     "complete": Case(ListAction("mark_completed", ORDERS), OPERATORS, bring_order_to("SHIPPED")),
     "cancel": Case(ListAction("mark_cancelled", ORDERS), HELPERS),
