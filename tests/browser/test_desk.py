@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from playwright.sync_api import Page, expect
 
+from accounts.models import User
 from carts.models import CartItem
 from orders.models import Order
 from tests.accounts.factories import PASSWORD, StaffFactory
@@ -104,20 +105,40 @@ def test_staff_find_a_cart_that_has_drifted_and_mend_it(desk: Page, guest: Shopp
 def test_no_page_of_the_staff_has_a_serious_accessibility_finding(
     desk: Page, guest: Shopper
 ) -> None:
-    guest.add(put_on_sale("Sundial"), 2)
+    sku = put_on_sale("Sundial")
+    guest.add(sku, 2)
     save_all()
     origin = desk.url.partition("/admin/")[0]
     found = {}
     for path in (
         "/admin/",
         "/admin/carts/cart/",
+        f"/admin/carts/cart/find/?sku={sku.pk}",
         f"/admin/carts/cart/{row_of(guest).pk}/change/",
         "/admin/carts/cartchange/",
         "/admin/orders/order/",
+        "/admin/orders/payment/",
         "/admin/products/product/",
         "/admin/products/sku/",
+        "/admin/products/merchant/",
+        "/admin/accounts/user/",
+        f"/admin/accounts/user/{User.objects.get(username='wang').pk}/change/",
+        "/admin/django_celery_beat/periodictask/",
     ):
         desk.goto(origin + path)
         found[path] = serious_findings(desk)
 
     assert found == dict.fromkeys(found, [])
+
+
+def test_what_asks_the_staff_to_confirm_has_no_serious_accessibility_finding(
+    desk: Page, guest: Shopper
+) -> None:
+    guest.add(put_on_sale("Sundial"), 2)
+    save_all()
+
+    desk.goto(f"{desk.url}carts/cart/{row_of(guest).pk}/change/")
+    desk.get_by_role("button", name="Clear…").click()
+
+    expect(desk.get_by_role("link", name="Back, change nothing")).to_be_visible()
+    assert serious_findings(desk) == []
