@@ -12,7 +12,7 @@ from carts.models import CartItem
 from orders.models import Order
 from tests.accounts.factories import PASSWORD, StaffFactory
 from tests.browser.goods import add_from_product_page, put_on_sale
-from tests.browser.test_pages import serious_findings
+from tests.browser.test_pages import PHONE, serious_findings
 from tests.browser.windows import Window, wake
 from tests.carts.copies import row_of, save_all
 from tests.carts.shopper import Shopper, new_guest, new_user
@@ -142,3 +142,17 @@ def test_what_asks_the_staff_to_confirm_has_no_serious_accessibility_finding(
 
     expect(desk.get_by_role("link", name="Back, change nothing")).to_be_visible()
     assert serious_findings(desk) == []
+
+
+def test_the_pages_of_carts_fit_a_phone(desk: Page, guest: Shopper) -> None:
+    sku = put_on_sale("Sundial")
+    guest.add(sku, 2)
+    save_all()
+    home, widths = desk.url, {}
+    desk.set_viewport_size(PHONE)  # type: ignore[arg-type]
+
+    for path in ("", f"{row_of(guest).pk}/change/", f"find/?sku={sku.pk}"):
+        desk.goto(f"{home}carts/cart/{path}")
+        widths[path] = desk.evaluate("document.documentElement.scrollWidth")
+
+    assert widths == dict.fromkeys(widths, PHONE["width"])
