@@ -1,11 +1,15 @@
 """Orders and payments for the staff: to read, and to move on by what `orders.lifecycle` allows."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -16,10 +20,18 @@ from carts.admin.sections import Link, Section, register_finder, register_sectio
 from carts.domain.cart import CartOwner
 from config.http.admin import ReadOnlyAdmin, StrictActions, name_actor
 from orders.errors import InvalidTransition
-from orders.lifecycle import cancel_order, complete_order, pay_order, ship_order
+from orders.lifecycle import TRANSITIONS, cancel_order, complete_order, pay_order, ship_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus, Payment
 
 _ON_CART_PAGE = 10
+_MOVE_URL = "orders_order_move"
+# Where each action brings an order.
+_LEADS_TO = {
+    "mark_paid": OrderStatus.PAID,
+    "mark_shipped": OrderStatus.SHIPPED,
+    "mark_completed": OrderStatus.COMPLETED,
+    "mark_cancelled": OrderStatus.CANCELLED,
+}
 
 
 class OrderItemInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
@@ -48,7 +60,10 @@ class PaymentInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
 
 @admin.register(Order)
 class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
-    """Orders. Each action needs a permission of its own, and is logged with who took it."""
+    """Orders. Each action needs a permission of its own, and is logged with who took it.
+
+    An order's page offers those that its status allows, the list all of them.
+    """
 
     list_display = (
         "number",
@@ -80,7 +95,38 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc
         ("settled_at", "line_return"),
     )
     inlines = (OrderItemInline, OrderEventInline, PaymentInline)
-    actions = ("mark_paid", "mark_shipped", "mark_completed", "mark_cancelled")
+    actions = tuple(_LEADS_TO)
+    change_form_outer_before_template = "admin/orders/order/moves.html"
+
+    def get_urls(self) -> list[Any]:
+        move = self.admin_site.admin_view(self.move_view)
+        return [path("<str:object_id>/do/", move, name=_MOVE_URL), *super().get_urls()]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        allowed = TRANSITIONS[OrderStatus(context["original"].status)]
+        moves = [
+            (name, label)
+            for _function, name, label in self.get_actions(request).values()
+            if _LEADS_TO.get(name) in allowed
+        ]
+        page: HttpResponse = super().render_change_form(
+            request, context | {"moves": moves}, *args, **options
+        )
+        return page
+
+    def move_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take one of the list's actions for one order, and come back to its page."""
+        order_page = redirect("admin:orders_order_change", object_id)
+        if request.method != "POST":
+            return order_page
+        action = self.get_actions(request).get(request.POST.get("action", ""))
+        if action is None or not self.has_view_permission(request):
+            raise PermissionDenied
+        order = get_object_or_404(Order, pk=object_id)
+        answer: HttpResponse | None = action[0](self, request, Order.objects.filter(pk=order.pk))
+        return answer or order_page
 
     @admin.action(description=_("Mark as paid"), permissions=("pay",))
     def mark_paid(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
@@ -94,9 +140,21 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc
     def mark_completed(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
         self._move_on(request, orders, complete_order)
 
-    @admin.action(description=_("Cancel"), permissions=("cancel",))
-    def mark_cancelled(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        self._move_on(request, orders, cancel_order)
+    @admin.action(description=_("Cancel order…"), permissions=("cancel",))
+    def mark_cancelled(
+        self, request: HttpRequest, orders: QuerySet[Order]
+    ) -> TemplateResponse | None:
+        """Cancel orders once that has been confirmed."""
+        if "post" in request.POST:
+            self._move_on(request, orders, cancel_order)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Cancel orders"),
+            "opts": self.opts,
+            "orders": orders,
+        }
+        return TemplateResponse(request, "admin/orders/order/cancel.html", context)
 
     def has_pay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orders.pay_order")
@@ -119,11 +177,12 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc
             try:
                 change(order_id=order.pk, actor=actor, now=now)
             except InvalidTransition as refusal:
-                self.message_user(request, f"{order.number}: {refusal}", messages.WARNING)
+                self.message_user(request, _tell_refusal(order, refusal), messages.WARNING)
             else:
                 changed += 1
-        done = ngettext("%(count)d order changed.", "%(count)d orders changed.", changed)
-        self.message_user(request, done % {"count": changed}, messages.SUCCESS)
+        if changed:
+            done = ngettext("%(count)d order changed.", "%(count)d orders changed.", changed)
+            self.message_user(request, done % {"count": changed}, messages.SUCCESS)
 
 
 @admin.register(Payment)
@@ -161,6 +220,15 @@ def find_buyer(text: str) -> CartOwner | None:
     """Return whose order a number, in whatever case, or an id names."""
     order = Order.objects.filter(Q(number=text.upper()) | Q(pk=text)).first()
     return order.owner if order is not None else None
+
+
+def _tell_refusal(order: Order, refusal: InvalidTransition) -> str:
+    text = gettext("%(order)s is not changed: from “%(status)s” it cannot become “%(wanted)s”.")
+    return text % {
+        "order": order.number,
+        "status": OrderStatus(refusal.status).label,
+        "wanted": OrderStatus(refusal.wanted).label,
+    }
 
 
 def _describe(order: Order) -> list[Cell | Link]:

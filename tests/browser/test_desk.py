@@ -16,6 +16,7 @@ from tests.browser.test_pages import PHONE, serious_findings
 from tests.browser.windows import Window, wake
 from tests.carts.copies import row_of, save_all
 from tests.carts.shopper import Shopper, new_guest, new_user
+from tests.orders.buying import buy
 
 
 @pytest.fixture
@@ -142,6 +143,23 @@ def test_what_asks_the_staff_to_confirm_has_no_serious_accessibility_finding(
 
     expect(desk.get_by_role("link", name="Back, change nothing")).to_be_visible()
     assert serious_findings(desk) == []
+
+
+def test_an_order_is_cancelled_from_its_page_once_that_is_confirmed(
+    desk: Page, guest: Shopper
+) -> None:
+    order = buy(guest, put_on_sale("Sundial"))
+    desk.goto(f"{desk.url}orders/order/{order['id']}/change/")
+    assert serious_findings(desk) == []
+
+    desk.get_by_role("button", name="Cancel order…").click()
+    expect(desk.get_by_text("A cancelled order stays cancelled.")).to_be_visible()
+    assert serious_findings(desk) == []
+    desk.get_by_role("button", name="Cancel orders").click()
+
+    expect(desk.get_by_text("1 order changed.")).to_be_visible()
+    expect(desk.get_by_role("button", name="Cancel order…")).to_be_hidden()
+    assert Order.objects.get().status == "CANCELLED"
 
 
 def test_the_pages_of_carts_fit_a_phone(desk: Page, guest: Shopper) -> None:

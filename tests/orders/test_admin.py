@@ -1,5 +1,6 @@
 """Orders in the admin."""
 
+import re
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def act(client: Client, action: str, *orders: Any) -> HttpResponse:
     """Choose an action for orders in the list, and return the list that follows."""
     response: HttpResponse = client.post(  # type: ignore[assignment]
         reverse(LIST),
-        {"action": action, "_selected_action": [order["id"] for order in orders]},
+        {"action": action, "_selected_action": [order["id"] for order in orders], "post": "yes"},
         follow=True,
     )
     return response
@@ -102,10 +103,68 @@ def test_orders_that_cannot_be_moved_on_are_named(user: Shopper) -> None:
 
     page = act(client, "mark_cancelled", fine, paid).content.decode()
 
-    assert f"{paid['orderNumber']}: A PAID order cannot become CANCELLED" in page
+    refusal = f"{paid['orderNumber']} is not changed: from “Paid” it cannot become “Cancelled”."
+    assert refusal in page
     assert "1 order changed." in page
     statuses = dict(Order.objects.values_list("pk", "status"))
     assert statuses == {fine["id"]: "CANCELLED", paid["id"]: "PAID"}
+
+
+def press(client: Client, order: Any, **body: str) -> Any:
+    """Press a button of an order's page, and return what follows."""
+    return client.post(reverse("admin:orders_order_move", args=[order["id"]]), body, follow=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [
+        ("PENDING", {"mark_paid", "mark_cancelled"}),
+        ("PAID", {"mark_shipped"}),
+        ("SHIPPED", {"mark_completed"}),
+    ],
+)
+def test_a_page_offers_what_its_order_and_its_reader_allow(
+    user: Shopper, status: str, offered: set[str]
+) -> None:
+    order = buy(user, SkuFactory.create())
+    bring_to(status, order)
+    page = reverse("admin:orders_order_change", args=[order["id"]])
+
+    def list_buttons(*permissions: str) -> set[str]:
+        html = sign_in(*permissions)[0].get(page).content.decode()
+        return set(re.findall(r'name="action" value="(\w+)"', html))
+
+    assert list_buttons(*(permission for _, permission, _, _ in ACTIONS)) == offered
+    assert list_buttons() == set()
+
+
+def test_a_button_moves_the_order_on_and_leads_back_to_its_page(user: Shopper) -> None:
+    order = buy(user, SkuFactory.create())
+    client, _ = sign_in("pay_order")
+
+    response = press(client, order, action="mark_paid")
+
+    assert Order.objects.get().status == "PAID"
+    assert response.request["PATH_INFO"] == reverse("admin:orders_order_change", args=[order["id"]])
+    assert press(client, order, action="mark_cancelled").status_code == 403
+    assert Order.objects.get().status == "PAID"
+
+
+def test_cancelling_asks_first_and_leaves_the_order_as_it_is(user: Shopper) -> None:
+    sku = SkuFactory.create(stock=5)
+    order = buy(user, sku, 2)
+    client, _ = sign_in("cancel_order")
+
+    for question in (
+        press(client, order, action="mark_cancelled"),
+        client.post(reverse(LIST), {"action": "mark_cancelled", "_selected_action": [order["id"]]}),
+    ):
+        assert "A cancelled order stays cancelled." in question.content.decode()
+        assert Order.objects.get().status == "PENDING"
+    press(client, order, action="mark_cancelled", post="yes")
+
+    assert Order.objects.get().status == "CANCELLED"
+    assert read_stock(sku) == [5]
 
 
 def test_the_list_takes_the_same_queries_for_any_number_of_orders() -> None:
