@@ -1,6 +1,7 @@
 """Orders and payments for the staff: to read, and to move on by what `orders.lifecycle` allows."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,14 +12,16 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from carts.admin.moments import Cell, show_moment
+from carts.admin.naming import owner_url
 from carts.admin.sections import Link, Section, register_finder, register_section
 from carts.domain.cart import CartOwner
-from config.http.admin import ReadOnlyAdmin, StrictActions, name_actor
+from config.http.admin import ReadOnlyAdmin, StrictActions, find_username, name_actor
 from orders.errors import InvalidTransition
 from orders.lifecycle import TRANSITIONS, cancel_order, complete_order, pay_order, ship_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus, Payment
@@ -46,8 +49,16 @@ class OrderEventInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
     """What became of the order, and by whom."""
 
     model = OrderEvent
-    fields = ("created_at", "from_status", "to_status", "actor")
+    fields = readonly_fields = ("created_at", "from_status", "to_status", "person")
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderEvent]:
+        events: QuerySet[OrderEvent] = super().get_queryset(request)
+        return events.annotate(username=find_username("actor"))
+
+    @admin.display(description=_("By"))
+    def person(self, event: Any) -> str:
+        return str(event.username or event.actor)
 
 
 class PaymentInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
@@ -87,13 +98,15 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc
         "user",
         "status",
         ("total_amount", "currency", "item_count"),
-        "contact",
-        "shipping_address",
+        "cart",
+        "show_contact",
+        "show_address",
         "note",
         ("created_at", "expires_at"),
         ("paid_at", "cancelled_at"),
         ("settled_at", "line_return"),
     )
+    readonly_fields = ("cart", "show_contact", "show_address")
     inlines = (OrderItemInline, OrderEventInline, PaymentInline)
     actions = tuple(_LEADS_TO)
     change_form_outer_before_template = "admin/orders/order/moves.html"
@@ -127,6 +140,22 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc
         order = get_object_or_404(Order, pk=object_id)
         answer: HttpResponse | None = action[0](self, request, Order.objects.filter(pk=order.pk))
         return answer or order_page
+
+    @admin.display(description=_("Cart"))
+    def cart(self, order: Order) -> str:
+        return format_html(
+            '<a href="{}" class="text-primary-600 dark:text-primary-500 underline">{}</a>',
+            owner_url(order.owner),
+            gettext("The present cart"),
+        )
+
+    @admin.display(description=_("contact"))
+    def show_contact(self, order: Order) -> str | None:
+        return _show_details(order.contact)
+
+    @admin.display(description=_("shipping address"))
+    def show_address(self, order: Order) -> str | None:
+        return _show_details(order.shipping_address)
 
     @admin.action(description=_("Mark as paid"), permissions=("pay",))
     def mark_paid(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
@@ -220,6 +249,15 @@ def find_buyer(text: str) -> CartOwner | None:
     """Return whose order a number, in whatever case, or an id names."""
     order = Order.objects.filter(Q(number=text.upper()) | Q(pk=text)).first()
     return order.owner if order is not None else None
+
+
+def _show_details(details: Mapping[str, Any] | None) -> str | None:
+    """Return a line for each entry of what a storefront sent."""
+    lines = [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in (details or {}).items()
+    ]
+    return format_html_join("", "{}: {}<br>", lines) or None
 
 
 def _tell_refusal(order: Order, refusal: InvalidTransition) -> str:

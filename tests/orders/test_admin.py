@@ -17,8 +17,9 @@ from orders.lifecycle import pay_order, ship_order
 from orders.models import Order, OrderEvent, Payment
 from tests.accounts.factories import StaffFactory
 from tests.carts.shopper import Shopper, new_guest, new_user
+from tests.carts.staff import owner_page_of
 from tests.factories import SkuFactory
-from tests.orders.buying import buy
+from tests.orders.buying import buy, place_order
 from tests.products.rows import read_stock
 
 pytestmark = pytest.mark.django_db
@@ -202,7 +203,9 @@ def test_an_order_is_found_by_number_username_and_address(user: Shopper, guest: 
 
 def test_a_page_shows_what_was_sold_and_what_became_of_it(guest: Shopper) -> None:
     sku = SkuFactory.create(code="TH-100-WHT", product__name="温湿度传感器")
-    order = buy(guest, sku, 2)
+    guest.add(sku, 2)
+    address = {"city": "上海", "parts": {"floor": 3}}
+    order = place_order(guest, {"shippingAddress": address})
     Payment.objects.create(
         event_id="evt-1",
         order_id=order["id"],
@@ -212,13 +215,30 @@ def test_a_page_shows_what_was_sold_and_what_became_of_it(guest: Shopper) -> Non
         flag="wrong_amount",
         received_at=timezone.now(),
     )
-    client, _ = sign_in("view_orderitem", "view_orderevent", "view_payment")
+    client, staff = sign_in("view_orderitem", "view_orderevent", "view_payment", "pay_order")
+    press(client, order, action="mark_paid")
 
     page = client.get(reverse("admin:orders_order_change", args=[order["id"]])).content.decode()
 
-    for text in (order["orderNumber"], "温湿度传感器", "TH-100-WHT", "evt-1", "lin@example.com"):
+    for text in (order["orderNumber"], "温湿度传感器", "TH-100-WHT", "evt-1", staff.username):
         assert text in page
+    assert "email: lin@example.com<br>" in page
+    assert "city: 上海<br>parts: {&quot;floor&quot;: 3}<br>" in page
+    assert f'href="{owner_page_of(guest)}"' in page
     assert guest.owner_id not in page
+
+
+def test_a_page_takes_the_same_queries_for_any_number_of_events(user: Shopper) -> None:
+    orders = [buy(user, SkuFactory.create()) for _ in range(2)]
+    bring_to("SHIPPED", orders[1])
+    client, _ = sign_in("view_orderevent")
+    counts = []
+    for order in orders:
+        with CaptureQueriesContext(connection) as captured:
+            client.get(reverse("admin:orders_order_change", args=[order["id"]]))
+        counts.append(len(captured))
+
+    assert counts == [counts[0]] * 2
 
 
 def test_nobody_adds_changes_or_deletes_orders_by_hand(user: Shopper) -> None:
