@@ -51,10 +51,13 @@ def _describe_copies(found: Inspection, *, is_store_down: bool, now: datetime) -
         return _describe_copy_alone(found.copy)
     if found.living.unsaved_since_ms is not None:
         since = datetime.fromtimestamp(found.living.unsaved_since_ms / 1_000, UTC)
-        text = _("For %(time)s. The next save writes the living cart over the copy.")
-        return Banner(
-            "info", _("Changed since it was saved"), text % {"time": show_span(now - since)}
+        title = _("Changed since it was saved") if found.copy else _("Not saved yet")
+        text = (
+            _("For %(time)s. The next save writes the living cart over the copy.")
+            if found.copy
+            else _("It is in Redis alone, for %(time)s. The next save writes the copy.")
         )
+        return Banner("info", title, text % {"time": show_span(now - since)})
     return Banner("success", _("Both copies agree"), "")
 
 

@@ -103,6 +103,7 @@ def test_a_cart_that_only_redis_has_is_found_by_its_owner(shopper: Shopper) -> N
     page = read_page(client, owner_page_of(shopper))
 
     assert page.found.copy is None
+    assert banners_of(page) == [("info", "Not saved yet")]
     assert facts_of(page)["Cart"] == (cart["id"], "–", False)
     assert [(row.living.quantity, row.copy) for row in page.lines] == [(3, None)]
 
