@@ -64,7 +64,7 @@ class CartSearching:
         if not form.is_valid():
             return HttpResponseRedirect(reverse("admin:carts_cart_changelist"))
         text = form.cleaned_data["text"]
-        sku = Sku.objects.filter(Q(pk=text) | Q(code=text)).first()
+        sku = _find_sku(text)
         links = link_owners(list(dict.fromkeys(_find_owners(text))))
         targets = [link.url for link in links]
         if sku is not None:
@@ -116,6 +116,12 @@ class CartSearching:
 def holders_url(sku_id: str) -> str:
     """Return the address of the list of carts with a SKU."""
     return f"{reverse(f'admin:{FIND_URL}')}?{urlencode({'sku': sku_id})}"
+
+
+def _find_sku(text: str) -> Sku | None:
+    """Return the SKU with this id or code, or else with this code in capitals."""
+    named = Sku.objects.filter(Q(pk=text) | Q(code=text)).first()
+    return named or Sku.objects.filter(code=text.upper()).first()
 
 
 def _find_owners(text: str) -> Iterator[CartOwner]:

@@ -145,6 +145,15 @@ def test_who_has_a_sku_in_a_cart(redis_server: Redis) -> None:
     }
 
 
+def test_a_sku_is_found_by_its_code_in_small_letters_unless_that_names_another() -> None:
+    big = SkuFactory.create(code="TH-1")
+    client, _ = sign_in()
+
+    assert find(client, "th-1") == f"{FIND}?sku={big.pk}"
+    small = SkuFactory.create(code="th-1")
+    assert find(client, "th-1") == f"{FIND}?sku={small.pk}"
+
+
 def test_links_of_found_guests_lead_to_their_carts(redis_server: Redis) -> None:
     sku = SkuFactory.create()
     guest = new_guest()
