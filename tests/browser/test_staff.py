@@ -95,11 +95,14 @@ def test_the_dashboard_fits_a_phone(sign_in: Callable[..., Page]) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-def test_stock_is_adjusted_from_a_skus_page(sign_in: Callable[..., Page]) -> None:
+def test_stock_is_adjusted_on_the_way_from_a_product_by_its_sku(
+    sign_in: Callable[..., Page],
+) -> None:
     sku = put_on_sale("Tea", stock=5)
     page = sign_in()
-    page.goto(page.url + f"products/sku/{sku.pk}/change/")
+    page.goto(page.url + f"products/product/{sku.product_id}/change/")
 
+    page.locator("#skus-group").get_by_role("link", name="Change").click()
     page.get_by_role("link", name="Adjust stock").click()
     page.locator("[name=units]").fill("-6")
     page.locator("[name=reason]").select_option("damage")
