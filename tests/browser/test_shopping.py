@@ -112,6 +112,21 @@ def test_more_than_a_customer_may_buy_is_refused_with_the_limit(window: Window) 
     expect(page.locator("#cart-badge")).to_be_hidden()
 
 
+def test_a_limit_that_is_refused_in_the_cart_is_told_once(
+    guest_window: Window, guest: Shopper
+) -> None:
+    sku = put_on_sale("Ticket", purchase_limit=2)
+    page = open_cart_with(guest_window, guest, sku, quantity=2)
+    limit = find_line(page, sku).get_by_text("At most 2 per customer")
+    expect(limit).to_be_visible()
+
+    page.get_by_role("button", name="One Ticket more").click()
+
+    expect(find_line(page, sku).get_by_role("alert")).to_have_text("At most 2 per customer")
+    expect(limit.filter(visible=True)).to_have_count(1)
+    expect(page.get_by_role("spinbutton", name="Quantity of Ticket")).to_have_value("2")
+
+
 def test_a_line_that_outgrew_the_stock_is_reduced_by_one_click(
     guest_window: Window, guest: Shopper
 ) -> None:

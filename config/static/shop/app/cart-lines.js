@@ -250,11 +250,14 @@ function drawLineNotices(line, { id, quantity, product, extraData }, currency) {
   reduce.hidden = most < 1;
   reduce.value = String(most);
   reduce.textContent = fill(gettext("Take %(count)s"), { count: most });
+  const refusal = cartState.refusals.get(id) ?? "";
   const hints = [];
   if (lowStock) hints.push(describeShortage(product.stock));
   if (purchaseLimit !== null) hints.push(describeLimit(purchaseLimit, remainingLimit));
-  showText(line, "hint", most < quantity ? "" : hints.join(" · "));
-  showText(line, "refusal", cartState.refusals.get(id) ?? "");
+  // What a refusal says is not said beside it a second time.
+  const others = hints.filter((hint) => hint !== refusal);
+  showText(line, "hint", most < quantity ? "" : others.join(" · "));
+  showText(line, "refusal", refusal);
 }
 
 /** @param {UnavailableItem} item */
