@@ -92,6 +92,17 @@ class ListAction:
         return client.post(reverse(f"admin:{self.model}_changelist"), body)
 
 
+@dataclass(frozen=True)
+class OrderButton:
+    """A button of the page of the scene's order; confirmed."""
+
+    action: str
+
+    def __call__(self, client: Client, scene: Scene) -> Any:
+        url = reverse("admin:orders_order_move", args=[scene.order_id])
+        return client.post(url, {"action": self.action, "post": "yes"})
+
+
 ADJUSTMENT = {"how": "adjust", "units": "5", "reason": "delivery", "note": "", "expected": "49"}
 
 
@@ -210,6 +221,12 @@ ACTIONS = {
     "ship": Case(ListAction("mark_shipped", ORDERS), OPERATORS, bring_order_to("PAID")),
     "complete": Case(ListAction("mark_completed", ORDERS), OPERATORS, bring_order_to("SHIPPED")),
     "cancel": Case(ListAction("mark_cancelled", ORDERS), HELPERS),
+    "pay on its page": Case(OrderButton("mark_paid"), OPERATORS),
+    "ship on its page": Case(OrderButton("mark_shipped"), OPERATORS, bring_order_to("PAID")),
+    "complete on its page": Case(
+        OrderButton("mark_completed"), OPERATORS, bring_order_to("SHIPPED")
+    ),
+    "cancel on its page": Case(OrderButton("mark_cancelled"), HELPERS),
     "adjust stock": Case(adjust_stock, OPERATORS),
     "put on shelf": Case(ListAction("put_on_shelf", PRODUCTS), NOBODY, take_off_shelf),
     "take off shelf": Case(ListAction("take_off_shelf", PRODUCTS), NOBODY),
