@@ -43,6 +43,7 @@ class OrderItemInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
     model = OrderItem
     fields = ("name", "sku_code", "merchant_name", "price", "quantity")
     extra = 0
+    hide_title = True
 
 
 class OrderEventInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
@@ -51,6 +52,7 @@ class OrderEventInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
     model = OrderEvent
     fields = readonly_fields = ("created_at", "from_status", "to_status", "person")
     extra = 0
+    hide_title = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderEvent]:
         events: QuerySet[OrderEvent] = super().get_queryset(request)
@@ -67,6 +69,7 @@ class PaymentInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
     model = Payment
     fields = ("received_at", "event_id", "amount", "currency", "flag")
     extra = 0
+    hide_title = True
 
 
 @admin.register(Order)

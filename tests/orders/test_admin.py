@@ -226,6 +226,7 @@ def test_a_page_shows_what_was_sold_and_what_became_of_it(guest: Shopper) -> Non
     assert "city: 上海<br>parts: {&quot;floor&quot;: 3}<br>" in page
     assert f'href="{owner_page_of(guest)}"' in page
     assert guest.owner_id not in page
+    assert "PENDING" not in page
 
 
 def test_a_page_takes_the_same_queries_for_any_number_of_events(user: Shopper) -> None:
