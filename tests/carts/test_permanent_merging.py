@@ -11,6 +11,7 @@ from django.utils import timezone
 from redis import Redis
 
 from carts import merge as merging
+from carts.domain.cart import Handover
 from carts.domain.errors import CartContended
 from carts.live import store
 from carts.models import Cart
@@ -160,6 +161,27 @@ def test_losing_the_hashes_during_a_merge_refuses_it_or_finishes_it(
 
     assert quantities_of(scene.user.cart()) == scene.merged
     assert scene.guest.cart()["items"] == []
+
+
+def test_a_merge_that_ends_late_leaves_what_the_guest_handed_over_since(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish_merge, new = store.finish_merge, SkuFactory.create()
+
+    def merge_again_and_finish(*args: Any, **options: Any) -> Any:
+        """Another request finishes this merge, and the next one gets as far as its first step."""
+        monkeypatch.setattr(store, "finish_merge", finish_merge)
+        scene.merge()
+        scene.guest.add(new, 5)
+        store.begin_merge(owner_of(scene.guest), Handover(scene.user.owner_id, "sum"))
+        return finish_merge(*args, **options)
+
+    monkeypatch.setattr(store, "finish_merge", merge_again_and_finish)
+    scene.run()
+
+    scene.merge()
+
+    assert quantities_of(scene.user.cart()) == {**scene.merged, new.id: 5}
 
 
 def test_a_hash_lost_right_after_the_handover_leaves_the_guests_lines_alone(

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models.expressions import RawSQL
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from redis import Redis
 
 from accounts.models import User
@@ -292,16 +293,31 @@ def test_a_change_during_the_save_keeps_the_cart_unsaved(
 ) -> None:
     sku = SkuFactory.create()
     shopper.add(sku, 1)
+    shopper.add(sku, 1)
     change_before_confirming(lambda: shopper.add(sku, 1))
 
     save_all()
 
-    assert saved_units(shopper) == {sku.id: 1}
+    assert saved_units(shopper) == {sku.id: 2}
     assert is_unsaved(redis_server, shopper)
+    # No longer since the first of the changes, which is saved now.
     age = redis_server.zscore("cart:dirty", cart_key(owner_of(shopper)))
     assert age == row_of(shopper).version
     assert save_all() == SaveResult(saved=1)
-    assert saved_units(shopper) == {sku.id: 2}
+    assert saved_units(shopper) == {sku.id: 3}
+
+
+def test_a_save_has_the_sweep_look_for_the_hash_again(shopper: Shopper) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku)
+    save_all()
+    # A sweep found no hash just before the cart came back.
+    Cart.objects.update(retired_at=timezone.now())
+    shopper.add(sku)
+
+    save_all()
+
+    assert row_of(shopper).retired_at is None
 
 
 def test_a_cart_whose_hash_vanished_is_counted_and_forgotten(
@@ -332,6 +348,8 @@ def test_the_next_cart_ends_the_one_before(shopper: Shopper, redis_server: Redis
     assert result == SaveResult(saved=1)
     assert dict(Cart.objects.values_list("id", "status")) == {first: "CHECKEDOUT", second: "ACTIVE"}
     assert dict(CartItem.objects.values_list("cart_id", "quantity")) == {second: 3}
+    # No hash will ever tell of the first again, so the sweep need not look for one.
+    assert [cart.id for cart in Cart.objects.filter(retired_at=None)] == [second]
 
 
 @pytest.mark.parametrize(

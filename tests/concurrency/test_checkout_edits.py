@@ -124,8 +124,9 @@ def test_a_cart_that_ended_meanwhile_is_not_bought_again(
     assert read_stock(sku) == [16]
 
 
+@pytest.mark.parametrize(("module", "step"), [(settling, "read_cart"), (store, "take_lines")])
 def test_a_settlement_that_comes_very_late_takes_nothing(
-    buyer: Shopper, monkeypatch: pytest.MonkeyPatch
+    module: Any, step: str, buyer: Shopper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By then the cart has forgotten the order: it remembers the last few only."""
     sku, kept = SkuFactory.create_batch(2, stock=20)
@@ -134,17 +135,17 @@ def test_a_settlement_that_comes_very_late_takes_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(checkout, "settle", lambda order, now: None)
         late = place_order(buyer)
-    read_cart = settling.read_cart
+    go_on = getattr(module, step)
 
-    def order_more_and_read(*arguments: Any) -> Any:
-        monkeypatch.setattr(settling, "read_cart", read_cart)
+    def order_more_and_go_on(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(module, step, go_on)
         for _ in range(5):
             buyer.add(sku, 1)
             place_order(buyer)
         buyer.add(sku, 4)
-        return read_cart(*arguments)
+        return go_on(*arguments, **options)
 
-    monkeypatch.setattr(settling, "read_cart", order_more_and_read)
+    monkeypatch.setattr(module, step, order_more_and_go_on)
     settle_order(order_id=late["id"], context=ChangeContext(source="order"))
 
     assert quantities_of(buyer.cart()) == {kept.id: 1, sku.id: 4}
