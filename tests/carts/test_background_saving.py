@@ -1,6 +1,8 @@
 """Saving in the background: a run that is due to end leaves the rest to the next one."""
 
 import json
+import time
+from base64 import b64decode
 from datetime import datetime, timedelta
 
 import pytest
@@ -54,12 +56,34 @@ def test_without_write_behind_the_hourly_run_saves_them_all(redis_server: Redis)
     assert (before, Cart.objects.count(), redis_server.zcard("cart:dirty")) == (0, CARTS, 0)
 
 
-@override_settings(CART_SHARDS=3)
-def test_a_shard_waits_for_a_worker_until_the_next_hourly_run(redis_server: Redis) -> None:
-    tasks.save_unsaved_carts()
+@override_settings(CART_SAVE_BATCH=1, CART_WRITE_BEHIND_SECONDS=60)
+def test_a_run_rests_after_each_batch(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_carts()
+    rests: list[float] = []
+    monkeypatch.setattr("time.sleep", rests.append)
 
-    sent = [json.loads(message)["headers"] for message in redis_server.lrange("celery", 0, -1)]
-    expiries = [datetime.fromisoformat(headers["expires"]) for headers in sent]
-    assert {headers["task"] for headers in sent} == {"carts.tasks.save_shard"}
-    assert len(expiries) == 3
-    assert min(expiries) > timezone.now() + timedelta(minutes=59)
+    began = time.monotonic()
+    tasks.save_changed_carts()
+    took = time.monotonic() - began
+
+    assert len(rests) == CARTS
+    assert 0 < sum(rests) <= 2 * took
+
+
+@override_settings(CART_SHARDS=3)
+def test_shards_are_saved_by_a_task_each_which_waits_until_the_next_run(
+    redis_server: Redis,
+) -> None:
+    change_carts()
+
+    tasks.save_unsaved_carts()
+    messages = [json.loads(message) for message in redis_server.lrange("celery", 0, -1)]
+
+    assert {message["headers"]["task"] for message in messages} == {"carts.tasks.save_shard"}
+    for message in messages:
+        until_expiry = datetime.fromisoformat(message["headers"]["expires"]) - timezone.now()
+        assert timedelta(minutes=59) < until_expiry <= timedelta(hours=1)
+        arguments, *_ = json.loads(b64decode(message["body"]))
+        tasks.save_shard(*arguments)
+    assert Cart.objects.count() == CARTS
+    assert [redis_server.zcard(f"{prefix}cart:dirty") for prefix in shard_prefixes()] == [0] * 3

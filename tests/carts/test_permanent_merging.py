@@ -11,6 +11,7 @@ from django.utils import timezone
 from redis import Redis
 
 from carts import merge as merging
+from carts import tasks
 from carts.domain.cart import Handover
 from carts.domain.errors import CartContended
 from carts.live import store
@@ -267,6 +268,17 @@ def test_the_sweep_finishes_a_merge_that_stopped(
     assert quantities_of(scene.user.cart()) == scene.merged
     assert scene.guest.cart()["items"] == []
     assert redis_server.zcard("cart:merging") == 0
+
+
+def test_the_task_leaves_a_merge_alone_that_may_be_under_way(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with crash(monkeypatch, store, "apply_merge", 1, done=False):
+        scene.run()
+
+    tasks.finish_merges()
+
+    assert quantities_of(scene.user.cart()) == {scene.both.id: 4}
 
 
 def test_a_merge_that_cannot_be_finished_does_not_stop_the_others(
