@@ -12,6 +12,7 @@ from redis import Redis
 
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
+from carts.permanent import rows
 from tests.carts.copies import (
     hash_of,
     is_unsaved,
@@ -171,6 +172,27 @@ def test_verify_finds_drift_and_repair_mends_it(
     assert (mended["drifted"], mended["mended"]) == (1, 1)
     assert quantities_of(shopper.cart()) == saved_units(shopper) == {sku.id: 2}
     assert read("sync_cart", "--all", "--verify")["drifted"] == 0
+
+
+def test_a_change_and_a_save_while_verify_looks_are_no_drift(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 1)
+    save_all()
+    find_carts = rows.find_carts
+
+    def change_save_and_find(carts: Any) -> Any:
+        monkeypatch.setattr(rows, "find_carts", find_carts)
+        shopper.add(sku, 1)
+        save_all()
+        return find_carts(carts)
+
+    monkeypatch.setattr(rows, "find_carts", change_save_and_find)
+
+    assert read("sync_cart", "--all", "--verify") == {
+        "compared": 1, "drifted": 0, "mended": 0, "drifts": [],
+    }  # fmt: skip
 
 
 def test_verify_prints_what_differs_line_by_line(guest: Shopper) -> None:

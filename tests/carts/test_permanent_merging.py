@@ -15,10 +15,11 @@ from carts import tasks
 from carts.domain.cart import Handover
 from carts.domain.errors import CartContended
 from carts.live import store
+from carts.live.keys import cart_key
 from carts.models import Cart
 from carts.reading import ChangeContext
 from products.models import Sku
-from tests.carts.copies import owner_of, save_all, saved_units
+from tests.carts.copies import hash_of, is_unsaved, owner_of, row_of, save_all, saved_units
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
@@ -248,6 +249,39 @@ def test_marks_of_merged_carts_are_saved_with_the_user(scene: Scene, redis_serve
 
     assert len(row.merged) == 12
     assert saved_units(scene.guest) == {}
+
+
+def test_a_cart_remembers_its_last_merges_only(user: Shopper, redis_server: Redis) -> None:
+    sku = SkuFactory.create()
+    for number in range(6):
+        guest = new_guest()
+        guest.add(sku, 1)
+        assert user.data("POST", "/cart/merge", {"guestSessionId": guest.owner_id})
+        marks = hash_of(redis_server, user)[b"@merged"].split(b",")
+        assert len(marks) == min(number + 1, 4)
+
+    assert quantities_of(user.cart()) == {sku.id: 6}
+
+
+def test_a_handover_is_unsaved_until_the_guests_copy_has_it(
+    scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with crash(monkeypatch, store, "begin_merge", 1, done=True):
+        scene.run()
+
+    assert is_unsaved(redis_server, scene.guest)
+    save_all()
+
+    assert row_of(scene.guest).handover == f"{scene.user.owner_id}:sum"
+
+
+def test_the_sweep_forgets_a_merge_that_is_over(guest: Shopper, redis_server: Redis) -> None:
+    guest.add(SkuFactory.create())
+    redis_server.zadd("cart:merging", {cart_key(owner_of(guest)): 1})
+
+    assert merging.finish_stalled_merges(begun_before=timezone.now()) == 0
+
+    assert redis_server.zcard("cart:merging") == 0
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["kept", "lost"])

@@ -107,6 +107,21 @@ def test_without_knowing_its_history_a_hash_would_undo_what_was_saved(
     assert saved_units(guest) == {early.id: 1, new.id: 5}
 
 
+def test_a_cart_that_is_united_is_newer_than_its_copy_whatever_the_clocks_say(
+    shopper: Shopper, redis_server: Redis
+) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 1)
+    save_all()
+    ahead = version_of(redis_server, shopper) + 86_400_000
+    type(row_of(shopper)).objects.update(version=ahead)
+    shopper.add(sku, 1)
+
+    assert save_all() == SaveResult(saved=1, united=1)
+
+    assert version_of(redis_server, shopper) == row_of(shopper).version == ahead + 1
+
+
 def test_the_save_of_one_cart_notices_as_well(
     shopper: Shopper, redis_server: Redis, keep_file: Callable[[], Rollback]
 ) -> None:

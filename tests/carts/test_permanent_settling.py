@@ -16,7 +16,7 @@ from carts.reading import ChangeContext
 from carts.services import persist_cart
 from carts.settling import schedule_settlement, settle_order, settle_pending
 from products.models import Sku
-from tests.carts.copies import owner_of, save_all, saved_units
+from tests.carts.copies import hash_of, owner_of, save_all, saved_units
 from tests.carts.shopper import Shopper, item_id, quantities_of
 from tests.factories import SkuFactory
 
@@ -193,6 +193,16 @@ def test_a_late_settlement_leaves_the_next_cart_alone(shopper: Shopper) -> None:
 
     assert quantities_of(shopper.cart()) == {sku.id: 1}
     assert PendingSettlement.objects.count() == 0
+
+
+def test_a_cart_remembers_its_last_orders_only(shopper: Shopper, redis_server: Redis) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 20)
+    for number in range(6):
+        buy(shopper, {sku: 2}, f"order{number}")
+        assert settle(f"order{number}")
+        marks = hash_of(redis_server, shopper)[b"@settled"].split(b",")
+        assert len(marks) == min(number + 1, 4)
 
 
 def test_all_orders_of_an_owner_are_settled(shopper: Shopper, redis_server: Redis) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from carts.live import store
 from products.models import PurchaseTally, Sku
 from tests.carts.shopper import (
     Shopper,
@@ -16,6 +17,7 @@ from tests.carts.shopper import (
     unchanged,
 )
 from tests.factories import SkuFactory
+from tests.orders.buying import place_order
 
 pytestmark = pytest.mark.django_db
 
@@ -257,3 +259,24 @@ def test_on_an_emptied_cart_the_line_is_what_is_missing(shopper: Shopper) -> Non
     refusal = shopper.refusal("PUT", f"/cart/item/{named}", {"quantity": 2})
 
     assert summary_of(refusal) == (404, "item_not_found", "Item not found")
+
+
+def test_an_update_does_not_reach_the_next_cart_begun_meanwhile(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku = SkuFactory.create()
+    cart = shopper.add(sku, 2)
+    set_lines = store.set_lines
+
+    def begin_the_next_cart_and_set(*arguments: Any) -> store.Outcome:
+        monkeypatch.setattr(store, "set_lines", set_lines)
+        place_order(shopper)
+        shopper.add(sku, 1)
+        return set_lines(*arguments)
+
+    monkeypatch.setattr(store, "set_lines", begin_the_next_cart_and_set)
+
+    refusal = shopper.refusal("PUT", f"/cart/item/{item_id(cart, sku)}", {"quantity": 7})
+
+    assert summary_of(refusal) == (403, "access_denied", "Access denied to cart item")
+    assert quantities_of(shopper.cart()) == {sku.id: 1}

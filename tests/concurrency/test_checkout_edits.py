@@ -9,12 +9,14 @@ from django.utils import timezone
 
 from carts import merge, settling
 from carts.live import store
+from carts.permanent.sweep import expire_cart
 from carts.reading import ChangeContext
 from carts.settling import settle_order
 from orders import checkout, selling
 from orders.models import Order
 from orders.settlement import settle_orders
 from products.models import Product, Sku
+from tests.carts.copies import owner_of
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user, quantities_of, summary_of
 from tests.factories import SkuFactory
 from tests.orders.buying import place_order, refuse_order
@@ -122,6 +124,17 @@ def test_a_cart_that_ended_meanwhile_is_not_bought_again(
 
     assert order["itemCount"] == 1
     assert read_stock(sku) == [16]
+
+
+def test_a_guests_cart_that_the_staff_end_meanwhile_is_not_bought(between: Between) -> None:
+    guest, sku = new_guest(), SkuFactory.create(stock=20)
+    guest.add(sku, 3)
+    between(lambda: expire_cart(owner_of(guest)))
+
+    refusal = refuse_order(guest)
+
+    assert summary_of(refusal) == (400, "nothing_selected", "No items selected")
+    assert (Order.objects.count(), read_stock(sku)) == (0, [20])
 
 
 @pytest.mark.parametrize(("module", "step"), [(settling, "read_cart"), (store, "take_lines")])
