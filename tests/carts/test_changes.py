@@ -15,6 +15,7 @@ from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live import changes as stream
 from carts.live import store
+from carts.live.gauges import read_gauges
 from carts.live.keys import shard_prefixes
 from carts.live.store import ChangeTerms, UnitsToAdd
 from carts.models import CartChange, Publication, UnreadableChange
@@ -320,14 +321,25 @@ def test_entries_cut_off_after_they_were_kept_are_not_lost(
     assert drained == Drained(kept=600, set_aside=0, lost=100)
 
 
+def test_entries_dropped_by_two_drains_are_counted_once(redis_server: Redis) -> None:
+    write_entries(redis_server, 3)
+    entries = stream.read_changes("", count=10)
+
+    told = [stream.drop_changes("", entries[:count]) for count in (2, 3, 3)]
+
+    assert told == [0, 0, 0]
+    assert (read_gauges().drained_changes, read_gauges().lost_changes) == (3, 0)
+
+
+@pytest.mark.parametrize("later", [3, 0])
 def test_a_redis_emptied_between_reading_and_dropping_loses_no_row(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+    later: int, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop = stream.drop_changes
 
     def wipe_and_drop(*args: Any) -> int:
         redis_server.flushdb()
-        write_entries(redis_server, 3, cart="d" * 24)
+        write_entries(redis_server, later, cart="d" * 24)
         monkeypatch.setattr(stream, "drop_changes", drop)
         return drop(*args)
 
@@ -336,7 +348,7 @@ def test_a_redis_emptied_between_reading_and_dropping_loses_no_row(
 
     drained = drain_changes()
 
-    assert drained.kept == CartChange.objects.count() == 503
+    assert drained.kept == CartChange.objects.count() == 500 + later
     assert redis_server.xlen(STREAM) == 0
 
 

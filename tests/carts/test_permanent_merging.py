@@ -205,6 +205,27 @@ def test_a_hash_lost_right_after_the_handover_leaves_the_guests_lines_alone(
     assert quantities_of(scene.user.cart()) == {scene.both.id: 4}
 
 
+def test_a_hash_lost_and_restored_right_after_the_handover_is_handed_over_anew(
+    scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_merge = store.begin_merge
+
+    def begin_lose_and_look(*args: Any) -> Any:
+        monkeypatch.setattr(store, "begin_merge", begin_merge)
+        outcome = begin_merge(*args)
+        redis_server.flushdb()
+        assert len(scene.guest.cart()["items"]) == 2
+        return outcome
+
+    monkeypatch.setattr(store, "begin_merge", begin_lose_and_look)
+    scene.run()
+
+    scene.merge()
+
+    assert quantities_of(scene.user.cart()) == scene.merged
+    assert scene.guest.cart()["items"] == []
+
+
 @pytest.mark.parametrize("has_next", [False, True], ids=["", "next cart"])
 def test_lines_bought_after_a_merge_do_not_return_when_the_hashes_are_lost(
     has_next: bool, scene: Scene, redis_server: Redis

@@ -1,5 +1,6 @@
 """Saving: what reaches the rows, what leaves them, and what stays unsaved."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from carts.domain.cart import CartOwner
 from carts.live import maintenance
 from carts.live.keys import cart_key, shard_prefixes
 from carts.models import Cart, CartItem
-from carts.permanent import rows
+from carts.permanent import rows, writing
 from carts.permanent.copies import read_carts
 from carts.permanent.saving import SaveResult, save_cart
 from carts.services import persist_cart
@@ -305,6 +306,33 @@ def test_a_change_during_the_save_keeps_the_cart_unsaved(
     assert age == row_of(shopper).version
     assert save_all() == SaveResult(saved=1)
     assert saved_units(shopper) == {sku.id: 3}
+
+
+def test_a_cart_is_unsaved_since_its_first_change(shopper: Shopper, redis_server: Redis) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku)
+    first = redis_server.zscore("cart:dirty", cart_key(owner_of(shopper)))
+    time.sleep(0.002)
+
+    shopper.add(sku)
+
+    assert redis_server.zscore("cart:dirty", cart_key(owner_of(shopper))) == first
+
+
+def test_prices_of_a_long_run_take_bounded_memory(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_MAX_PRICES", 2)
+    prices, known = writing.PriceList(), []
+    for sku in SkuFactory.create_batch(3):
+        guest = new_guest()
+        guest.add(sku)
+        claims = maintenance.claim("", [owner_of(guest)]).found
+        terms = prices.read_terms(claims)
+        assert terms.prices[sku.id] is not None
+        known.append(len(terms.prices))
+
+    assert known == [1, 2, 1]
 
 
 def test_a_save_has_the_sweep_look_for_the_hash_again(shopper: Shopper) -> None:

@@ -12,7 +12,7 @@ from carts.domain.settling import Purchase, take_purchases
 from carts.live import store
 from carts.merge import merge_carts
 from carts.models import PendingSettlement
-from carts.reading import ChangeContext
+from carts.reading import ChangeContext, change_terms, read_cart
 from carts.services import persist_cart
 from carts.settling import schedule_settlement, settle_order, settle_pending
 from products.models import Sku
@@ -193,6 +193,42 @@ def test_a_late_settlement_leaves_the_next_cart_alone(shopper: Shopper) -> None:
 
     assert quantities_of(shopper.cart()) == {sku.id: 1}
     assert PendingSettlement.objects.count() == 0
+
+
+def test_units_added_just_before_the_bought_ones_are_taken_stay(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 2)
+    buy(shopper, {sku: 2})
+    take_lines = store.take_lines
+
+    def add_and_take(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(store, "take_lines", take_lines)
+        shopper.add(sku, 3)
+        return take_lines(*args, **options)
+
+    monkeypatch.setattr(store, "take_lines", add_and_take)
+
+    assert settle()
+
+    assert quantities_of(shopper.cart()) == saved_units(shopper) == {sku.id: 3}
+
+
+def test_the_script_takes_the_units_of_an_order_once(shopper: Shopper) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 5)
+    owner = owner_of(shopper)
+
+    statuses = [
+        store.take_lines(
+            owner, change_terms(read_cart(owner), CONTEXT), token="order1", units={sku.id: 2}
+        ).status
+        for _ in range(2)
+    ]
+
+    assert statuses == ["done", "settled"]
+    assert quantities_of(shopper.cart()) == {sku.id: 3}
 
 
 def test_a_cart_remembers_its_last_orders_only(shopper: Shopper, redis_server: Redis) -> None:
