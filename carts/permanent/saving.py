@@ -24,14 +24,17 @@ from django.db import DataError, IntegrityError
 
 from carts.domain.cart import Cart, CartOwner
 from carts.live import maintenance
-from carts.live.keys import cart_key, shard_prefix
+from carts.live.keys import cart_key, parse_cart_key, shard_prefix
 from carts.live.maintenance import Claim
 from carts.permanent import rows
 from carts.permanent.mapping import UnsavableCart
 from carts.permanent.reconciling import find_strays, reconcile
 from carts.permanent.writing import Draft, PriceList, Written, draft_rows, write_drafts
+from config.http.hashing import hash_secret
 
 logger = logging.getLogger(__name__)
+
+_MAX_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +170,20 @@ def _write(prefix: str, drafts: Sequence[Draft]) -> Written:
 
 def _set_aside(prefix: str, members: Sequence[str | bytes]) -> SaveResult:
     if members:
-        logger.error("%d carts cannot be saved, and are set aside", len(members))
+        named = ", ".join(map(_name_member, members[:_MAX_NAMED]))
+        logger.error("%d carts cannot be saved, and are set aside: %s", len(members), named)
         maintenance.set_aside(prefix, members)
     return SaveResult(set_aside=len(members))
+
+
+def _name_member(member: str | bytes) -> str:
+    """Name a cart for the log; a guest's id, and what names no cart, is hashed."""
+    text = member if isinstance(member, str) else member.decode(errors="backslashreplace")
+    try:
+        owner = parse_cart_key(text)
+    except ValueError:
+        return f"#{hash_secret(text)}"
+    return f"guest:#{hash_secret(owner.key)}" if owner.is_guest else owner.key
 
 
 def _log(level: int, source: str, result: SaveResult) -> None:

@@ -23,6 +23,7 @@ from carts.permanent import rows, writing
 from carts.permanent.copies import read_carts
 from carts.permanent.saving import SaveResult, save_cart
 from carts.services import persist_cart
+from config.http.hashing import hash_secret
 from tests.carts.conftest import RoundTrips
 from tests.carts.copies import (
     hash_of,
@@ -411,6 +412,23 @@ def test_a_poisoned_hash_is_set_aside_and_the_others_are_saved(
     assert all(saved_units(shopper) == {sku.id: 1} for shopper in shoppers)
     assert redis_server.zrange("cart:set-aside", 0, -1) == [cart_key(owner_of(poisoned)).encode()]
     assert save_all() == SaveResult()
+
+
+def test_the_log_names_what_is_set_aside_and_no_guest_id(
+    user: Shopper, guest: Shopper, redis_server: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    for shopper in (user, guest):
+        shopper.add(SkuFactory.create())
+        redis_server.hdel(cart_key(owner_of(shopper)), "@id")
+    redis_server.zadd("cart:dirty", {b"\xff stranger": 1})
+    caplog.clear()
+
+    save_all()
+
+    assert f"user:{user.owner_id}" in caplog.text
+    assert f"guest:#{hash_secret(owner_of(guest).key)}" in caplog.text
+    assert guest.owner_id not in caplog.text
+    assert "stranger" not in caplog.text
 
 
 def test_a_stranger_in_the_list_of_unsaved_carts_is_set_aside(redis_server: Redis) -> None:
