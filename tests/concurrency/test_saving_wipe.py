@@ -3,10 +3,12 @@
 import time
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Any
 
 import pytest
 from redis import Redis
 
+from carts.permanent.restoring import Restored
 from products.models import Sku
 from tests.carts.copies import save_all, saved_units
 from tests.carts.shopper import Shopper, addition_of, new_guest, quantities_of
@@ -25,16 +27,24 @@ SAVES = 3
 
 @dataclass
 class Story:
-    """A shopper, and when each addition of one unit was sent and when it was acknowledged."""
+    """A shopper with lines that were saved long ago, and when each addition of one unit of another
+    SKU was sent and when it was acknowledged.
+    """
 
     shopper: Shopper
+    saved: dict[str, int]
     additions: list[tuple[float, float]] = field(default_factory=list)
 
     def add(self, sku: Sku) -> None:
+        self._look(self.shopper.call("GET", "/cart"))
         sent = time.monotonic()
-        response = self.shopper.call("POST", "/cart", addition_of(sku))
-        assert response.status_code == 200, response.content
+        self._look(self.shopper.call("POST", "/cart", addition_of(sku)))
         self.additions.append((sent, time.monotonic()))
+
+    def _look(self, response: Any) -> None:
+        """See that an answer is no failure, and no empty or partial cart."""
+        assert response.status_code == 200, response.content
+        assert self.saved.items() <= quantities_of(response.json()["data"]).items()
 
     def count(self, *, acknowledged_before: float, sent_after: float) -> int:
         return sum(
@@ -43,9 +53,19 @@ class Story:
         )
 
 
+def begin_stories(count: int) -> list[Story]:
+    """Return stories of guests with three lines, all saved."""
+    skus = SkuFactory.create_batch(3)
+    stories = [Story(new_guest(), {sku.id: 2 for sku in skus}) for _ in range(count)]
+    for story in stories:
+        story.shopper.data("POST", "/cart/batch", {"items": [addition_of(sku, 2) for sku in skus]})
+    save_all()
+    return stories
+
+
 def test_a_wipe_under_load_costs_only_what_came_after_the_last_save(redis_server: Redis) -> None:
     sku = SkuFactory.create(stock=1_000_000)
-    stories = [Story(new_guest()) for _ in range(CARTS)]
+    stories = begin_stories(CARTS)
     is_over = Event()
 
     def write(number: int) -> None:
@@ -78,6 +98,16 @@ def test_a_wipe_under_load_costs_only_what_came_after_the_last_save(redis_server
         assert kept <= units <= len(story.additions)
     save_all()
     for story in stories:
-        units_by_sku = quantities_of(story.shopper.cart())
-        # Whoever lost the only addition to the wipe has no cart, and so no row.
-        assert not units_by_sku or saved_units(story.shopper) == units_by_sku
+        assert saved_units(story.shopper) == quantities_of(story.shopper.cart())
+
+
+def test_without_the_restore_carts_are_partial_after_a_wipe(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin."""
+    sku = SkuFactory.create()
+    [story] = begin_stories(1)
+    monkeypatch.setattr("carts.reading.restore_cart", lambda _: Restored())
+    redis_server.flushdb()
+
+    assert quantities_of(story.shopper.add(sku)) == {sku.id: 1}
