@@ -1,7 +1,7 @@
 """Comparing living carts with their permanent copies, line by line, and mending what differs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from django.conf import settings
@@ -47,7 +47,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A page of carts that was looked through, and the drift among them."""
+    """How many living carts were compared with their copies, and the drift among them."""
 
     carts: int
     drifts: tuple[Drift, ...]
@@ -65,11 +65,12 @@ def verify_shard(prefix: str) -> Iterator[Verified]:
 
 def verify_carts(prefix: str, owners: Sequence[CartOwner]) -> Verified:
     """Compare carts of one shard with their copies. What seems to differ is looked at twice."""
-    drifts = _compare(prefix, owners)
-    if drifts:
-        # A change or a save between the two reads looks like drift; it does so only once.
-        drifts = _compare(prefix, [drift.owner for drift in drifts])
-    return Verified(len(owners), tuple(drifts))
+    verified = _compare(prefix, owners)
+    if not verified.drifts:
+        return verified
+    # A change or a save between the two reads looks like drift; it does so only once.
+    again = _compare(prefix, [drift.owner for drift in verified.drifts])
+    return replace(verified, drifts=again.drifts)
 
 
 def repair(drift: Drift) -> bool:
@@ -85,7 +86,7 @@ def repair(drift: Drift) -> bool:
     return not verify_carts(shard_prefix(drift.owner), [drift.owner]).drifts
 
 
-def _compare(prefix: str, owners: Sequence[CartOwner]) -> list[Drift]:
+def _compare(prefix: str, owners: Sequence[CartOwner]) -> Verified:
     page = maintenance.read(prefix, owners)
     stored = rows.find_carts([claim.cart for claim in page.found])
     copies = read_carts([claim.cart.id for claim in page.found])
@@ -97,7 +98,7 @@ def _compare(prefix: str, owners: Sequence[CartOwner]) -> list[Drift]:
         if kind is not None:
             copy = copies.get(cart.id)
             drifts.append(Drift(cart.owner, cart.id, kind, _compare_lines(cart, copy)))
-    return drifts
+    return Verified(len(page.found) + len(page.unreadable), tuple(drifts))
 
 
 def _judge(

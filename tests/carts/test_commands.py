@@ -174,6 +174,12 @@ def test_verify_finds_drift_and_repair_mends_it(
     assert read("sync_cart", "--all", "--verify")["drifted"] == 0
 
 
+def test_verify_of_a_cart_that_does_not_live_compares_nothing(guest: Shopper) -> None:
+    compared = read("sync_cart", *name(guest), "--verify")
+
+    assert compared == {"compared": 0, "drifted": 0, "mended": 0, "drifts": []}
+
+
 def test_a_change_and_a_save_while_verify_looks_are_no_drift(
     shopper: Shopper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
