@@ -141,6 +141,15 @@ def set_aside(prefix: str, members: Sequence[str | bytes]) -> None:
     _run("set_aside", [shared.dirty, shared.set_aside, shared.counters], members)
 
 
+def forget_vanished(prefix: str) -> None:
+    """Forget that carts were set aside where their hashes are gone; at most 1,000 a call."""
+    aside = keys.shard_keys(prefix).set_aside
+    with store_errors():
+        members = get_client().zrange(aside, 0, 999)
+    for chunk in _chunks(_read_page(members).owners):
+        _run("forget_vanished", [aside, *_names(prefix, chunk)], ())
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Carts as they were found; `unsaved` are the owners of those marked so."""

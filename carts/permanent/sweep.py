@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartNotFound
 from carts.live import maintenance
-from carts.live.keys import shard_prefix
+from carts.live.keys import shard_prefix, shard_prefixes
 from carts.permanent.mapping import owner_of
 from carts.permanent.saving import save_cart
 
@@ -47,6 +47,7 @@ def sweep_carts() -> Iterator[SweepResult]:
        another one is saved instead, and looked at again next time.
     2. Where no hash is left, end a guest's cart as EXPIRED; a user's stays ACTIVE.
     3. Delete carts that ended CART_RETENTION_DAYS ago, if that is not 0.
+    4. Forget that carts were set aside where somebody, or time, has taken their hashes away.
 
     Raises CartStoreUnavailable, OperationalError; the next run goes on from there.
     """
@@ -56,6 +57,8 @@ def sweep_carts() -> Iterator[SweepResult]:
         for page in _read_pages(_OLD_CARTS, settings.CART_RETENTION_DAYS):
             purged, failed = _change_rows(_purge, page)
             yield SweepResult(purged=len(purged), failed=len(failed))
+    for prefix in shard_prefixes():
+        maintenance.forget_vanished(prefix)
 
 
 def expire_cart(owner: CartOwner) -> SweepResult:

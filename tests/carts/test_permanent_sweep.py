@@ -13,6 +13,7 @@ from redis import Redis
 from carts.live import maintenance
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
+from carts.permanent.saving import SaveResult
 from carts.permanent.sweep import SweepResult, count_idle, sweep_carts
 from tests.carts.copies import (
     hash_of,
@@ -272,3 +273,17 @@ def test_one_bad_row_does_not_stop_the_sweep(
     assert [row_of(shopper).status for shopper in shoppers] == [
         "EXPIRED", "EXPIRED", "ACTIVE", "EXPIRED", "EXPIRED",
     ]  # fmt: skip
+
+
+def test_a_cart_that_was_set_aside_is_forgotten_with_its_hash(redis_server: Redis) -> None:
+    gone, left = new_guest(), new_guest()
+    for shopper in (gone, left):
+        shopper.add(SkuFactory.create())
+        redis_server.hdel(cart_key(owner_of(shopper)), "@id")
+    assert save_all() == SaveResult(set_aside=2)
+    redis_server.delete(cart_key(owner_of(gone)))
+
+    sweep()
+
+    left_key = cart_key(owner_of(left)).encode()
+    assert redis_server.zrange("cart:set-aside", 0, -1) == [left_key]

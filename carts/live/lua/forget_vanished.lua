@@ -1,0 +1,8 @@
+-- Forget that carts were set aside where they have no hash any more: nobody can mend those.
+--
+-- KEYS  1 carts set aside (zset)   2... cart hashes
+-- Returns nothing.
+
+for index = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[index]) == 0 then redis.call('ZREM', KEYS[1], KEYS[index]) end
+end
