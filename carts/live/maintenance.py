@@ -225,6 +225,21 @@ def renew(owner: CartOwner) -> None:
     _run("renew", [keys.cart_key(owner), shared.dirty], ())
 
 
+def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
+    """Keep an unreadable hash for so long under `cart:unreadable:`, out of its copy's way.
+
+    Return whether it was; a hash that can be read, or has changed meanwhile, is left alone.
+    """
+    prefix, name = keys.shard_prefix(owner), keys.cart_key(owner)
+    with store_errors():
+        dumped = get_client().dump(name)
+    if dumped is None or not read(prefix, [owner]).unreadable:
+        return False
+    shared = keys.shard_keys(prefix)
+    names = [name, shared.dirty, shared.set_aside, f"{prefix}cart:unreadable:{owner.key}"]
+    return bool(_run("put_away", names, [dumped, ttl_ms]))
+
+
 def retire(prefix: str, versions: Mapping[CartOwner, int]) -> dict[CartOwner, RetireOutcome]:
     """Take hashes away that have the same version as their permanent copies."""
     unsaved = keys.shard_keys(prefix).dirty

@@ -18,14 +18,14 @@ _FOLDER = Path(__file__).parent / "lua"
 _SHRINKING = frozenset(
     {
         "claim", "clear", "confirm", "drop_changes", "finish_merge", "forget_vanished",
-        "note_saves", "remove_lines", "renew", "retire", "set_aside", "take_lines",
+        "note_saves", "put_away", "remove_lines", "renew", "retire", "set_aside", "take_lines",
     }
 )  # fmt: skip
 # These have other keys and arguments than the prelude's.
 _STANDALONE = frozenset(
     {
         "begin_merge", "claim", "confirm", "drop_changes", "forget_vanished", "load_if_absent",
-        "note_saves", "renew", "retire", "set_aside",
+        "note_saves", "put_away", "renew", "retire", "set_aside",
     }
 )  # fmt: skip
 

@@ -1,7 +1,9 @@
 """Comparing living carts with their permanent copies, line by line, and mending what differs."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
 from django.conf import settings
@@ -11,10 +13,13 @@ from carts.live import maintenance
 from carts.live.keys import shard_prefix
 from carts.live.maintenance import Claim
 from carts.permanent import rows
-from carts.permanent.copies import read_carts
+from carts.permanent.copies import read_carts, read_copy
 from carts.permanent.reconciling import reconcile
+from carts.permanent.restoring import restore_cart
 from carts.permanent.saving import save_cart
 from carts.permanent.writing import judge
+
+logger = logging.getLogger(__name__)
 
 DriftKind = Literal["unreadable", "not saved", "not marked", "other history", "differs"]
 
@@ -76,14 +81,31 @@ def verify_carts(prefix: str, owners: Sequence[CartOwner]) -> Verified:
 def repair(drift: Drift) -> bool:
     """Mend a drift in the right direction, and tell whether it is mended now.
 
-    The hash is the truth, unless its copy is of another history: then both are united.
+    The hash is the truth, unless its copy is of another history: then both are united. One that
+    cannot be read makes way for its copy, and is kept for CART_TTL_DAYS; without a copy that may
+    come back it stays.
     """
+    if drift.kind == "unreadable":
+        _replace_unreadable(drift.owner)
+        return not verify_carts(shard_prefix(drift.owner), [drift.owner]).drifts
     if drift.kind == "other history":
         reconcile(drift.owner)
     elif drift.kind == "differs":
         maintenance.renew(drift.owner)
     save_cart(owner=drift.owner, source="repair")
     return not verify_carts(shard_prefix(drift.owner), [drift.owner]).drifts
+
+
+def _replace_unreadable(owner: CartOwner) -> None:
+    copy = read_copy(owner)
+    if copy is None or copy.cart.status != "ACTIVE" or copy.has_expired:
+        return
+    ttl = timedelta(days=settings.CART_TTL_DAYS)
+    if maintenance.put_away(owner, ttl_ms=ttl // timedelta(milliseconds=1)):
+        logger.warning(
+            "the hash of cart %s was unreadable, and made way for its copy", copy.cart.id
+        )
+        restore_cart(owner)
 
 
 def _compare(prefix: str, owners: Sequence[CartOwner]) -> Verified:

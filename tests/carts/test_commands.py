@@ -4,15 +4,18 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from redis import Redis
 
+from carts.live import maintenance
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
 from carts.permanent import rows
+from carts.permanent.saving import save_cart
 from tests.carts.copies import (
     hash_of,
     is_unsaved,
@@ -221,7 +224,60 @@ def test_verify_prints_what_differs_line_by_line(guest: Shopper) -> None:
     )
 
 
-def test_an_unreadable_hash_is_drift_that_cannot_be_mended(
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda redis, key: redis.hset(key, "@version", "none"),
+        lambda redis, key: redis.hset(key, "s" * 24, "too short"),
+        lambda redis, key: (redis.delete(key), redis.set(key, "no hash at all")),
+    ],
+)
+def test_repair_has_the_copy_take_the_place_of_an_unreadable_hash(
+    spoil: Callable[[Redis, str], object], shopper: Shopper, redis_server: Redis
+) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 2)
+    save_all()
+    key = cart_key(owner_of(shopper))
+    spoil(redis_server, key)
+    save_cart(owner=owner_of(shopper), source="test")
+    spoilt = redis_server.dump(key)
+
+    mended = read("sync_cart", "--all", "--repair")
+
+    assert [drift["kind"] for drift in mended["drifts"]] == ["unreadable"]
+    assert (mended["drifted"], mended["mended"]) == (1, 1)
+    assert quantities_of(shopper.cart()) == {sku.id: 2}
+    assert quantities_of(shopper.add(sku, 1)) == {sku.id: 3}
+    kept = key.replace("cart:", "cart:unreadable:")
+    assert redis_server.dump(kept) == spoilt
+    assert 29 * 86_400 < redis_server.ttl(kept) <= 30 * 86_400
+    assert redis_server.zcard("cart:set-aside") == 0
+
+
+def test_an_unreadable_hash_that_has_changed_by_now_is_not_put_away(
+    guest: Shopper, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku = SkuFactory.create()
+    guest.add(sku, 2)
+    key = cart_key(owner_of(guest))
+    version = redis_server.hget(key, "@version")
+    redis_server.hset(key, "@version", "none")
+    look = maintenance.read
+
+    def read_before_somebody_mends_it(*arguments: Any) -> maintenance.Page:
+        page = look(*arguments)
+        redis_server.hset(key, "@version", version)
+        return page
+
+    monkeypatch.setattr(maintenance, "read", read_before_somebody_mends_it)
+
+    assert not maintenance.put_away(owner_of(guest), ttl_ms=1_000)
+
+    assert quantities_of(guest.cart()) == {sku.id: 2}
+
+
+def test_an_unreadable_hash_without_a_copy_is_drift_that_cannot_be_mended(
     shopper: Shopper, redis_server: Redis
 ) -> None:
     shopper.add(SkuFactory.create())
