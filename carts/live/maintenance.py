@@ -240,14 +240,18 @@ def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
     return bool(_run("put_away", names, [dumped, ttl_ms]))
 
 
-def retire(prefix: str, versions: Mapping[CartOwner, int]) -> dict[CartOwner, RetireOutcome]:
-    """Take hashes away that have the same version as their permanent copies."""
+def retire(prefix: str, copies: Sequence[tuple[CartOwner, str, int]]) -> list[RetireOutcome]:
+    """Take hashes away that are the same carts in the same versions as their permanent copies.
+
+    A copy is told by its owner, id and version; the outcomes are in the same order.
+    """
     unsaved = keys.shard_keys(prefix).dirty
-    outcomes: dict[CartOwner, RetireOutcome] = {}
-    for chunk in _chunks(list(versions)):
-        names = [unsaved, *_names(prefix, chunk)]
-        replies = _run("retire", names, [versions[owner] for owner in chunk])
-        outcomes.update(zip(chunk, (reply.decode() for reply in replies), strict=True))
+    outcomes: list[RetireOutcome] = []
+    for start in range(0, len(copies), _CARTS_PER_SCRIPT):
+        chunk = copies[start : start + _CARTS_PER_SCRIPT]
+        names = [unsaved, *_names(prefix, [owner for owner, _, _ in chunk])]
+        args = [part for _, cart_id, version in chunk for part in (cart_id, version)]
+        outcomes += [reply.decode() for reply in _run("retire", names, args)]
     return outcomes
 
 

@@ -44,7 +44,8 @@ def sweep_carts() -> Iterator[SweepResult]:
     """Do what follows for every cart, yielding the result of each page.
 
     1. Take away the hash of a cart past its expiry, if it is the state that is saved. A cart with
-       another one is saved instead, and looked at again next time.
+       another one is saved instead, and looked at again next time; the hash of the owner's next
+       cart stays.
     2. Where no hash is left, end a guest's cart as EXPIRED; a user's stays ACTIVE.
     3. Delete carts that ended CART_RETENTION_DAYS ago, if that is not 0.
     4. Forget that carts were set aside where somebody, or time, has taken their hashes away.
@@ -115,18 +116,18 @@ def _read_pages(sql: str, *parameters: int) -> Iterator[list[_IdleCart]]:
 
 
 def _put_to_rest(page: Sequence[_IdleCart]) -> SweepResult:
-    shards: defaultdict[str, dict[CartOwner, int]] = defaultdict(dict)
+    shards: defaultdict[str, list[_IdleCart]] = defaultdict(list)
     for cart in page:
-        shards[shard_prefix(cart.owner)][cart.owner] = cart.version
-    kept = {
-        owner
-        for prefix, versions in shards.items()
-        for owner, outcome in maintenance.retire(prefix, versions).items()
-        if outcome == "kept"
-    }
-    for owner in kept:
-        save_cart(owner=owner, source="sweep")
-    resting, failed = _change_rows(_mark_retired, [cart for cart in page if cart.owner not in kept])
+        shards[shard_prefix(cart.owner)].append(cart)
+    kept: list[_IdleCart] = []
+    gone: list[_IdleCart] = []
+    for prefix, carts in shards.items():
+        outcomes = maintenance.retire(prefix, [(c.owner, c.id, c.version) for c in carts])
+        for cart, outcome in zip(carts, outcomes, strict=True):
+            (kept if outcome == "kept" else gone).append(cart)
+    for cart in kept:
+        save_cart(owner=cart.owner, source="sweep")
+    resting, failed = _change_rows(_mark_retired, gone)
     guests = sum(cart.user_id is None for cart in resting)
     return SweepResult(
         expired=guests, retired=len(resting) - guests, kept=len(kept), failed=len(failed)

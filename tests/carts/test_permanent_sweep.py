@@ -24,9 +24,11 @@ from tests.carts.copies import (
     row_of,
     save_all,
     saved_units,
+    version_of,
 )
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
+from tests.orders.buying import buy
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_no_limits")]
 
@@ -124,8 +126,9 @@ def test_retiring_without_comparing_versions_would_lose_a_change(
     monkeypatch.setattr(
         maintenance,
         "retire",
-        lambda prefix, versions: compare(
-            prefix, {owner: int(hash_of(redis_server, user)[b"@version"]) for owner in versions}
+        lambda prefix, copies: compare(
+            prefix,
+            [(owner, cart_id, version_of(redis_server, user)) for owner, cart_id, _ in copies],
         ),
     )
 
@@ -162,6 +165,27 @@ def end(shopper: Shopper, *, days_ago: int) -> None:
 
 
 @override_settings(CART_RETENTION_DAYS=90)
+def test_a_cart_that_ended_goes_while_its_owners_next_one_lives(
+    shopper: Shopper, redis_server: Redis
+) -> None:
+    sku = SkuFactory.create()
+    buy(shopper, sku, 1)
+    ended = row_of(shopper)
+    end(shopper, days_ago=1_000)
+    Cart.objects.update(retired_at=None)
+    shopper.add(sku, 2)
+    version = version_of(redis_server, shopper)
+
+    result = sweep()
+
+    resting = SweepResult(expired=1) if owner_of(shopper).is_guest else SweepResult(retired=1)
+    assert result == resting + SweepResult(purged=1)
+    assert not Cart.objects.filter(pk=ended.pk).exists()
+    assert version_of(redis_server, shopper) == version
+    assert is_unsaved(redis_server, shopper)
+    assert quantities_of(shopper.cart()) == {sku.id: 2}
+
+
 def test_carts_that_ended_long_ago_are_deleted_with_their_lines(redis_server: Redis) -> None:
     sku = SkuFactory.create()
     old, recent, living = new_guest(), new_guest(), new_guest()

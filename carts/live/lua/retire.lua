@@ -1,20 +1,25 @@
 -- Take away hashes whose permanent copies have the same version.
 --
 -- KEYS  1 unsaved carts (zset)   2... cart hashes
--- ARGV  per cart: version of its copy
--- Returns per cart 'done', 'absent', or 'kept': it has another version.
+-- ARGV  per cart: its id, and the version of its copy
+-- Returns per cart 'done', 'absent' where there is no hash or that of another cart, or 'kept': it
+-- has another version, or is no cart at all.
 
 local outcomes = {}
 for index = 2, #KEYS do
   local key = KEYS[index]
-  local version = redis.call('HGET', key, '@version')
-  local outcome = 'kept'
-  if not version then
+  local meta = redis.pcall('HMGET', key, '@id', '@version')
+  local outcome
+  if meta.err then
+    outcome = 'kept'
+  elseif meta[1] ~= ARGV[2 * index - 3] then
     outcome = 'absent'
-  elseif version == ARGV[index - 1] then
+  elseif meta[2] == ARGV[2 * index - 2] then
     redis.call('DEL', key)
     redis.call('ZREM', KEYS[1], key)
     outcome = 'done'
+  else
+    outcome = 'kept'
   end
   outcomes[#outcomes + 1] = outcome
 end
