@@ -7,6 +7,17 @@
 local unsaved_key, set_aside_key, counters_key = KEYS[1], KEYS[2], KEYS[3]
 local FIRST = 4
 
+-- Tell whether the hash comes from a saved version: it was noted there when it was read (see
+-- claim.lua), and stays so until a later one is saved.
+local function descends_from(version, saved)
+  local last_saved
+  for known in string.gmatch(saved or '0', '%d+') do
+    if known == version then return true end
+    last_saved = last_saved or known
+  end
+  return tonumber(version) < tonumber(last_saved)
+end
+
 -- Keep the version as the saved one, and those read since.
 local function note(key, version, saved)
   local kept = { version }
@@ -24,8 +35,8 @@ for index = FIRST, #KEYS do
   local current = meta[1]
   if not current then
     clean[#clean + 1] = key
-  elseif tonumber(current) < tonumber(version) then
-    -- The hash was lost meanwhile, and an older copy took its place.
+  elseif not descends_from(version, meta[2]) then
+    -- The hash was lost meanwhile, and an older copy took its place, or a new cart.
     redis.call('ZADD', unsaved_key, 'NX', current, key)
   else
     note(key, version, meta[2])
