@@ -104,9 +104,14 @@ def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> M
 
 def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
     """Finish the merge this guest's cart is handed over to, if it still is."""
-    if guest_cart.handover is not None:
+    for _ in range(_ATTEMPTS):
+        if guest_cart.handover is None:
+            return
         user = CartOwner.for_user(guest_cart.handover.user_id)
-        _take_over(guest_cart, read_cart(user), context)
+        if _take_over(guest_cart, read_cart(user), context) is not None:
+            return
+        guest_cart = read_cart(guest_cart.owner)
+    raise CartContended
 
 
 def finish_stalled_merges(*, begun_before: datetime) -> int:
@@ -149,7 +154,7 @@ def _claim_operation(user: CartOwner, context: ChangeContext) -> None:
 
 
 def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult | None:
-    """Take the lines of a cart that is handed over; None where that has been finished meanwhile."""
+    """Take the lines of a cart that is handed over; None where it is so no more."""
     handover = cast(Handover, guest_cart.handover)
     strategy = cast(Strategy, handover.strategy)
     # Saved in this order, a merge is exact even if the hashes are lost underway: the guest's copy
@@ -159,7 +164,11 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
     # An order that sold from the guest's cart before its handover was saved is noted by now, and
     # none can do so any more: what it bought must not come along either.
     guest_cart = leave_out_pending(guest_cart)
-    view, plan = _apply(guest_cart, user_cart, strategy, context)
+    applied = _apply(guest_cart, user_cart, strategy, context)
+    if applied is None:
+        store.begin_merge(guest_cart.owner, handover, withdrawn_version=guest_cart.version)
+        return None
+    view, plan = applied
     token = merge_token(guest_cart.id, guest_cart.version)
     if token in view.cart.merged and token not in _save_surely(user_cart.owner).merged:
         raise CartContended
@@ -190,8 +199,9 @@ def _save_surely(owner: CartOwner) -> Cart:
 
 def _apply(
     guest_cart: Cart, user_cart: Cart, strategy: Strategy, context: ChangeContext
-) -> tuple[CartView, MergePlan]:
-    """Write the lines once; the plan is empty where that was done before.
+) -> tuple[CartView, MergePlan] | None:
+    """Write the lines once; the plan is empty where that was done before. None where the merge was
+    withdrawn from the guest's cart as it was.
 
     The script accepts them only for the version they were planned for; if the user's cart has
     changed since it was read, it is read again.
@@ -215,6 +225,8 @@ def _apply(
         outcome = store.apply_merge(user, terms, token=token, lines=plan.lines)
         if outcome.status == "done" and outcome.cart is not None:
             return view_cart(outcome.cart, offers), plan
+        if outcome.status == "withdrawn":
+            return None
         user_cart = read_cart(user)
     raise CartContended
 

@@ -30,7 +30,7 @@ _LEAST_TTL_MS = 60_000
 
 Status = Literal[
     "done", "gone", "moved", "changed", "absent", "merging", "repeated",
-    "merged", "taken", "empty", "present", "settled",
+    "merged", "taken", "empty", "present", "settled", "withdrawn",
 ]  # fmt: skip
 
 
@@ -164,25 +164,38 @@ def acknowledge(
     return _change("acknowledge", owner, terms, [value for pair in revisions for value in pair])
 
 
-def begin_merge(guest: CartOwner, handover: Handover) -> Outcome:
-    """Hand a guest's cart to a user: "done", "taken", "empty" or "absent"."""
+def begin_merge(
+    guest: CartOwner, handover: Handover, *, withdrawn_version: int | None = None
+) -> Outcome:
+    """Hand a guest's cart to a user: "done", "taken", "empty" or "absent".
+
+    One that was handed over before stays as it is, unless it has the version withdrawn.
+    """
     shared = keys.shard_keys(keys.shard_prefix(guest))
+    withdrawn = "" if withdrawn_version is None else withdrawn_version
     return _run(
         "begin_merge",
         guest,
         [keys.cart_key(guest), shared.dirty, shared.merging],
-        [handover.user_id, handover.strategy],
+        [handover.user_id, handover.strategy, withdrawn],
     )
 
 
 def apply_merge(
     user: CartOwner, terms: ChangeTerms, *, token: str, lines: Sequence[MergedLine]
 ) -> Outcome:
-    """Write the merged lines, once per token: "done", or "merged" where that was done before."""
+    """Write the merged lines, once per token: "done", "merged" where that was done before, or
+    "withdrawn".
+    """
     args: list[Any] = [token]
     for line in lines:
         args += [line.sku_id, line.quantity, _flag(line.selected), line.revision]
     return _change("apply_merge", user, terms, args)
+
+
+def withdraw_merge(user: CartOwner, terms: ChangeTerms, *, token: str) -> Outcome:
+    """Keep lines from being merged under this token: "done", or "merged" where they have been."""
+    return _change("withdraw_merge", user, terms, [token])
 
 
 def finish_merge(
@@ -221,12 +234,13 @@ def unite(united: Cart, *, living: Cart) -> Outcome:
         expected_version=living.version,
     )
     status = "" if united.status == "ACTIVE" else united.status
+    handover = "" if united.handover is None else encode_handover(united.handover)
     args: list[Any] = [united.version, united.id, united.created_ms, status]
-    args += [",".join(united.merged), ",".join(united.settled)]
+    args += [",".join(united.merged), ",".join(united.settled), handover]
     for line in united.lines:
         args += [line.sku_id, line.quantity, _flag(line.selected), line.revision, line.added_ms]
-    counters = keys.shard_keys(keys.shard_prefix(living.owner)).counters
-    return _change("unite", living.owner, terms, args, more_keys=[counters])
+    shared = keys.shard_keys(keys.shard_prefix(living.owner))
+    return _change("unite", living.owner, terms, args, more_keys=[shared.counters, shared.merging])
 
 
 def load_if_absent(cart: Cart, *, saved_version: int) -> Cart:

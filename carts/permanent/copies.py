@@ -68,7 +68,8 @@ def has_merged(user: CartOwner, token: str) -> bool:
 
     One that has ended counts: it does not come back, and the next cart knows nothing of it.
     """
-    return CartModel.objects.filter(user_id=user.id, merged__contains=token).exists()
+    carts = CartModel.objects.filter(user_id=user.id, merged__contains=token)
+    return carts.exclude(merged__contains=f"-{token}").exists()
 
 
 # The columns stand in the order of CartRow, and those of the lines in that of LineRow.

@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
-from carts.domain.cart import CartOwner
+from carts.domain.cart import Cart, CartOwner
+from carts.domain.errors import CartContended
 from carts.domain.settling import take_purchases
-from carts.domain.uniting import unite_carts
+from carts.domain.uniting import leave_out_lines, unite_carts
 from carts.live import maintenance, store
 from carts.live.keys import shard_prefix
 from carts.permanent import rows
-from carts.permanent.copies import read_copy
+from carts.permanent.copies import Copy, read_copy
+from carts.permanent.handovers import withdraw
 from carts.permanent.writing import judge
 
 logger = logging.getLogger(__name__)
@@ -19,7 +22,8 @@ def reconcile(owner: CartOwner) -> bool:
     """Unite the living cart with its copy if the copy is of another history.
 
     Return whether it was. The cart is unsaved then. Nothing is changed where the cart has moved on
-    meanwhile, or is being merged; it stays unsaved, and the next save comes here again.
+    meanwhile; it stays unsaved, and the next save comes here again. One that is being merged stays
+    so, without what the merge has taken: what either copy has beyond that goes the same way.
     """
     # The copy first: a saver notes its version in the hash before it writes, so a copy of the
     # same history, however new, is known to a hash that is read after it.
@@ -28,19 +32,31 @@ def reconcile(owner: CartOwner) -> bool:
     if copy is None or not claims.found:
         return False
     [claim] = claims.found
-    is_other_cart = copy.cart.id != claim.cart.id
-    if claim.descends_from(copy.cart.version) or (copy.has_expired and is_other_cart):
+    has_ended = copy.has_expired or copy.cart.status != "ACTIVE"
+    if claim.descends_from(copy.cart.version) or (has_ended and copy.cart.id != claim.cart.id):
         return False
-    if copy.cart.handover is not None or claim.cart.handover is not None:
-        # A merge went further than this hash knows: its copy takes its place at the next look.
-        maintenance.retire(shard_prefix(owner), {owner: claim.cart.version})
-        return True
-    # Either may still hold what an order bought, while only one of them has its mark.
-    living = claim.cart if is_other_cart else take_purchases(claim.cart, copy.purchases)
-    united = unite_carts(living=living, copy=take_purchases(copy.cart, copy.purchases))
+    try:
+        united = _unite(claim.cart, copy)
+    except CartContended:
+        logger.warning("cart %s is of another history than its copy, and stays so", claim.cart.id)
+        return False
     outcome = store.unite(united, living=claim.cart)
     logger.warning("cart %s united with its newer copy: %s", united.id, outcome.status)
     return outcome.status == "done"
+
+
+def _unite(living: Cart, copy: Copy) -> Cart:
+    kept = copy.cart
+    # Either may still hold what an order bought or a merge took, while only one of them knows.
+    if living.id == kept.id:
+        living = take_purchases(living, copy.purchases)
+    kept = take_purchases(kept, copy.purchases)
+    if not withdraw(living):
+        living = replace(living, lines=(), handover=None)
+    if not withdraw(kept):
+        living = leave_out_lines(living, kept.lines)
+        kept = replace(kept, lines=(), handover=None)
+    return unite_carts(living=living, copy=kept)
 
 
 def find_strays(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:

@@ -4,7 +4,7 @@ A cart lives, or it does not; beside it, one state of it is saved. What a loss o
 follows from that: a cart that does not live comes back as it was saved.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from itertools import count
 
@@ -15,6 +15,7 @@ from tests.model.states import (
     State,
     Strategy,
     leave_out_bought,
+    leave_out_lines,
     merge_line,
     take_units,
     unite,
@@ -44,7 +45,7 @@ class Books:
         """Read the cart, which brings it back where it does not live."""
         book = self.books[who]
         copy = book.saved
-        if book.living is None and copy is not None and self._comes_back(book, copy):
+        if book.living is None and copy is not None and self.comes_back(book, copy):
             living = leave_out_bought(book, copy)
             if living != copy:
                 living = replace(living, number=next(self._numbers))
@@ -122,20 +123,22 @@ class Books:
         book = self.books[who]
         if not book.is_unsaved or book.living is None:
             return
-        copy = book.saved
-        if copy is not None and self.is_stray(who):
-            living, copy = leave_out_bought(book, book.living), leave_out_bought(book, copy)
-            book.living = unite(living, copy, book.living, next(self._numbers))
+        if book.saved is not None and self.is_stray(who):
+            book.living = self._unite(book, book.living, book.saved)
         self._keep(book, book.living)
 
     def is_stray(self, who: str) -> bool:
         """Tell whether a slow saver has written a state that the living cart knows nothing of."""
         book = self.books[who]
-        living, copy = book.living, book.saved
-        if living is None or copy is None:
+        return book.living is not None and self._is_strange(book, book.living, book.history)
+
+    def _is_strange(self, book: Book, state: State, history: Set[int]) -> bool:
+        """Tell whether the saved state is one that a state of this history knows nothing of."""
+        copy = book.saved
+        if copy is None:
             return False
         is_active = not (copy.is_ended or book.is_over or (book.is_guest and book.is_idle))
-        return (copy.cart == living.cart or is_active) and copy.number not in book.history
+        return (copy.cart == state.cart or is_active) and copy.number not in history
 
     def save_all(self) -> None:
         """Save every cart that has changed."""
@@ -146,17 +149,21 @@ class Books:
         """Let a saver read the living cart, and write it later."""
         book = self.books[who]
         assert book.living is not None
-        book.read = book.living
         book.history.add(book.living.number)
+        book.read, book.read_history = book.living, frozenset(book.history)
 
     def write_late(self, who: str) -> None:
-        """Let the slow saver go on: what it has read counts only if nothing newer is saved."""
+        """Let the slow saver go on: what it has read counts if it comes from what is saved now, or
+        nothing is. Otherwise it saves the living cart.
+        """
         book = self.books[who]
         read, book.read = book.read, None
         assert read is not None
-        if book.saved is None or read.number > book.saved.number:
+        if book.saved is None or (
+            read.number > book.saved.number and not self._is_strange(book, read, book.read_history)
+        ):
             self._keep(book, read)
-        elif read.number < book.saved.number:
+        elif read.number != book.saved.number:
             self.save(who)
 
     def wipe(self) -> None:
@@ -177,11 +184,12 @@ class Books:
         for who, book in self.books.items():
             if not book.is_idle or book.is_resting or book.saved is None:
                 continue
-            if book.living is not None and book.is_unsaved:
-                self.save(who)
-                continue
-            book.living, book.is_resting = None, True
-            book.is_over = book.is_guest
+            if book.living is not None and book.living.cart == book.saved.cart:
+                if book.is_unsaved:
+                    self.save(who)
+                    continue
+                book.living = None
+            book.is_resting, book.is_over = True, book.is_guest
 
     def merge(self, guest: str, strategy: Strategy, *, stop: str = "") -> bool:
         """Merge a guest's cart into the user's; return whether the merge came to the step `stop`.
@@ -190,13 +198,20 @@ class Books:
         """
         self.open("user")
         self._settle_all(guest)
-        book, living = self.books[guest], self.open(guest)
-        if living is None or not living.lines:
-            return False
-        if living.handover is None:
-            number = next(self._numbers)
-            book.living = replace(living, handover=strategy, number=number)
-        return stop == "begun" or self._take_over(guest, stop)
+        book = self.books[guest]
+        for turn in count():
+            living = self.open(guest)
+            if living is None or not (living.lines or living.handover):
+                break
+            if living.handover is None:
+                number = next(self._numbers)
+                book.living = replace(living, handover=strategy, number=number)
+            was_stray = self.is_stray(guest)
+            if stop == "begun" or self._take_over(guest, stop, turn):
+                return True
+            if not was_stray:
+                break
+        return False
 
     def finish_merges(self) -> None:
         """Finish the merges that were interrupted."""
@@ -298,12 +313,20 @@ class Books:
         }
         book.living = replace(left, lines=lines, number=number, changed=number)
 
-    def _take_over(self, guest: str, stop: str = "") -> bool:
-        """Go through the steps of a merge that was begun, but for those that were done before."""
+    def _take_over(self, guest: str, stop: str = "", turn: int = 0) -> bool:
+        """Go through the steps of a merge that was begun, but for those that were done before.
+
+        A guest's cart that is united with its copy at the first step is another one then: it needs
+        another `turn`.
+        """
         self.open("user")
+        was_stray = self.is_stray(guest)
         self.save(guest)
-        if stop == "handed over":
+        # Of a second turn, the first step is the second save.
+        if stop == "handed over" or (stop == "kept" and turn > 0):
             return True
+        if was_stray:
+            return False
         handed_over, user = self.books[guest].living, self.books["user"]
         assert handed_over is not None
         token = handed_over.number
@@ -319,6 +342,32 @@ class Books:
         emptied = replace(handed_over, lines={}, handover=None, number=number, changed=number)
         self.books[guest].living = emptied
         return False
+
+    def _unite(self, book: Book, found: State, copy: State) -> State:
+        living, kept = leave_out_bought(book, found), leave_out_bought(book, copy)
+        if not self._withdraw(living):
+            living = replace(living, lines={}, handover=None)
+        if not self._withdraw(kept):
+            living = leave_out_lines(living, kept.lines)
+            kept = replace(kept, lines={}, handover=None)
+        return unite(living, kept, found, next(self._numbers))
+
+    def _withdraw(self, state: State) -> bool:
+        """Keep a state that is handed over from being taken in; return whether it has not been."""
+        user, token = self.books["user"], state.number
+        if state.handover is None:
+            return True
+        if token in user.merged:
+            return False
+        self.open("user")
+        if user.living is not None and token in user.living.merged:
+            return False
+        if user.living is None or token not in user.living.withdrawn:
+            number = next(self._numbers) if user.living else self._start("user")
+            assert user.living is not None
+            withdrawn = user.living.withdrawn | {token}
+            user.living = replace(user.living, withdrawn=withdrawn, number=number, changed=number)
+        return True
 
     def _take_in(self, guest: str, handed_over: State) -> bool:
         """Write the guest's lines into the user's cart; return whether there were any to write."""
@@ -344,7 +393,7 @@ class Books:
 
     # How a cart comes about, and changes.
 
-    def _comes_back(self, book: Book, copy: State) -> bool:
+    def comes_back(self, book: Book, copy: State) -> bool:
         return not (copy.is_ended or book.is_over or (book.is_guest and book.is_idle))
 
     def _keep(self, book: Book, state: State) -> None:
@@ -355,8 +404,7 @@ class Books:
 
     def _open_to_change(self, who: str) -> State | None:
         """Read the cart; if it is on its way into the user's, finish that."""
-        living = self.open(who)
-        if living is not None and living.handover is not None:
+        while (living := self.open(who)) is not None and living.handover is not None:
             self._take_over(who)
         return self.books[who].living
 

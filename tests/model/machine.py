@@ -109,6 +109,16 @@ class Machine(RuleBasedStateMachine):
         """Return whose carts live."""
         return [who for who, book in self.books.books.items() if book.living is not None]
 
+    def list_restorable(self) -> list[str]:
+        """Return whose living carts are unsaved, while their copies would come back."""
+        return [
+            who
+            for who, book in self.books.books.items()
+            if book.is_unsaved
+            and book.saved is not None
+            and self.books.comes_back(book, book.saved)
+        ]
+
     def list_at_rest(self) -> list[str]:
         """Return whose carts have nothing under way."""
         return [
@@ -122,14 +132,9 @@ class Machine(RuleBasedStateMachine):
     def draw_line(self, data: st.DataObject) -> tuple[str, str]:
         return data.draw(st.sampled_from(self.list_lines()))
 
-    def list_mergeable(self) -> list[str]:
-        """Return the guests who have, or had when it was saved, any line.
-
-        One whose copy is of another history is left out: a merge that begins before the next save
-        has united the two takes the copy alone.
-        """
-        guests = dict.fromkeys(who for who, _ in self.list_lines() if who != "user")
-        return [guest for guest in guests if not self.books.is_stray(guest)]
+    def list_guests(self) -> list[str]:
+        """Return the guests who have, or had when it was saved, any line."""
+        return list(dict.fromkeys(who for who, _ in self.list_lines() if who != "user"))
 
     def draw_guest(self, data: st.DataObject) -> str:
-        return data.draw(st.sampled_from(self.list_mergeable()))
+        return data.draw(st.sampled_from(self.list_guests()))

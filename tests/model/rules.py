@@ -45,7 +45,7 @@ def has_lines(machine: Machine) -> bool:
 
 
 def has_guest_lines(machine: Machine) -> bool:
-    return bool(machine.list_mergeable())
+    return bool(machine.list_guests())
 
 
 class Shopping(Machine):
@@ -238,6 +238,19 @@ class CartMachine(Merging, Ordering):
         self.books.wipe()
         self.stage.redis.flushdb()
 
+    @precondition(lambda self: self.slow_saver is None and self.list_restorable())
+    @rule(data=st.data(), sku=goods, units=units)
+    def wipe_in_mid_save(self, data: st.DataObject, sku: str, units: int) -> None:
+        """Lose all hashes while a saver has read one, who writes after the shopper has gone on."""
+        who = data.draw(st.sampled_from(self.list_restorable()))
+        self.books.read_slowly(who)
+        saver = SlowSaver.read(who, self.stage.shoppers[who])
+        self.books.wipe()
+        self.stage.redis.flushdb()
+        self.add(who, sku, units, None)
+        self.books.write_late(who)
+        saver.go_on()
+
     @precondition(lambda self: self.list_at_rest())
     @rule(data=st.data(), is_gone=st.booleans())
     def let_idle(self, data: st.DataObject, is_gone: bool) -> None:
@@ -245,7 +258,8 @@ class CartMachine(Merging, Ordering):
         who = data.draw(st.sampled_from(self.list_at_rest()))
         shopper = self.stage.shoppers[who]
         self.books.let_idle(who)
-        rows_of(shopper).update(expires_at=timezone.now() - timedelta(days=1))
+        newest = rows_of(shopper).latest("version")
+        rows_of(shopper).filter(pk=newest.pk).update(expires_at=timezone.now() - timedelta(days=1))
         if is_gone and self.books.books[who].is_guest:
             self.books.expire(who)
             lose_hash(self.stage.redis, shopper)

@@ -25,7 +25,8 @@ class State:
     """One state of a cart. `cart` counts the carts of its owner, `changed` tells its last change.
 
     `handover` is the strategy of the merge that is under way. `merged` are the numbers of guests'
-    carts that were taken in, `settled` the orders whose units have left.
+    carts that were taken in, `withdrawn` of those that may not be, `settled` the orders whose units
+    have left.
     """
 
     cart: int
@@ -35,6 +36,7 @@ class State:
     is_ended: bool = False
     handover: Strategy | None = None
     merged: frozenset[int] = frozenset()
+    withdrawn: frozenset[int] = frozenset()
     settled: frozenset[str] = frozenset()
 
 
@@ -52,9 +54,9 @@ class Book:
     """All there is to know of one owner's cart.
 
     `history` are the saved states that the living cart has come from. `read` is what a slow saver
-    has read and not written yet. `is_idle` says that the saved state is past its expiry, `is_over`
-    that it was a guest's, and the sweep has ended it, `is_resting` that the sweep has seen to it.
-    `merged` are the guests' carts that any saved state has taken in.
+    has read and not written yet, with the history of then. `is_idle` says that the saved state is
+    past its expiry, `is_over` that it was a guest's, and the sweep has ended it, `is_resting` that
+    the sweep has seen to it. `merged` are the guests' carts that any saved state has taken in.
     """
 
     is_guest: bool
@@ -62,6 +64,7 @@ class Book:
     history: set[int] = field(default_factory=set)
     saved: State | None = None
     read: State | None = None
+    read_history: frozenset[int] = frozenset()
     is_idle: bool = False
     is_over: bool = False
     is_resting: bool = False
@@ -111,6 +114,15 @@ def leave_out_bought(book: Book, state: State) -> State:
     return state
 
 
+def leave_out_lines(state: State, gone: Mapping[str, Line]) -> State:
+    """Return the state without the units of these lines."""
+    left = {
+        sku: replace(line, quantity=line.quantity - (gone[sku].quantity if sku in gone else 0))
+        for sku, line in state.lines.items()
+    }
+    return replace(state, lines={sku: line for sku, line in left.items() if line.quantity > 0})
+
+
 def unite(living: State, copy: State, found: State, number: int) -> State:
     """Return what becomes of a cart whose copy is of another history.
 
@@ -128,7 +140,9 @@ def unite(living: State, copy: State, found: State, number: int) -> State:
             for sku, line in kept.items()
         },
         is_ended=copy.is_ended and not kept,
+        handover=living.handover or copy.handover,
         merged=copy.merged | living.merged,
+        withdrawn=copy.withdrawn | living.withdrawn,
         settled=copy.settled | living.settled,
     )
 

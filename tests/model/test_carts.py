@@ -34,15 +34,11 @@ PROFILE = hypothesis.settings(
     derandomize=not IS_LONG,
     database=None,
     suppress_health_check=list(HealthCheck),
-)
-# What is to be found is found as it comes; making it shorter would take minutes.
-SEARCH = hypothesis.settings(
-    PROFILE,
-    max_examples=100,
-    derandomize=True,
+    # What is found is told as it comes; making it shorter would take minutes.
     phases=[Phase.generate],
     report_multiple_bugs=False,
 )
+SEARCH = hypothesis.settings(PROFILE, max_examples=100, derandomize=True)
 
 _GUARD = " AND cart.version < new.version"
 

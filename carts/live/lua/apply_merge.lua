@@ -2,12 +2,15 @@
 -- The quantities were planned for the version asked for, so any change since sends the caller back.
 --
 -- ARGV  11 merge token, then per line: SKU, quantity, selected ('1' or '0'), snapshot revision
--- Returns 'done', and 'merged' if the token is already recorded here.
+-- Returns 'done', 'merged' if the token is already recorded here, and 'withdrawn' if it is as one
+-- that may not be merged any more (see withdraw_merge.lua).
 
 local status = open_cart()
 if status then return reply(status) end
 
-if not stage_mark('@merged', ARGV[FIRST]) then return reply('merged') end
+local token = ARGV[FIRST]
+if has_mark('@merged', '-' .. token) then return reply('withdrawn') end
+if not stage_mark('@merged', token) then return reply('merged') end
 
 local skus = {}
 for index = FIRST + 1, #ARGV, 4 do skus[#skus + 1] = ARGV[index] end

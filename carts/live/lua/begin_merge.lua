@@ -3,12 +3,13 @@
 -- permanent copy is handed over as well.
 --
 -- KEYS  1 guest's cart hash   2 unsaved carts (zset)   3 carts being merged (zset)
--- ARGV  1 user id   2 strategy
--- Returns {status, {}, fields}: 'done' (also when it was handed to this user before), 'taken' by
--- another user, 'empty' without a line, 'absent'.
+-- ARGV  1 user id   2 strategy   3 version from which a merge was withdrawn, '' for none
+-- Returns {status, {}, fields}: 'done' (also when it was handed to this user before, and then
+-- with another version than the withdrawn one), 'taken' by another user, 'empty' without a line,
+-- 'absent'.
 
 local cart_key, unsaved_key, merging_key = KEYS[1], KEYS[2], KEYS[3]
-local user_id, strategy = ARGV[1], ARGV[2]
+local user_id, strategy, withdrawn_version = ARGV[1], ARGV[2], ARGV[3]
 
 local function reply(status)
   return { status, {}, redis.call('HGETALL', cart_key) }
@@ -24,10 +25,11 @@ end
 local meta = redis.call('HMGET', cart_key, '@id', '@merging', '@version')
 if not meta[1] then return reply('absent') end
 if meta[2] then
-  local is_theirs = string.sub(meta[2], 1, #user_id + 1) == user_id .. ':'
-  return reply(is_theirs and 'done' or 'taken')
+  if string.sub(meta[2], 1, #user_id + 1) ~= user_id .. ':' then return reply('taken') end
+  if meta[3] ~= withdrawn_version then return reply('done') end
+elseif not has_lines() then
+  return reply('empty')
 end
-if not has_lines() then return reply('empty') end
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -134,6 +134,14 @@ local function stage_removal(sku)
   cart.removals[#cart.removals + 1] = sku
 end
 
+-- Tell whether a field of the hash holds this mark.
+local function has_mark(field, mark)
+  for known in string.gmatch(redis.call('HGET', cart_key, field) or '', '[^,]+') do
+    if known == mark then return true end
+  end
+  return false
+end
+
 -- Keep a mark beside the last ones in this field; return false where it is there already.
 local function stage_mark(field, mark)
   local marks = {}
