@@ -1,6 +1,6 @@
 """Run benchmarks on embedded stores of their own: `python -m tests.benchmarks [names]`.
 
-Everything lies in DATA_DIR/bench. The stores are durable as in production (AOF and fsync on), and
+Everything lies in DATA_DIR/bench. The stores keep what they are told as in `compose.yaml`, and are
 emptied before each benchmark.
 """
 
@@ -86,7 +86,8 @@ def _describe_conditions(options: argparse.Namespace) -> str:
         f" {os.cpu_count()} cores (Python {platform.python_version()})."
         f" Loads take turns, {options.rounds} of {options.seconds} s each; the figures are medians."
         " The empty view is an APIView without authentication behind the same middleware."
-        " Callers are users with tokens. Both stores are durable (AOF, fsync)."
+        " Callers are users with tokens. PostgreSQL syncs every commit to disk, and Valkey appends"
+        " every change to its file before it answers."
         " Every change is counted against rate limits, which are too high to be reached."
         " Requests are not logged.",
         width=100,

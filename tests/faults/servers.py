@@ -56,11 +56,7 @@ def use_database(url: str, *, statement_timeout_ms: int) -> Iterator[None]:
 
 
 class OwnValkey(Valkey):
-    """A Valkey which keeps what it has acknowledged when it is killed, and comes back on its port.
-
-    Under `appendfsync everysec` it answers before it has written while an fsync is under way, so
-    a kill at that moment loses up to two seconds; under `always` it never does.
-    """
+    """A Valkey which comes back on its port."""
 
     url = ""
 
@@ -93,9 +89,6 @@ class OwnValkey(Valkey):
 
     def _choose_url(self) -> str:
         return self.url or super()._choose_url()
-
-    def _build_command(self, url: str) -> list[str]:
-        return [*super()._build_command(url), "--appendfsync", "always"]
 
 
 class OwnPostgres(Postgres):
