@@ -10,7 +10,7 @@ RUN pip --python /venv/bin/python install --require-hashes --only-binary :all: \
 FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     ENVIRONMENT=production STATIC_ROOT=/srv/static HOST=0.0.0.0 PORT=8000
-RUN useradd --system --uid 10001 cartwright
+RUN useradd --uid 10001 cartwright
 COPY --from=build /venv /venv
 WORKDIR /srv/cartwright
 COPY manage.py ./
@@ -24,7 +24,8 @@ COPY templates templates
 RUN SECRET_KEY=$(python -c "import secrets; print(secrets.token_urlsafe(64))") \
     ALLOWED_HOSTS=localhost DATABASE_URL=postgresql:///unused REDIS_URL=redis://unused \
     python manage.py collectstatic --no-input
-USER cartwright
+# By number, so that Kubernetes can tell it is not root.
+USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz')"]
