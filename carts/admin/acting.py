@@ -101,9 +101,7 @@ def list_offered(request: HttpRequest, owner: CartOwner, page: CartPage) -> froz
         return frozenset()
     living, copy = page.found.living_cart, page.found.copy
     has_lines = living is not None and bool(living.lines)
-    can_return = (
-        copy is not None and copy.copy.cart.status == "ACTIVE" and not copy.copy.has_expired
-    )
+    can_return = copy is not None and copy.copy.may_return
     sensible = {
         "add": True,
         "quantity": has_lines,

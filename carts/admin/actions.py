@@ -132,7 +132,9 @@ def _repair(intent: Intent) -> str:
     intent.require_shown_version()
     if not repair(drift):
         raise ActionRefused(_("The two copies still differ. See what the log says of this cart."))
-    _log(intent, intent.require_living(), "repair")
+    cart = intent.living or intent.found.saved_cart
+    if cart is not None:
+        _log(intent, cart, "repair")
     return _("The two copies agree again.")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -60,8 +61,8 @@ def of_repair(intent: Intent) -> Preview:
     drift = intent.found.drift
     if drift is None:
         raise ActionRefused(_("The two copies have not drifted apart."))
-    if drift.kind == "unreadable" or intent.living is None:
-        raise ActionRefused(_("What Redis holds is not a cart, so there is nothing to go by."))
+    if intent.living is None:
+        return _of_replacement(intent)
     if drift.kind == "other history":
         direction = _("Both are united: lines changed later in Redis stay, else the copy counts.")
     else:
@@ -70,6 +71,24 @@ def of_repair(intent: Intent) -> Preview:
         [describe_drift(drift.kind), direction],
         (_("SKU"), _("Redis"), _("Database"), _("Afterwards")),
         _list_repairs(intent, drift, intent.living),
+    )
+
+
+def _of_replacement(intent: Intent) -> Preview:
+    """Name the lines that come back for a hash that cannot be read."""
+    copy = intent.found.copy
+    if copy is None or not copy.copy.may_return:
+        raise ActionRefused(_("What Redis holds is not a cart, and no copy of it can come back."))
+    days = settings.CART_TTL_DAYS
+    sentence = ngettext(
+        "It is put away for %(days)d day, and the copy comes back in its place:",
+        "It is put away for %(days)d days, and the copy comes back in its place:",
+        days,
+    )
+    return Preview(
+        [_("What Redis holds is not a cart."), sentence % {"days": days}],
+        (_("SKU"), _("Units")),
+        _list_units(copy.copy.cart.lines),
     )
 
 

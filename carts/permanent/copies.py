@@ -28,6 +28,11 @@ class Copy:
     has_expired: bool
     is_retired: bool
 
+    @property
+    def may_return(self) -> bool:
+        """Whether the cart comes back where its hash is lost."""
+        return self.cart.status == "ACTIVE" and not self.has_expired
+
 
 def read_copy(owner: CartOwner) -> Copy | None:
     """Return the owner's copy in one query, None without any. Raises OperationalError."""

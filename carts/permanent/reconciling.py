@@ -32,8 +32,8 @@ def reconcile(owner: CartOwner) -> bool:
     if copy is None or not claims.found:
         return False
     [claim] = claims.found
-    has_ended = copy.has_expired or copy.cart.status != "ACTIVE"
-    if claim.descends_from(copy.cart.version) or (has_ended and copy.cart.id != claim.cart.id):
+    is_other_cart = copy.cart.id != claim.cart.id
+    if claim.descends_from(copy.cart.version) or (is_other_cart and not copy.may_return):
         return False
     try:
         united = _unite(claim.cart, copy)

@@ -36,7 +36,7 @@ def restore_cart(owner: CartOwner) -> Restored:
     copy = read_copy(owner)
     if copy is None:
         return Restored()
-    if copy.cart.status != "ACTIVE" or copy.has_expired:
+    if not copy.may_return:
         return Restored(previous_id=copy.cart.id)
     if copy.is_retired:
         # The sweep has to look for a hash again.

@@ -98,7 +98,7 @@ def repair(drift: Drift) -> bool:
 
 def _replace_unreadable(owner: CartOwner) -> None:
     copy = read_copy(owner)
-    if copy is None or copy.cart.status != "ACTIVE" or copy.has_expired:
+    if copy is None or not copy.may_return:
         return
     ttl = timedelta(days=settings.CART_TTL_DAYS)
     if maintenance.put_away(owner, ttl_ms=ttl // timedelta(milliseconds=1)):

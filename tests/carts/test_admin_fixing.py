@@ -324,22 +324,54 @@ def test_a_change_at_the_last_moment_keeps_a_guests_cart(
     assert logged_actions() == []
 
 
-def test_a_hash_that_is_no_cart_is_neither_ended_nor_repaired(
-    shopper: Shopper, redis_server: Redis
-) -> None:
+def test_a_hash_that_is_no_cart_is_not_ended(shopper: Shopper, redis_server: Redis) -> None:
     shopper.add(SkuFactory.create())
     save_all()
     redis_server.hset(cart_key(owner_of(shopper)), "@version", "none")
     before = list(Cart.objects.values("status", "version", "expires_at"))
-    client, _ = sign_in("carts.expire_cart", "carts.repair_cart")
+    client, _ = sign_in("carts.expire_cart")
 
     with nothing_logged():
         ended = do(client, shopper, "expire", confirmed="yes", version=0)
-        repaired = do(client, shopper, "repair")
 
     assert ended.messages == ["What Redis holds is not a cart, so it cannot be saved first."]
-    assert repaired.messages == ["What Redis holds is not a cart, so there is nothing to go by."]
     assert list(Cart.objects.values("status", "version", "expires_at")) == before
+
+
+def test_a_hash_that_is_no_cart_makes_way_for_its_copy(
+    shopper: Shopper, redis_server: Redis
+) -> None:
+    sku = SkuFactory.create()
+    shopper.add(sku, 3)
+    save_all()
+    redis_server.hset(cart_key(owner_of(shopper)), "@version", "none")
+    client, staff = sign_in("carts.repair_cart")
+
+    asked = do(client, shopper, "repair")
+    answer = asked.confirm()
+
+    assert asked.preview.sentences == [
+        "What Redis holds is not a cart.",
+        "It is put away for 30 days, and the copy comes back in its place:",
+    ]
+    assert asked.preview.rows == [(sku.code, "3")]
+    assert answer.messages == ["The two copies agree again."]
+    assert quantities_of(shopper.cart()) == saved_units(shopper) == {sku.id: 3}
+    assert logged_actions() == [("repair", "admin", f"staff:{staff.pk}")]
+
+
+def test_a_hash_that_is_no_cart_stays_where_no_copy_can_come_back(
+    shopper: Shopper, redis_server: Redis
+) -> None:
+    shopper.add(SkuFactory.create())
+    redis_server.hset(cart_key(owner_of(shopper)), "@version", "none")
+    client, _ = sign_in("carts.repair_cart")
+
+    with nothing_logged():
+        repaired = do(client, shopper, "repair")
+
+    assert repaired.messages == ["What Redis holds is not a cart, and no copy of it can come back."]
+    assert redis_server.hget(cart_key(owner_of(shopper)), "@version") == b"none"
 
 
 @pytest.mark.parametrize("action", ["save", "restore", "repair", "expire"])
