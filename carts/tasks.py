@@ -49,7 +49,7 @@ def save_shard(prefix: str, source: str, seconds: float | None = None) -> None:
     It rests after each batch for twice as long as that took: nobody waits for it, while those who
     shop wait for the processors and stores that it uses.
     """
-    with _leave_to_next_run():
+    with leave_to_next_run():
         began = batch_began = time.monotonic()
         for _ in save_unsaved(prefix=prefix, source=source):
             now = time.monotonic()
@@ -62,7 +62,7 @@ def save_shard(prefix: str, source: str, seconds: float | None = None) -> None:
 @shared_task
 def sweep_carts() -> None:
     """End, put to rest and delete carts that nobody has touched for long."""
-    with _leave_to_next_run():
+    with leave_to_next_run():
         swept = sum(sweep.sweep_carts(), SweepResult())
         logger.info("carts swept: %s", swept)
 
@@ -70,28 +70,28 @@ def sweep_carts() -> None:
 @shared_task
 def finish_merges() -> None:
     """Finish merges that were interrupted a minute ago or earlier."""
-    with _leave_to_next_run():
+    with leave_to_next_run():
         finish_stalled_merges(begun_before=timezone.now() - timedelta(minutes=1))
 
 
 @shared_task
 def drain_changes() -> None:
     """Move changes from the streams to the log."""
-    with _leave_to_next_run():
+    with leave_to_next_run():
         changes.drain_changes()
 
 
 @shared_task
 def publish_changes() -> None:
     """Send changes to Kafka, if they are to be."""
-    with _leave_to_next_run():
+    with leave_to_next_run():
         events.publish_changes()
 
 
 @shared_task
 def purge_changes() -> None:
     """Delete changes past their retention."""
-    with _leave_to_next_run():
+    with leave_to_next_run():
         changes.purge_changes(now=timezone.now())
 
 
@@ -106,7 +106,7 @@ def _save_shards(source: str, *, waits: timedelta, seconds: float | None = None)
 
 
 @contextmanager
-def _leave_to_next_run() -> Iterator[None]:
+def leave_to_next_run() -> Iterator[None]:
     """End a run early, and quietly, where a store is away."""
     try:
         yield

@@ -47,8 +47,6 @@ CORS_ALLOW_HEADERS = [
 ]
 CORS_EXPOSE_HEADERS = ["ETag", "Idempotent-Replayed", "Retry-After", "X-Request-ID"]
 
-# --- Applications ---------------------------------------------------------------------------
-
 INSTALLED_APPS = [
     "config",
     "accounts",
@@ -139,8 +137,6 @@ if IS_PRODUCTION:
         "staticfiles": {"BACKEND": "config.static_files.HashedStaticFiles"},
     }
 
-# --- Stores ---------------------------------------------------------------------------------
-
 # manage.py and the tests set both URLs when they start the embedded servers.
 DATABASE_URL = env.str("DATABASE_URL")
 REDIS_URL = env.str("REDIS_URL")
@@ -208,8 +204,6 @@ def describe_redis(url: str) -> dict[str, Any]:
 
 CACHES = {"default": describe_redis(REDIS_URL), "carts": describe_redis(REDIS_URL)}
 
-# --- API ------------------------------------------------------------------------------------
-
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.StatelessJWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
@@ -258,8 +252,6 @@ RATE_LIMIT_ORDERS_PER_ADDRESS = env.int("RATE_LIMIT_ORDERS_PER_ADDRESS", 600)
 # How many proxies stand before the server, each adding one address to X-Forwarded-For.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
-# --- Carts ----------------------------------------------------------------------------------
-
 CART_CURRENCY = env.str("CART_CURRENCY", "CNY", validate=validate.Regexp(r"[A-Z]{3}\Z"))
 # A script can hold some 3,900 lines, and makes everybody wait for a cart that is read or written.
 CART_MAX_LINES = env.int("CART_MAX_LINES", 200, validate=validate.Range(min=1, max=1_000))
@@ -288,21 +280,15 @@ CART_SAVE_BATCH = env.int("CART_SAVE_BATCH", 500, validate=validate.Range(min=1,
 CART_RETENTION_DAYS = env.int("CART_RETENTION_DAYS", 90)
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", 24)
 
-# --- Orders ---------------------------------------------------------------------------------
-
 ORDER_PAYMENT_MINUTES = env.int("ORDER_PAYMENT_MINUTES", 30)
 # Shared with the payment provider; without one the webhook is closed.
 PAYMENT_WEBHOOK_SECRET = env.str("PAYMENT_WEBHOOK_SECRET", "")
 # How far the time of a signature may be from now.
 PAYMENT_WEBHOOK_TOLERANCE_SECONDS = env.int("PAYMENT_WEBHOOK_TOLERANCE_SECONDS", 300)
 
-# --- Admin ---------------------------------------------------------------------------------
-
 UNFOLD = THEME
 # For who opens the login page itself: the theme's form does not say where to go then.
 LOGIN_REDIRECT_URL = "admin:index"
-
-# --- Background work ------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
 CELERY_TASK_ACKS_LATE = True
@@ -321,8 +307,6 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
-# --- Security -------------------------------------------------------------------------------
-
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
@@ -334,8 +318,6 @@ SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000 if IS_PRODUCTION
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
 # They look for Django's own clickjacking and CSRF classes; the site-only ones do the same work.
 SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003"]
-
-# --- Metrics and logs -----------------------------------------------------------------------
 
 
 def parse_network(text: str) -> IPv4Network | IPv6Network:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from carts.domain.cart import CartOwner
+from config.http.hashing import hash_secret
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 24
@@ -84,6 +85,11 @@ def derive_cart_id(owner: CartOwner, previous_id: str | None) -> str:
     """
     digest = salted_hmac("cart id", f"{owner.key}|{previous_id or ''}", algorithm="sha256").digest()
     return _spell(int.from_bytes(digest[:16]))
+
+
+def name_openly(owner: CartOwner) -> str:
+    """Name an owner to those who may not know a guest id: it is a secret, so it is hashed."""
+    return f"guest:#{hash_secret(owner.key)}" if owner.is_guest else owner.key
 
 
 def merge_token(guest_cart_id: str, version: int) -> str:

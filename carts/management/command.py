@@ -15,7 +15,6 @@ from tqdm import tqdm
 from carts.api.identity import parse_guest_id
 from carts.domain.cart import CartOwner, is_id
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
-from config.http.hashing import hash_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +79,6 @@ def read_owner(options: Namespace) -> CartOwner:
     """Return the owner that was named."""
     owner: CartOwner = options.user or options.guest
     return owner
-
-
-def name_owner(owner: CartOwner) -> str:
-    """Name an owner whom the operator has not named; a guest id is a secret, so it is hashed."""
-    return f"guest:#{hash_secret(owner.key)}" if owner.is_guest else owner.key
 
 
 def show_progress(options: Namespace, *, total: int | None, unit: str) -> "tqdm[Any]":

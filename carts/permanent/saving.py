@@ -24,7 +24,7 @@ from django.db import DataError, IntegrityError
 
 from carts.domain.cart import Cart, CartOwner
 from carts.live import maintenance
-from carts.live.keys import cart_key, parse_cart_key, shard_prefix
+from carts.live.keys import cart_key, name_openly, parse_cart_key, shard_prefix
 from carts.live.maintenance import Claim
 from carts.permanent import rows
 from carts.permanent.mapping import UnsavableCart
@@ -183,7 +183,7 @@ def _name_member(member: str | bytes) -> str:
         owner = parse_cart_key(text)
     except ValueError:
         return f"#{hash_secret(text)}"
-    return f"guest:#{hash_secret(owner.key)}" if owner.is_guest else owner.key
+    return name_openly(owner)
 
 
 def _log(level: int, source: str, result: SaveResult) -> None:

@@ -10,12 +10,11 @@ from django.core.management import CommandError, CommandParser
 from carts.domain.cart import CartOwner, Line
 from carts.live import maintenance
 from carts.live.gauges import read_gauges
-from carts.live.keys import shard_prefix, shard_prefixes
+from carts.live.keys import name_openly, shard_prefix, shard_prefixes
 from carts.management.command import (
     CartCommand,
     Report,
     add_owner_arguments,
-    name_owner,
     read_owner,
     show_progress,
 )
@@ -178,4 +177,4 @@ def _describe_line(line: Line | None) -> str:
 
 def _name(owner: CartOwner, options: Namespace) -> str:
     """Name the owner as the operator did, if they did."""
-    return name_owner(owner) if options.all else owner.key
+    return name_openly(owner) if options.all else owner.key
