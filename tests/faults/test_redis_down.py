@@ -11,16 +11,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from redis import Redis
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from carts import tasks
 from carts.models import Cart, CartChange, CartItem
+from orders.models import Order
+from orders.tasks import settle
 from tests.carts.copies import let_idle, save_all, saved_units
 from tests.carts.shopper import (
     Shopper,
@@ -42,6 +46,7 @@ from tests.faults.servers import (
     use_redis,
     wait_until,
 )
+from tests.orders.buying import buy
 
 BACK_WITHIN_SECONDS = 2
 
@@ -189,6 +194,27 @@ def test_the_jobs_that_run_meanwhile_change_no_row(store: BreakableStore) -> Non
         assert meanwhile == before
         assert saved_units(busy) == quantities_of(busy.cart()) == {sku.id: 5}
         assert quantities_of(idle.cart()) == {sku.id: 1}
+
+
+@pytest.mark.django_db
+def test_an_order_that_is_to_be_settled_meanwhile_waits(
+    store: BreakableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyer, sku = new_guest(), SkuFactory.create()
+    with use_redis(store.url):
+        with monkeypatch.context() as patch:
+            patch.setattr("orders.checkout.settle", lambda *_args, **_options: None)
+            buy(buyer, sku, 1)
+        Order.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+
+        with in_production(store), store.fault():
+            settle()
+        meanwhile = Order.objects.get().settled_at
+        settle()
+
+        assert meanwhile is None
+        assert Order.objects.get().settled_at is not None
+        assert buyer.cart()["items"] == []
 
 
 @pytest.mark.django_db(transaction=True)
