@@ -19,7 +19,7 @@ from typing import cast
 from django.conf import settings
 
 from carts.domain.cart import Cart, CartOwner, Handover
-from carts.domain.errors import CartContended, UserInactive
+from carts.domain.errors import CartContended, CartUnreadable, UserInactive
 from carts.domain.merging import (
     CappedLine,
     MergeLimits,
@@ -103,7 +103,10 @@ def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> M
 
 
 def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
-    """Finish the merge this guest's cart is handed over to, if it still is."""
+    """Finish the merge this guest's cart is handed over to, if it still is.
+
+    Raises UserInactive, CartStoreUnavailable (CartContended among it), OperationalError.
+    """
     for _ in range(_ATTEMPTS):
         if guest_cart.handover is None:
             return
@@ -125,7 +128,7 @@ def finish_stalled_merges(*, begun_before: datetime) -> int:
         try:
             guest_cart = read_cart(guest)
             finish_handover(guest_cart, ChangeContext(source="merge"))
-        except (CartContended, UserInactive) as error:
+        except (CartContended, CartUnreadable, UserInactive) as error:
             logger.warning("a stalled merge is not finished yet: %s", type(error).__name__)
             continue
         maintenance.forget_merge(guest)

@@ -14,7 +14,12 @@ from django.db import InterfaceError, OperationalError
 
 from carts.domain import rules
 from carts.domain.cart import Addition, CartOwner
-from carts.domain.errors import CartContended, CartStoreUnavailable, UserInactive
+from carts.domain.errors import (
+    CartContended,
+    CartStoreUnavailable,
+    CartUnreadable,
+    UserInactive,
+)
 from carts.live.operations import Operation, OperationRepeatedError
 from carts.reading import ChangeContext, read_cart
 from carts.services import add_lines
@@ -29,7 +34,7 @@ logger = logging.getLogger(__name__)
 _GRACE = timedelta(seconds=5)
 _BATCH = 500
 # What keeps one cart from being changed, and what keeps all of them.
-_ONE_CART = (CartContended, UserInactive)
+_ONE_CART = (CartContended, CartUnreadable, UserInactive)
 _ALL_CARTS = (CartStoreUnavailable, OperationalError, InterfaceError)
 
 

@@ -12,6 +12,7 @@ from carts.domain.errors import (
     CartFull,
     CartNotFound,
     CartStoreUnavailable,
+    CartUnreadable,
     InsufficientStock,
     InvalidProductOrQuantity,
     ItemNotFound,
@@ -54,6 +55,7 @@ _SENTENCES: dict[type[CartError], Callable[[Any], str]] = {
     CartContended: lambda _error: _(
         "The cart keeps changing, or is being merged. Nothing was done; try again shortly."
     ),
+    CartUnreadable: lambda _error: _("What Redis holds is not a cart."),
     CartStoreUnavailable: lambda _error: _(
         "The live store did not answer, so it is not known whether this was done. Look again"
         " shortly."

@@ -21,6 +21,10 @@ class CartContended(CartStoreUnavailable):
     """The cart changed under every attempt; nothing was done, and a retry is welcome."""
 
 
+class CartUnreadable(CartStoreUnavailable):
+    """What the live store holds is not a cart, until the staff repair it; nothing was done."""
+
+
 class UserInactive(CartError):
     """The user was deactivated after the token was issued."""
 

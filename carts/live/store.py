@@ -5,6 +5,7 @@ never retried here: whether it was made is then unknown.
 """
 
 import logging
+import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from django.conf import settings
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from carts.domain.cart import Cart, CartOwner, Handover
-from carts.domain.errors import UserInactive
+from carts.domain.errors import CartUnreadable, UserInactive
 from carts.domain.merging import MergedLine
 from carts.live import keys
 from carts.live.codec import decode_cart, encode_cart, encode_handover, pair_fields
@@ -102,7 +103,7 @@ def open_cart(
 ) -> Opened:
     """Read a cart, in one round trip with everything else that must be known before serving it.
 
-    Raises RateLimited, UserInactive, CartStoreUnavailable.
+    Raises RateLimited, UserInactive, CartStoreUnavailable (CartUnreadable among it).
     """
     commands: list[Command] = [charge.command for charge in charges]
     if not owner.is_guest:
@@ -116,9 +117,9 @@ def open_cart(
         if not owner.is_guest and take_value(next(replies)):
             raise UserInactive
         record = take_value(next(replies)) if operation is not None else None
-        fields = pair_fields(take_value(next(replies)))
+        flat = next(replies)
     return Opened(
-        cart=decode_cart(owner, fields) if fields else None,
+        cart=_decode_reply(owner, flat),
         record=OperationRecord.parse(record) if record else None,
     )
 
@@ -358,14 +359,35 @@ def _change(
 
 
 def _run(verb: str, owner: CartOwner, names: Sequence[str], args: Sequence[Any]) -> Outcome:
-    with store_errors():
-        status, entries, flat = load_script(verb).run(get_client(), names, args)
-    fields = pair_fields(flat)
+    try:
+        with store_errors():
+            status, entries, flat = load_script(verb).run(get_client(), names, args)
+    except ResponseError:
+        _require_readable(owner)
+        raise
     return Outcome(
         status=status.decode(),
         entries=tuple(EntryOutcome(code.decode(), before) for code, before in entries),
-        cart=decode_cart(owner, fields) if fields else None,
+        cart=_decode_reply(owner, flat),
     )
+
+
+def _require_readable(owner: CartOwner) -> None:
+    """Raise CartUnreadable where that is why a script failed."""
+    with store_errors():
+        [reply] = exchange(get_client(), [("HGETALL", keys.cart_key(owner))])
+    _decode_reply(owner, reply)
+
+
+def _decode_reply(owner: CartOwner, reply: Any) -> Cart | None:
+    try:
+        with store_errors():
+            fields = pair_fields(take_value(reply))
+        return decode_cart(owner, fields) if fields else None
+    except (ResponseError, KeyError, ValueError, struct.error) as error:
+        name = keys.name_openly(owner)
+        logger.error("the hash of %s is not a cart's: %s", name, type(error).__name__)
+        raise CartUnreadable from error
 
 
 def _check_charges(charges: Sequence[Charge], replies: Iterator[Any]) -> None:

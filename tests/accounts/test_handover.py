@@ -121,6 +121,26 @@ def test_a_broken_guest_cart_keeps_nobody_from_signing_in(
     data = response.json()["data"]
     assert (response.status_code, data["merge"]) == (200, None)
     assert units_of(data["cart"]) == {sku.pk: 3}
-    assert f"cart of user {user.pk} not merged: ResponseError" in caplog.text
-    assert "carts/merge.py" in caplog.text
+    assert f"cart of user {user.pk} not merged: cart_store_unavailable" in caplog.text
+    assert GUEST not in caplog.text
+
+
+def test_an_error_nobody_thought_of_keeps_nobody_from_signing_in(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    user, sku = UserFactory.create(), SkuFactory.create()
+    add(sku, 3, authorization=bearer(user))
+
+    def fail(**_options: object) -> None:
+        raise ZeroDivisionError(GUEST)
+
+    monkeypatch.setattr("accounts.handover.merge_carts", fail)
+
+    response = log_in(user, x_guest_id=GUEST)
+
+    data = response.json()["data"]
+    assert (response.status_code, data["merge"]) == (200, None)
+    assert units_of(data["cart"]) == {sku.pk: 3}
+    assert f"cart of user {user.pk} not merged: ZeroDivisionError" in caplog.text
+    assert "accounts/handover.py" in caplog.text
     assert GUEST not in caplog.text

@@ -5,9 +5,9 @@ import time
 import pytest
 from pytest_django import Settings
 from redis import Redis
-from redis.exceptions import ResponseError
 
 from carts.domain.cart import CartOwner
+from carts.domain.errors import CartUnreadable
 from carts.live import store
 from carts.live.store import ChangeTerms
 from carts.permanent.changes import drain_changes
@@ -82,7 +82,7 @@ def test_a_script_that_fails_is_counted(guest: Shopper, redis_server: Redis) -> 
     owner = CartOwner.for_guest(guest.owner_id)
     terms = ChangeTerms(seen_id="", fresh_id="", source="api", actor="", request_id="-")
 
-    with pytest.raises(ResponseError):
+    with pytest.raises(CartUnreadable):
         store.clear(owner, terms)
 
     assert read_figure("cart_script_errors_total") == 1

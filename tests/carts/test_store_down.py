@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from redis import Redis
 
+from carts.live.keys import cart_key
+from tests.carts.copies import owner_of
 from tests.carts.shopper import (
     Shopper,
     addition_of,
@@ -93,6 +96,54 @@ def test_every_call_is_a_503_within_500_ms(
     assert refusal["data"] is None
     assert response["Retry-After"] == "1"
     assert response["Cache-Control"] == "no-store"
+
+
+def spoil_version(redis: Redis, key: str) -> None:
+    redis.hset(key, "@version", "none")
+
+
+def spoil_line(redis: Redis, key: str) -> None:
+    redis.hset(key, "c" * 24, "no line")
+
+
+def spoil_type(redis: Redis, key: str) -> None:
+    redis.delete(key)
+    redis.set(key, "no hash at all")
+
+
+Spoil = Callable[[Redis, str], None]
+SPOILS = [spoil_version, spoil_line, spoil_type]
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_what_is_no_cart_is_a_503_until_it_is_repaired(
+    shopper: Shopper, spoil: Spoil, method: str, path: str, body: Any, redis_server: Redis
+) -> None:
+    shopper.add(SkuFactory.create())
+    key = cart_key(owner_of(shopper))
+    spoil(redis_server, key)
+    before = redis_server.dump(key)
+
+    refusal = shopper.refusal(method, path, body)
+
+    assert summary_of(refusal) == UNAVAILABLE
+    assert redis_server.dump(key) == before
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+@pytest.mark.parametrize("whose", ["guest", "user"])
+def test_a_merge_of_what_is_no_cart_is_a_503(
+    guest: Shopper, user: Shopper, whose: str, spoil: Spoil, redis_server: Redis
+) -> None:
+    sku = SkuFactory.create()
+    guest.add(sku)
+    user.add(sku)
+    spoil(redis_server, cart_key(owner_of(guest if whose == "guest" else user)))
+
+    refusal = user.refusal("POST", "/cart/merge", {"guestSessionId": guest.owner_id})
+
+    assert summary_of(refusal) == UNAVAILABLE
 
 
 @pytest.mark.parametrize("fault", [without_store, with_silent_store])
