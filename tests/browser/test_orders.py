@@ -77,6 +77,22 @@ def test_a_payment_shows_on_the_open_order_and_ends_cancelling(
     expect(page.get_by_role("button", name="Cancel the order")).to_be_hidden()
 
 
+def test_an_order_drawn_again_keeps_the_totals_of_its_lines(
+    guest_window: Window, guest: Shopper
+) -> None:
+    guest.add(put_on_sale("Drum", "55.00"))
+    page = open_checkout(guest_window, guest, put_on_sale("Fiddle", "78.50"), 2)
+    place_order(page)
+    totals = page.locator("#order [data-slot=total]")
+    expect(totals).to_have_text(["¥55.00", "¥157.00", "¥212.00"])
+    pay_order(order_id=Order.objects.get().pk, actor="staff", now=timezone.now())
+
+    wake(page)
+
+    expect(page.locator("#order .status")).to_have_text("Paid")
+    expect(totals).to_have_text(["¥55.00", "¥157.00", "¥212.00"])
+
+
 def test_a_guest_must_leave_a_way_to_be_reached(guest_window: Window, guest: Shopper) -> None:
     page = open_checkout(guest_window, guest, put_on_sale("Oboe"))
     page.get_by_label("E-mail").fill("")

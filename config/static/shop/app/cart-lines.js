@@ -178,7 +178,7 @@ function nameControls(line, name) {
 /**
  * Make a stepper's buttons and field say which quantity is wanted.
  *
- * @param {ParentNode} host
+ * @param {Element} host
  * @param {(quantity: number) => void} onQuantity
  */
 export function connectStepper(host, onQuantity) {

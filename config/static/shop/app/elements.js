@@ -3,6 +3,8 @@
  * text, so nothing from the API is ever read as HTML.
  */
 
+const CLONE = "[data-clone]";
+
 /**
  * @param {string} id Of the template.
  * @returns {HTMLElement}
@@ -10,16 +12,22 @@
 export function cloneTemplate(id) {
   const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
   const element = template.content.firstElementChild;
-  return /** @type {HTMLElement} */ (element?.cloneNode(true));
+  const clone = /** @type {HTMLElement} */ (element?.cloneNode(true));
+  clone.dataset.clone = id;
+  return clone;
 }
 
 /**
- * @param {ParentNode} parent
+ * Find a part of an element. The parts of clones inside it are theirs alone, whatever their names.
+ *
+ * @param {Element} parent
  * @param {string} name
- * @returns {any}
+ * @returns {any} null where it has no such part.
  */
 export function slot(parent, name) {
-  return parent.querySelector(`[data-slot="${name}"]`);
+  const owner = parent.closest(CLONE);
+  const parts = [...parent.querySelectorAll(`[data-slot="${name}"]`)];
+  return parts.find((part) => part.closest(CLONE) === owner) ?? null;
 }
 
 /**
@@ -33,7 +41,7 @@ export function byId(id) {
 /**
  * Show a text in a slot, and the slot only while there is one.
  *
- * @param {ParentNode} parent
+ * @param {Element} parent
  * @param {string} name
  * @param {string} text
  * @param {string} [inner] The slot that takes the text, if it is not the one to show.

@@ -29,7 +29,7 @@ export function openDrawer() {
 /**
  * Show the totals of a cart in a host's slots.
  *
- * @param {ParentNode} host
+ * @param {Element} host
  * @param {Cart | null} cart
  */
 export function drawTotals(host, cart) {
