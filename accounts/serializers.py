@@ -85,7 +85,8 @@ class LoginBody(serializers.Serializer[Any]):
     email = StringField(
         required=False,
         max_length=EMAIL_MAX_LENGTH,
-        help_text="This or `username`, not both.",
+        help_text="This or `username`, not both. A username with an @ is found by this, too, "
+        "unless it is somebody's address.",
     )
     password = PasswordField()
 

@@ -23,10 +23,11 @@ def register_user(*, username: str, email: str, password: str) -> User:
 def check_credentials(*, username: str | None, email: str | None, password: str) -> User:
     """Return the active user of this name, or else of this address, if the password is theirs.
 
+    Names may look like addresses: where nobody has the address, it is taken for a name.
     Raises InvalidCredentials, after the same work whether or not there is such a user.
     """
     users = User.objects.all()
-    named = users.with_email(email or "") if username is None else users.with_username(username)
+    named = users.with_address(email or "") if username is None else users.with_username(username)
     user = named.first()
     if user is None:
         make_password(password)

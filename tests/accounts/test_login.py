@@ -3,10 +3,12 @@ from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.hashers import MD5PasswordHasher, make_password
 from django.test import override_settings
 from django.utils import timezone
 
+from accounts.errors import InvalidCredentials
+from accounts.services import check_credentials
 from tests.accounts.calls import bearer, error_of, get, log_in, post
 from tests.accounts.factories import PASSWORD, UserFactory
 
@@ -47,6 +49,38 @@ def test_a_user_logs_in_by_name_or_address_whatever_the_case(identity: dict[str,
     user.refresh_from_db()
     assert user.last_login is not None
     assert user.last_login >= before
+
+
+@pytest.mark.parametrize("name", ["lin@home", "LIN@HOME", "lin＠home"])  # noqa: RUF001
+def test_a_name_with_an_at_sign_may_be_sent_as_an_address(name: str) -> None:
+    user = UserFactory.create(username="lin@home", email="lin@example.com")
+
+    response = post("/api/auth/login", {"email": name, "password": PASSWORD})
+
+    assert response.json()["data"]["user"]["id"] == user.pk
+
+
+def test_an_address_is_its_owners_though_it_is_the_name_of_another() -> None:
+    namesake = UserFactory.create(username="lin@example.com", password=make_password("other"))
+    owner = UserFactory.create(email="lin@example.com")
+
+    by_address = post("/api/auth/login", {"email": "lin@example.com", "password": PASSWORD})
+    as_namesake = post("/api/auth/login", {"email": "lin@example.com", "password": "other"})
+    by_name = post("/api/auth/login", {"username": "lin@example.com", "password": "other"})
+
+    assert by_address.json()["data"]["user"]["id"] == owner.pk
+    assert error_of(as_namesake) == REFUSAL
+    assert by_name.json()["data"]["user"]["id"] == namesake.pk
+
+
+@pytest.mark.parametrize("email", ["lin@example.com", "lin@home", "nobody@example.com"])
+def test_an_address_is_looked_up_by_one_query_whoever_has_it(
+    email: str, django_assert_num_queries: Any
+) -> None:
+    UserFactory.create(username="lin@home", email="lin@example.com")
+
+    with django_assert_num_queries(1), pytest.raises(InvalidCredentials):
+        check_credentials(username=None, email=email, password="wrong")
 
 
 @pytest.mark.parametrize(

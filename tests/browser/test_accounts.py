@@ -51,6 +51,15 @@ def test_login_merges_the_carts_and_says_what_became_of_them(
     expect(report).to_be_hidden()
 
 
+def test_who_registered_a_name_with_an_at_sign_can_sign_in_by_it(window: Window) -> None:
+    UserFactory.create(username="lei@home", email="lilei@example.com")
+
+    page = window.open("/login")
+    log_in(page, "Lei@home")
+
+    expect(page.locator("#user-name")).to_have_text("lei@home")
+
+
 def test_a_wrong_password_is_told_and_the_guest_keeps_the_cart(
     guest_window: Window, guest: Shopper
 ) -> None:
