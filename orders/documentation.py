@@ -67,6 +67,18 @@ _ORDER = {
     "paidAt": None,
     "cancelledAt": None,
     "expiresAt": "2026-01-02T03:34:05.678Z",
+    "returned": None,
+}
+_RETURNED = {
+    "lines": [{"skuId": "c5n0w8q3t6z1h9v2k7m4x0bd", "quantity": 1}],
+    "capped": [
+        {
+            "skuId": "c5n0w8q3t6z1h9v2k7m4x0bd",
+            "requested": 2,
+            "quantity": 1,
+            "reason": "insufficient_stock",
+        }
+    ],
 }
 _ORDER_ID = OpenApiParameter("order_id", OpenApiTypes.STR, OpenApiParameter.PATH)
 
@@ -210,8 +222,9 @@ CANCEL = extend_schema(
     summary="Cancel an order that is not paid",
     description=(
         "Its units and the buyer's allowance return at once. With `restoreCart=true` the lines go "
-        "back into the cart, as many units as can be bought then; while the cart store is down "
-        "they follow when it is back."
+        "back into the cart, selected or not as they were: as many units as can be bought then, "
+        "and lines that cannot be bought at all as unavailable ones. `returned` tells of every "
+        "line. While the cart store is down it is `null`, and they follow when it is back."
     ),
     parameters=[
         GUEST_ID_HEADER,
@@ -225,7 +238,12 @@ CANCEL = extend_schema(
         200: document_answer(
             OrderSerializer(),
             name="Order",
-            example=_ORDER | {"status": "CANCELLED", "cancelledAt": "2026-01-02T03:14:05.678Z"},
+            example=_ORDER
+            | {
+                "status": "CANCELLED",
+                "cancelledAt": "2026-01-02T03:14:05.678Z",
+                "returned": _RETURNED,
+            },
         ),
         **document_errors(
             *_IDENTITY_ERRORS,

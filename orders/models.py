@@ -41,6 +41,7 @@ class Order(models.Model):
     """What one buyer bought from one cart. Amounts, names and lines never change.
 
     `settled_at` is when the bought units had left the cart; until then a task sees to it.
+    `returned` is what of a cancelled order went back into the cart, as the API shows it.
     """
 
     id = models.CharField(
@@ -73,6 +74,7 @@ class Order(models.Model):
         blank=True,
         default=LineReturn.NONE,
     )
+    returned = models.JSONField(_("returned to cart"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"))
     expires_at = models.DateTimeField(_("payment due"))
     paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
@@ -169,6 +171,8 @@ class OrderItem(models.Model):
         _("price"), max_digits=12, decimal_places=2, validators=[MinValueValidator(0)]
     )
     quantity = models.PositiveIntegerField(_("units"), validators=[MinValueValidator(1)])
+    # By the database, too: the release before knows nothing of it.
+    selected = models.BooleanField(_("selected in the cart"), default=True, db_default=True)
 
     class Meta:
         ordering = ("id",)

@@ -26,6 +26,7 @@ def present_order(order: Order, items: Iterable[OrderItem]) -> dict[str, Any]:
         "paidAt": _present_time(order.paid_at),
         "cancelledAt": _present_time(order.cancelled_at),
         "expiresAt": format_time(order.expires_at),
+        "returned": order.returned,
     }
 
 

@@ -168,6 +168,7 @@ def _describe_item(order: Order, line: Line, offer: Offer) -> OrderItem:
         image=card.image,
         price=_to_money(offer.price_cents),
         quantity=line.quantity,
+        selected=line.selected,
     )
 
 

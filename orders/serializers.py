@@ -1,10 +1,11 @@
 """The shapes of orders in the API's documentation; bodies are read by `inputs`, strictly."""
 
-from typing import Any
+from typing import Any, get_args
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from carts.domain.merging import CapReason
 from orders.inputs import (
     CURRENCY_LENGTH,
     MAX_EVENT_ID_LENGTH,
@@ -66,6 +67,32 @@ class OrderItemSerializer(serializers.Serializer[Any]):
     merchant = SellerSerializer()
 
 
+class ReturnedLineSerializer(serializers.Serializer[Any]):
+    """Units that went back into the cart."""
+
+    skuId = serializers.CharField()  # noqa: N815
+    quantity = serializers.IntegerField(min_value=1)
+
+
+class CappedReturnSerializer(serializers.Serializer[Any]):
+    """A line of which fewer units went back than were ordered, or none."""
+
+    skuId = serializers.CharField()  # noqa: N815
+    requested = serializers.IntegerField(min_value=1)
+    quantity = serializers.IntegerField(min_value=0)
+    reason = serializers.ChoiceField(choices=[*get_args(CapReason), "cart_full"])
+
+
+class ReturnedSerializer(serializers.Serializer[Any]):
+    """What of a cancelled order went back into the cart: every line is in one of the two, or both.
+
+    Lines that cannot be bought now are back as unavailable ones.
+    """
+
+    lines = ReturnedLineSerializer(many=True)
+    capped = CappedReturnSerializer(many=True)
+
+
 class OrderSerializer(serializers.Serializer[Any]):
     """An order."""
 
@@ -84,6 +111,9 @@ class OrderSerializer(serializers.Serializer[Any]):
     cancelledAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
     expiresAt = serializers.DateTimeField(  # noqa: N815
         help_text="An order not paid until then is cancelled."
+    )
+    returned = ReturnedSerializer(
+        allow_null=True, help_text="`null` where nothing went back, or has not yet."
     )
 
 

@@ -6,27 +6,23 @@ it is done, is safe to repeat, and is finished by a task where a crash left it u
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from carts.domain import rules
-from carts.domain.cart import Addition, CartOwner
 from carts.domain.errors import (
     CartContended,
     CartStoreUnavailable,
     CartUnreadable,
     UserInactive,
 )
-from carts.live.operations import Operation, OperationRepeatedError
-from carts.reading import ChangeContext, read_cart
-from carts.services import add_lines
+from carts.domain.returning import OrderedLine, ReturnedLine
+from carts.reading import ChangeContext
+from carts.returning import return_lines as return_lines_to_cart
 from carts.settling import settle_order
 from config.http.context import current_request_id
-from orders.models import LineReturn, Order, OrderItem
-from products.catalogue import read_offers
+from orders.models import LineReturn, Order
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +68,10 @@ def describe_settlement() -> ChangeContext:
 
 
 def return_lines(order: Order) -> None:
-    """Put the lines of a cancelled order back into the cart, as many units as can be bought now.
+    """Put the lines of a cancelled order back into the cart, as far as there is room for them.
 
-    Where the cart store cannot be reached, the task does it later.
+    What went back is in `order.returned` then. Where the cart store cannot be reached, the task
+    does it later.
     """
     try:
         _return_lines(order)
@@ -108,40 +105,40 @@ def _settle(order: Order, now: datetime) -> None:
 
 
 def _return_lines(order: Order) -> None:
-    """Add the lines once; a Redis wiped between adding and marking is the one way to a second time.
+    """Put the lines back once, and keep in the order what went back.
 
-    What the order bought leaves the cart first: else it would take the returned units along.
+    What the order bought leaves the cart first: else it would take the returned units along. A
+    Redis wiped between adding and keeping is the one way to a second time.
     """
-    owner = order.owner
     if not settle_order(order_id=order.pk, context=describe_settlement()):
         raise CartContended
-    additions = _plan_return(owner, list(order.items.all()))
-    operation = Operation(
-        id=f"return:{order.pk}",
-        fingerprint=order.pk,
-        ttl_ms=timedelta(hours=settings.IDEMPOTENCY_HOURS) // timedelta(milliseconds=1),
+    lines = [OrderedLine(item.sku_id, item.quantity, item.selected) for item in order.items.all()]
+    back = return_lines_to_cart(
+        order_id=order.pk, owner=order.owner, lines=lines, context=describe_settlement()
     )
-    context = replace(describe_settlement(), operation=operation)
-    try:
-        if additions:
-            add_lines(owner=owner, additions=additions, context=context)
-    except OperationRepeatedError:
-        logger.info("lines of order %s had been returned", order.pk)
-    Order.objects.filter(pk=order.pk).update(line_return=LineReturn.DONE)
+    keep_returned(order, back)
 
 
-def _plan_return(owner: CartOwner, items: Sequence[OrderItem]) -> list[Addition]:
-    """Return how many units of each item the cart has room for.
+def keep_returned(order: Order, lines: Sequence[ReturnedLine]) -> None:
+    """Keep in a cancelled order what of it went back into the cart."""
+    order.line_return, order.returned = LineReturn.DONE, _describe_returned(lines)
+    due = Order.objects.filter(pk=order.pk, line_return=LineReturn.DUE)
+    due.update(line_return=order.line_return, returned=order.returned)
 
-    Units that others buy between this look and the adding make their line stay out altogether.
-    """
-    in_cart = {line.sku_id: line.quantity for line in read_cart(owner).lines}
-    offers = read_offers(sku_ids=[item.sku_id for item in items], buyer=owner.key)
-    additions = []
-    for item in items:
-        offer = offers[item.sku_id]
-        highest = rules.highest_quantity(offer, max_units=settings.CART_MAX_UNITS_PER_LINE)
-        units = min(item.quantity, highest - in_cart.get(item.sku_id, 0))
-        if units > 0 and rules.is_purchasable(offer):
-            additions.append(Addition(offer.product_id, units, item.sku_id))
-    return additions
+
+def _describe_returned(lines: Sequence[ReturnedLine]) -> dict[str, Any]:
+    return {
+        "lines": [
+            {"skuId": line.sku_id, "quantity": line.quantity} for line in lines if line.quantity
+        ],
+        "capped": [
+            {
+                "skuId": line.sku_id,
+                "requested": line.requested,
+                "quantity": line.quantity,
+                "reason": line.reason,
+            }
+            for line in lines
+            if line.reason is not None
+        ],
+    }

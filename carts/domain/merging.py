@@ -83,7 +83,7 @@ def plan_merge(
     for theirs in guest.lines:
         own = mine.get(theirs.sku_id)
         wanted = _wanted_units(strategy, own, theirs)
-        quantity, reason = _cap_units(wanted, offers.get(theirs.sku_id), limits.max_units)
+        quantity, reason = cap_units(wanted, offers.get(theirs.sku_id), limits.max_units)
         if quantity < 1:
             skipped.append(SkippedLine(theirs.sku_id, wanted, "purchase_limit_exceeded"))
             continue
@@ -95,6 +95,21 @@ def plan_merge(
             capped.append(CappedLine(theirs.sku_id, wanted, quantity, reason))
         lines.append(_merge_line(strategy, own, theirs, quantity))
     return MergePlan(tuple(lines), tuple(capped), tuple(skipped))
+
+
+def cap_units(wanted: int, offer: Offer | None, max_units: int) -> tuple[int, CapReason | None]:
+    """Return how many units a line may have of those wanted, and why not all.
+
+    What cannot be bought now is capped at `max_units` alone.
+    """
+    if offer is None or not is_purchasable(offer):
+        return min(wanted, max_units), None if wanted <= max_units else "line_limit"
+    ceiling = highest_quantity(offer, max_units=max_units)
+    if wanted <= ceiling:
+        return wanted, None
+    if ceiling == offer.stock:
+        return ceiling, "insufficient_stock"
+    return ceiling, "line_limit" if ceiling == max_units else "purchase_limit_exceeded"
 
 
 def _wanted_units(strategy: Strategy, own: Line | None, theirs: Line) -> int:
@@ -109,17 +124,6 @@ def _wanted_units(strategy: Strategy, own: Line | None, theirs: Line) -> int:
             return theirs.quantity
         case "user_wins":
             return own.quantity
-
-
-def _cap_units(wanted: int, offer: Offer | None, max_units: int) -> tuple[int, CapReason | None]:
-    if offer is None or not is_purchasable(offer):
-        return min(wanted, max_units), None if wanted <= max_units else "line_limit"
-    ceiling = highest_quantity(offer, max_units=max_units)
-    if wanted <= ceiling:
-        return wanted, None
-    if ceiling == offer.stock:
-        return ceiling, "insufficient_stock"
-    return ceiling, "line_limit" if ceiling == max_units else "purchase_limit_exceeded"
 
 
 def _merge_line(strategy: Strategy, own: Line | None, theirs: Line, quantity: int) -> MergedLine:

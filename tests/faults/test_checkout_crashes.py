@@ -48,8 +48,8 @@ CANCEL_STEPS: dict[str, bool] = {
     "before orders.lifecycle.give_back": False,
     "after orders.lifecycle.give_back": False,
     "before orders.views.return_lines": True,
-    "before orders.settlement.add_lines": True,
-    "after orders.settlement.add_lines": True,
+    "before orders.settlement.return_lines_to_cart": True,
+    "after orders.settlement.return_lines_to_cart": True,
     "after orders.views.return_lines": True,
 }
 
@@ -222,7 +222,10 @@ def test_a_cancellation_that_dies_gives_everything_back_once_or_nothing(
     assert list(read_tallies().values()) == [0 if is_cancelled else 3]
     in_cart = (3 if is_cancelled else 0) + (1 if edits else 0)
     assert quantities_of(buyer.cart()).get(sku.id, 0) == in_cart
-    assert Order.objects.get().line_return == (LineReturn.DONE if is_cancelled else "")
+    kept = Order.objects.get()
+    assert kept.line_return == (LineReturn.DONE if is_cancelled else "")
+    back = {"lines": [{"skuId": sku.id, "quantity": 3}], "capped": []}
+    assert kept.returned == (back if is_cancelled else None)
 
 
 def test_lines_of_an_order_which_is_not_settled_come_back_once() -> None:

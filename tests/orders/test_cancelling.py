@@ -12,7 +12,7 @@ from orders.models import LineReturn, Order, OrderEvent
 from orders.settlement import return_due_lines
 from orders.tasks import cancel_unpaid
 from products.models import Product, PurchaseTally, Sku
-from tests.carts.shopper import Shopper, new_guest, quantities_of, summary_of
+from tests.carts.shopper import Shopper, item_id, new_guest, quantities_of, summary_of
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, buyer_of, nothing_sold, place_order
 from tests.products.rows import read_stock, read_tallies
@@ -96,14 +96,20 @@ def test_the_lines_can_be_put_back_into_the_cart(shopper: Shopper) -> None:
     order = place_order(shopper)
     shopper.add(bought)
 
-    shopper.data("POST", f"/orders/{order['id']}/cancel?restoreCart=true")
+    cancelled = shopper.data("POST", f"/orders/{order['id']}/cancel?restoreCart=true")
 
     assert quantities_of(shopper.cart()) == {kept.id: 1, bought.id: 3}
     assert read_stock(bought) == [5]
     assert Order.objects.get().line_return == LineReturn.DONE
+    assert order["returned"] is None
+    assert cancelled["returned"] == {
+        "lines": [{"skuId": bought.id, "quantity": 2}],
+        "capped": [],
+    }
+    assert shopper.data("GET", f"/orders/{order['id']}") == cancelled
 
 
-def test_lines_are_put_back_as_far_as_they_can_be_bought(user: Shopper) -> None:
+def test_what_cannot_be_bought_now_comes_back_as_unavailable_or_is_named(user: Shopper) -> None:
     plenty, scarce, gone = SkuFactory.create_batch(3, stock=5)
     for sku in (plenty, scarce, gone):
         user.add(sku, 4)
@@ -112,10 +118,76 @@ def test_lines_are_put_back_as_far_as_they_can_be_bought(user: Shopper) -> None:
     Sku.objects.filter(pk=scarce.pk).update(stock=0, purchase_limit=3)
     Product.objects.filter(pk=gone.product_id).update(status=0)
 
+    cancelled = user.data("POST", f"/orders/{order['id']}/cancel?restoreCart=true")
+
+    cart = user.cart()
+    assert quantities_of(cart) == {plenty.id: 5, scarce.id: 3}
+    assert [(line["skuId"], line["quantity"]) for line in cart["unavailableItems"]] == [
+        (gone.id, 4)
+    ]
+    assert cancelled["returned"] == {
+        "lines": [
+            {"skuId": sku.id, "quantity": units}
+            for sku, units in [(plenty, 4), (scarce, 3), (gone, 4)]
+        ],
+        "capped": [
+            {
+                "skuId": scarce.id,
+                "requested": 4,
+                "quantity": 3,
+                "reason": "purchase_limit_exceeded",
+            }
+        ],
+    }
+
+
+def test_lines_come_back_selected_or_not_as_they_were(user: Shopper) -> None:
+    unselected, selected, again = SkuFactory.create_batch(3)
+    user.add(unselected, 2, selected=False)
+    user.add(selected, 1)
+    cart = user.add(again, 1)
+    ids = [item_id(cart, sku) for sku in (unselected, selected, again)]
+    order = place_order(user, {"itemIds": ids})
+    user.add(again, 1, selected=False)
+
     user.data("POST", f"/orders/{order['id']}/cancel?restoreCart=true")
 
-    assert quantities_of(user.cart()) == {plenty.id: 5, scarce.id: 3}
-    assert user.cart()["unavailableItems"] == []
+    lines = {line["skuId"]: (line["quantity"], line["selected"]) for line in user.cart()["items"]}
+    assert lines == {unselected.id: (2, False), selected.id: (1, True), again.id: (2, False)}
+
+
+@override_settings(CART_MAX_LINES=2)
+def test_a_line_without_a_place_in_a_full_cart_is_named(user: Shopper) -> None:
+    first, second, later = SkuFactory.create_batch(3)
+    user.add(first, 1)
+    user.add(second, 2)
+    order = place_order(user)
+    user.add(later, 1)
+
+    cancelled = user.data("POST", f"/orders/{order['id']}/cancel?restoreCart=true")
+
+    assert quantities_of(user.cart()) == {later.id: 1, first.id: 1}
+    assert cancelled["returned"] == {
+        "lines": [{"skuId": first.id, "quantity": 1}],
+        "capped": [{"skuId": second.id, "requested": 2, "quantity": 0, "reason": "cart_full"}],
+    }
+
+
+def test_a_line_above_what_can_be_bought_is_not_lowered_by_a_return(user: Shopper) -> None:
+    sku = SkuFactory.create(stock=9)
+    order = buy(user, sku, 2)
+    user.add(sku, 5)
+    Sku.objects.filter(pk=sku.pk).update(stock=1)
+
+    cancelled = user.data("POST", f"/orders/{order['id']}/cancel?restoreCart=true")
+
+    assert quantities_of(user.cart()) == {sku.id: 5}
+    assert cancelled["returned"] == {
+        "lines": [],
+        "capped": [
+            {"skuId": sku.id, "requested": 2, "quantity": 0, "reason": "insufficient_stock"}
+        ],
+    }
 
 
 def test_lines_due_are_put_back_by_the_task_once(user: Shopper) -> None:
@@ -131,6 +203,10 @@ def test_lines_due_are_put_back_by_the_task_once(user: Shopper) -> None:
     assert return_due_lines(now=later) == 0
 
     assert quantities_of(user.cart()) == {sku.id: 2}
+    assert user.data("GET", f"/orders/{order['id']}")["returned"] == {
+        "lines": [{"skuId": sku.id, "quantity": 2}],
+        "capped": [],
+    }
 
 
 @pytest.mark.parametrize("value", ["", "1", "yes", "TRUE"])
