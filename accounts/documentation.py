@@ -26,15 +26,15 @@ _BODY_ERRORS = (
 )
 _SIGN_IN_ERRORS = (
     *_BODY_ERRORS,
-    "invalid_guest_id",
     "rate_limited",
     "rate_limiter_unavailable",
 )
 _GUEST_ID = OpenApiParameter(
     "X-Guest-ID",
-    {"type": "string", "pattern": "^([A-Za-z0-9_-]{8,128})?$"},
+    {"type": "string"},
     OpenApiParameter.HEADER,
-    description="The guest whose cart becomes the user's; an empty one is none.",
+    description="The guest whose cart becomes the user's; an empty one is none. One that can be no "
+    "guest's id keeps nobody from signing in.",
 )
 _CHALLENGE = OpenApiParameter(
     "WWW-Authenticate",
@@ -61,8 +61,9 @@ _SIGN_IN = {
 }
 _SIGN_IN_NOTE = (
     "With an `X-Guest-ID` header that guest's cart is merged into the user's. Whatever goes wrong "
-    "with carts, the sign-in succeeds: `merge` is then null and the next sign-in or merge finishes "
-    "it; `cart` is null while the cart store is down."
+    "with carts, the sign-in succeeds: `merge.skippedReason` then says why nothing was merged "
+    "(`invalid_guest_id`, `cart_store_unavailable`, ...), and the next sign-in or merge finishes "
+    "it; `cart` is null while the cart store is down. Without the header `merge` is null."
 )
 
 

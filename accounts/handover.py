@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from traceback import format_tb
 from typing import Any
 
+from django.conf import settings
+
+from carts.api.identity import parse_guest_id
 from carts.api.presentation import present_cart, present_merge
 from carts.domain.cart import CartOwner
 from carts.merge import merge_carts
@@ -18,7 +21,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What a sign-in answers of carts; `cart` is None when it cannot be read just now."""
+    """What a sign-in answers of carts.
+
+    `cart` is None when it cannot be read just now, `merge` where no guest was named.
+    """
 
     cart: dict[str, Any] | None
     merge: dict[str, Any] | None
@@ -27,8 +33,9 @@ class Handover:
 def hand_over_cart(*, user_id: str, guest_id: str | None) -> Handover:
     """Merge the guest's cart, if one is named, into the user's, save it, and return it.
 
-    Nothing is raised: no trouble with carts, be it a bug, may keep a user from signing in. What
-    could not be merged waits for the next sign-in or merge.
+    `guest_id` is as it was sent. Nothing is raised: no bad id and no trouble with carts, be it a
+    bug, may keep a user from signing in. What could not be merged waits for the next sign-in or
+    merge.
     """
     user = CartOwner.for_user(user_id)
     handover = _merge(user, guest_id)
@@ -46,17 +53,23 @@ def save_user_cart(*, user_id: str) -> None:
 
 
 def _merge(user: CartOwner, guest_id: str | None) -> Handover:
-    if guest_id is None:
+    if not guest_id:
         return Handover(cart=_read_cart(user), merge=None)
     context = ChangeContext(source="merge", request_id=current_request_id())
     try:
-        result = merge_carts(
-            guest=CartOwner.for_guest(guest_id), user=user, strategy=None, context=context
-        )
+        guest = CartOwner.for_guest(parse_guest_id(guest_id))
+        result = merge_carts(guest=guest, user=user, strategy=None, context=context)
         return Handover(cart=present_cart(result.view).data, merge=present_merge(result))
     except Exception as error:  # noqa: BLE001
         _log_failure("not merged", user, error)
-        return Handover(cart=_read_cart(user), merge=None)
+        return Handover(cart=_read_cart(user), merge=_present_skipped(error))
+
+
+def _present_skipped(error: Exception) -> dict[str, Any]:
+    """Return the report of a merge that was not made, with why in `skippedReason`."""
+    reason = error.code if isinstance(error, ServiceError) else "internal_error"
+    nothing: dict[str, Any] = {"mergedItems": 0, "capped": [], "skipped": []}
+    return {"strategy": settings.CART_MERGE_STRATEGY, **nothing, "skippedReason": reason}
 
 
 def _read_cart(user: CartOwner) -> dict[str, Any] | None:

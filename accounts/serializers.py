@@ -122,7 +122,10 @@ class SignInData(TokensData):
 
     user = UserData()
     cart = serializers.JSONField(allow_null=True, help_text="CartResponse.")
-    merge = serializers.JSONField(allow_null=True, help_text="What the merge did.")
+    merge = serializers.JSONField(
+        allow_null=True,
+        help_text="What the merge did; `skippedReason` tells why nothing was merged.",
+    )
 
 
 class GuestData(serializers.Serializer[Any]):

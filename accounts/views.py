@@ -20,7 +20,6 @@ from accounts.models import User
 from accounts.serializers import LoginBody, RefreshBody, RegisterBody
 from accounts.services import check_credentials, read_active_user, register_user
 from accounts.tokens import issue_tokens, revoke_tokens, rotate_tokens
-from carts.api.identity import read_guest_id
 from config.http.context import client_address
 from config.http.envelope import answer
 from config.http.parsing import read_object
@@ -46,22 +45,20 @@ class OpenAccountView(AccountView):
 class RegisterView(OpenAccountView):
     @documentation.REGISTER
     def post(self, request: Request) -> HttpResponse:
-        guest_id = read_guest_id(request)
         body = _read_body(RegisterBody, request)
         _limit_attempts("register", body["email"], request)
-        return _sign_in(register_user(**body), guest_id=guest_id)
+        return _sign_in(register_user(**body), request)
 
 
 class LoginView(OpenAccountView):
     @documentation.LOGIN
     def post(self, request: Request) -> HttpResponse:
-        guest_id = read_guest_id(request)
         body = _read_body(LoginBody, request)
         _limit_attempts("login", body.get("username") or body["email"], request)
         user = check_credentials(
             username=body.get("username"), email=body.get("email"), password=body["password"]
         )
-        return _sign_in(user, guest_id=guest_id)
+        return _sign_in(user, request)
 
 
 class RefreshView(OpenAccountView):
@@ -118,9 +115,9 @@ def _limit_attempts(action: str, identity: str, request: Request) -> None:
     )
 
 
-def _sign_in(user: User, *, guest_id: str | None) -> HttpResponse:
+def _sign_in(user: User, request: Request) -> HttpResponse:
     tokens = issue_tokens(user)
-    handover = hand_over_cart(user_id=user.pk, guest_id=guest_id)
+    handover = hand_over_cart(user_id=user.pk, guest_id=request.META.get("HTTP_X_GUEST_ID"))
     return answer(
         {
             "access": tokens.access,

@@ -17,6 +17,8 @@ class _Bearer(Protocol):
 
 
 _GUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
+# What a script sends that has no id: everybody it runs for would share one cart.
+_NOBODYS_ID = "undefined"
 
 
 def identify_owner(request: Request) -> CartOwner:
@@ -49,7 +51,7 @@ def read_guest_id(request: Request) -> str | None:
 
 def parse_guest_id(text: str) -> str:
     """Return the text if it can be a guest id; raises InvalidGuestId."""
-    if not _GUEST_ID.fullmatch(text):
+    if not _GUEST_ID.fullmatch(text) or text.lower() == _NOBODYS_ID:
         raise InvalidGuestId
     return text
 

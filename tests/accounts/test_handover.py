@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from accounts.models import User
 from products.models import Sku
-from tests.accounts.calls import Response, bearer, error_of, get, log_in, post
+from tests.accounts.calls import Response, bearer, error_of, get, log_in, post, sign_in
 from tests.accounts.factories import UserFactory
 from tests.accounts.test_login import without_redis
 from tests.factories import SkuFactory
@@ -41,12 +40,18 @@ def read_cart(**headers: str) -> dict[str, Any]:
     return cart
 
 
-@pytest.mark.parametrize("sign_in", [register, log_in_somebody])
-def test_signing_in_takes_the_guests_cart_over(sign_in: Callable[..., Response]) -> None:
+def skipped(reason: str) -> dict[str, Any]:
+    """Return the report of a merge that was not made."""
+    nothing: dict[str, Any] = {"mergedItems": 0, "capped": [], "skipped": []}
+    return {"strategy": "sum", **nothing, "skippedReason": reason}
+
+
+@pytest.mark.parametrize("enter", [register, log_in_somebody])
+def test_signing_in_takes_the_guests_cart_over(enter: Callable[..., Response]) -> None:
     sku = SkuFactory.create()
     add(sku, 2, x_guest_id=GUEST)
 
-    data = sign_in(x_guest_id=GUEST).json()["data"]
+    data = enter(x_guest_id=GUEST).json()["data"]
 
     assert data["merge"] == {"strategy": "sum", "mergedItems": 1, "capped": [], "skipped": []}
     assert data["cart"] == read_cart(authorization=f"Bearer {data['access']}")
@@ -81,19 +86,50 @@ def test_without_a_guest_id_the_users_own_cart_is_answered(headers: dict[str, st
     assert (units_of(data["cart"]), data["merge"]) == ({sku.pk: 3}, None)
 
 
-@pytest.mark.parametrize("sign_in", [register, log_in_somebody])
-@pytest.mark.parametrize(
-    "guest_id", ["short", "*", "../../etc/passwd", "user:12345678", "a" * 129, "guest 12345678"]
-)
-def test_a_bad_guest_id_is_refused_before_anything_happens(
-    guest_id: str, sign_in: Callable[..., Response], redis_server: Redis
-) -> None:
-    response = sign_in(x_guest_id=guest_id)
+BAD_GUEST_IDS = [
+    "short", "null", "undefined", "Undefined", "*", "../../etc/passwd", "user:12345678", "a" * 129,
+    "guest 12345678",
+]  # fmt: skip
 
-    assert error_of(response) == (400, "invalid_guest_id", "Invalid guest ID")
-    assert not User.objects.filter(username="lin").exists()
-    assert not User.objects.filter(last_login__isnull=False).exists()
-    assert redis_server.keys() == []
+
+@pytest.mark.parametrize("enter", [register, log_in_somebody])
+@pytest.mark.parametrize("guest_id", BAD_GUEST_IDS)
+def test_a_bad_guest_id_keeps_nobody_from_signing_in(
+    guest_id: str, enter: Callable[..., Response], redis_server: Redis
+) -> None:
+    response = enter(x_guest_id=guest_id)
+
+    data = response.json()["data"]
+    assert response.status_code == 200
+    assert data["merge"] == skipped("invalid_guest_id")
+    assert data["cart"]["userId"] == data["user"]["id"]
+    assert redis_server.keys("cart:*") == []
+
+
+@pytest.mark.parametrize("guest_id", BAD_GUEST_IDS)
+def test_a_bad_guest_id_keeps_nobody_signed_in_from_going_on(guest_id: str) -> None:
+    refresh = sign_in(UserFactory.create()).refresh
+
+    renewed = post("/api/auth/refresh", {"refresh": refresh}, x_guest_id=guest_id)
+
+    tokens = renewed.json()["data"]
+    body = {"refresh": tokens["refresh"]}
+    assert post("/api/auth/logout", body, x_guest_id=guest_id).status_code == 200
+
+
+@pytest.mark.parametrize("guest_id", ["undefined", "UNDEFINED", "Undefined"])
+def test_undefined_is_nobodys_cart(guest_id: str) -> None:
+    user = bearer(UserFactory.create())
+    merge = {"guestSessionId": guest_id}
+
+    answers = [
+        get("/api/cart", x_guest_id=guest_id),
+        get("/api/orders", x_guest_id=guest_id),
+        post("/api/cart/merge", merge, authorization=user),
+    ]
+
+    refusal = (400, "invalid_guest_id", "Invalid guest ID")
+    assert [error_of(answer) for answer in answers] == [refusal] * 3
 
 
 def test_a_merge_that_failed_at_one_login_is_made_at_the_next() -> None:
@@ -104,7 +140,7 @@ def test_a_merge_that_failed_at_one_login_is_made_at_the_next() -> None:
         failed = log_in(user, x_guest_id=GUEST).json()["data"]
     data = log_in(user, x_guest_id=GUEST).json()["data"]
 
-    assert (failed["cart"], failed["merge"]) == (None, None)
+    assert (failed["cart"], failed["merge"]) == (None, skipped("cart_store_unavailable"))
     assert data["merge"]["mergedItems"] == 1
     assert units_of(data["cart"]) == {sku.pk: 2}
 
@@ -119,9 +155,10 @@ def test_a_broken_guest_cart_keeps_nobody_from_signing_in(
     response = log_in(user, x_guest_id=GUEST)
 
     data = response.json()["data"]
-    assert (response.status_code, data["merge"]) == (200, None)
+    reason = "cart_store_unavailable"
+    assert (response.status_code, data["merge"]) == (200, skipped(reason))
     assert units_of(data["cart"]) == {sku.pk: 3}
-    assert f"cart of user {user.pk} not merged: cart_store_unavailable" in caplog.text
+    assert f"cart of user {user.pk} not merged: {reason}" in caplog.text
     assert GUEST not in caplog.text
 
 
@@ -139,7 +176,7 @@ def test_an_error_nobody_thought_of_keeps_nobody_from_signing_in(
     response = log_in(user, x_guest_id=GUEST)
 
     data = response.json()["data"]
-    assert (response.status_code, data["merge"]) == (200, None)
+    assert (response.status_code, data["merge"]) == (200, skipped("internal_error"))
     assert units_of(data["cart"]) == {sku.pk: 3}
     assert f"cart of user {user.pk} not merged: ZeroDivisionError" in caplog.text
     assert "accounts/handover.py" in caplog.text

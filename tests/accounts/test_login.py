@@ -220,7 +220,8 @@ def test_without_the_cart_store_a_login_still_succeeds() -> None:
 
     data = response.json()["data"]
     assert response.status_code == 200
-    assert (data["user"]["id"], data["cart"], data["merge"]) == (user.pk, None, None)
+    assert (data["user"]["id"], data["cart"]) == (user.pk, None)
+    assert data["merge"]["skippedReason"] == "cart_store_unavailable"
 
 
 def test_me_tells_who_is_signed_in() -> None:

@@ -184,3 +184,16 @@ def test_an_overtaken_answer_does_not_replace_a_newer_cart(page: Page) -> None:
 
     assert page.evaluate("slow.then((cart) => cart.items[0].quantity)") == 2
     assert page.evaluate("client.cart.items[0].quantity") == 3
+
+
+@pytest.mark.parametrize("stored", ["undefined", "null", "[object Object]", ""])
+def test_a_stored_text_that_is_no_guest_id_is_replaced_by_a_new_one(
+    page: Page, stored: str
+) -> None:
+    sku = put_on_sale("Nut")
+    page.evaluate("id => localStorage.setItem('test.guest', id)", stored)
+
+    cart = call(page, "addItem", units(sku, 2))
+
+    guest_id = page.evaluate("localStorage.getItem('test.guest')")
+    assert (cart["sessionId"], len(guest_id)) == (guest_id, 22)

@@ -88,6 +88,7 @@
  * @property {number} mergedItems In lines.
  * @property {{ skuId: string, requested: number, quantity: number, reason: string }[]} capped
  * @property {{ skuId: string, requested: number, reason: string }[]} skipped
+ * @property {string} [skippedReason] Why nothing was merged, where that is so.
  *
  * @typedef {{ user: User, cart: Cart | null, merge: MergeReport | null }} SignIn
  *
@@ -224,6 +225,7 @@ export class CartApiError extends Error {
  * @property {number} started When the call was sent, on the client's own clock.
  */
 
+const GUEST_ID = /^(?!undefined$)[A-Z0-9_-]{8,128}$/i;
 const RETRIED_STATUSES = new Set([0, 429, 502, 503, 504]);
 const FIRST_WAIT_SECONDS = 0.3;
 // Part of a token's life after which it is replaced.
@@ -682,8 +684,10 @@ export class CartClient extends EventTarget {
     return this.#guestId === null ? null : `guest:${this.#guestId}`;
   }
 
+  /** What cannot be a guest's id ("undefined", "null") is as good as none: a new one is made. */
   get #guestId() {
-    return this.#storage.getItem(`${this.#namespace}.guest`);
+    const id = this.#storage.getItem(`${this.#namespace}.guest`);
+    return id !== null && GUEST_ID.test(id) ? id : null;
   }
 
   async #ensureGuestId() {
