@@ -200,7 +200,9 @@ LIST = extend_schema(
             example={"items": [_ORDER], "total": 1, "page": 1, "pageSize": 20},
         ),
         **document_errors(
-            *_IDENTITY_ERRORS, InvalidField(field="page", reason="must be a whole number")
+            *_IDENTITY_ERRORS,
+            RateLimited(retry_after_seconds=17),
+            InvalidField(field="page", reason="must be a whole number"),
         ),
     },
 )
@@ -212,7 +214,9 @@ RETRIEVE = extend_schema(
     parameters=[GUEST_ID_HEADER, _ORDER_ID],
     responses={
         200: _ANSWER,
-        **document_errors(*_IDENTITY_ERRORS, errors.OrderNotFound()),
+        **document_errors(
+            *_IDENTITY_ERRORS, RateLimited(retry_after_seconds=17), errors.OrderNotFound()
+        ),
     },
 )
 

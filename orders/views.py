@@ -70,7 +70,7 @@ class OrderViewSet(ViewSet):
 
     @documentation.LIST
     def list(self, request: Request) -> HttpResponse:
-        owner = _identify_buyer(request)
+        owner = _identify_reader(request)
         status, page = read_status(request), read_page(request)
         orders, total = find_orders(owner=owner, status=status, rows=page.rows)
         items = [present_order(order, order.items.all()) for order in orders]
@@ -78,14 +78,14 @@ class OrderViewSet(ViewSet):
 
     @documentation.RETRIEVE
     def retrieve(self, request: Request, order_id: str) -> HttpResponse:
-        order = get_order(owner=_identify_buyer(request), order_id=order_id)
+        order = get_order(owner=_identify_reader(request), order_id=order_id)
         return answer_order(order, order.items.all())
 
     @documentation.CANCEL
     def cancel(self, request: Request, order_id: str) -> HttpResponse:
         owner, now = _identify_buyer(request), timezone.now()
         restores_cart = read_restore_cart(request)
-        _limit_cancelling(request, owner)
+        _limit_openly(_list_charges(request, owner))
         order = get_order(owner=owner, order_id=order_id)
         if restores_cart:
             order = cancel_order_for_return(order_id=order.pk, actor=order.actor, now=now)
@@ -133,17 +133,26 @@ def _identify_buyer(request: Request) -> CartOwner:
     return owner
 
 
+def _identify_reader(request: Request) -> CartOwner:
+    """Return whose orders are meant; guests' ids can be guessed only so often from an address."""
+    owner = _identify_buyer(request)
+    if owner.is_guest:
+        limit = RateLimit("order-reads-address", settings.RATE_LIMIT_ORDER_READS_PER_ADDRESS)
+        _limit_openly([Charge(limit, client_address(request))])
+    return owner
+
+
 def _describe_purchase(request: Request, owner: CartOwner) -> ChangeContext:
     charges = active_charges(_list_charges(request, owner))
     return ChangeContext(source="order", request_id=current_request_id(), charges=charges)
 
 
-def _limit_cancelling(request: Request, owner: CartOwner) -> None:
+def _limit_openly(charges: Sequence[Charge]) -> None:
+    """Count a request that needs the database alone, and is served while nothing can be counted."""
     try:
-        enforce_limits(_list_charges(request, owner))
+        enforce_limits(charges)
     except RateLimiterUnavailable:
-        # Cancelling needs the database alone, and gives units back to the others.
-        logger.warning("an order is cancelled uncounted: rate limiter unavailable")
+        logger.warning("a request for an order goes uncounted: rate limiter unavailable")
 
 
 def _list_charges(request: Request, owner: CartOwner) -> Sequence[Charge]:

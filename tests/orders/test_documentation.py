@@ -12,11 +12,11 @@ from tests.orders.buying import place_order, refuse_order
 pytestmark = pytest.mark.django_db
 
 STATUSES = {
-    "GET /api/orders": {"200", "400", "401", "503"},
+    "GET /api/orders": {"200", "400", "401", "429", "503"},
     "POST /api/orders": {
         "200", "400", "401", "403", "404", "409", "413", "415", "422", "429", "503",
     },
-    "GET /api/orders/{order_id}": {"200", "400", "401", "404", "503"},
+    "GET /api/orders/{order_id}": {"200", "400", "401", "404", "429", "503"},
     "POST /api/orders/{order_id}/cancel": {"200", "400", "401", "404", "409", "429", "503"},
     "POST /api/orders/webhooks/payment": {"200", "400", "401", "404", "413", "503"},
 }  # fmt: skip

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
+from tests.accounts.test_login import without_redis
 from tests.carts.shopper import Shopper, new_guest, new_user, summary_of
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
@@ -104,3 +106,26 @@ def test_answers_are_kept_by_no_cache(user: Shopper) -> None:
         response = user.call("GET", f"/orders{path}")
         assert response["Cache-Control"] == "no-store"
         assert "Authorization, X-Guest-ID" in response["Vary"]
+
+
+@override_settings(RATE_LIMIT_ORDER_READS_PER_ADDRESS=4)
+def test_guests_ids_cannot_be_tried_in_bulk_from_one_address(user: Shopper) -> None:
+    for _ in range(2):
+        new_guest().data("GET", "/orders")
+        new_guest().refusal("GET", "/orders/x")
+
+    listed, shown = new_guest().refusal("GET", "/orders"), new_guest().refusal("GET", "/orders/x")
+
+    assert summary_of(listed) == summary_of(shown) == (429, "rate_limited", "Too many requests")
+    assert 1 <= listed["error"]["retryAfterSeconds"] <= 60
+    assert user.data("GET", "/orders")["total"] == 0
+
+
+@override_settings(RATE_LIMIT_ORDER_READS_PER_ADDRESS=1)
+def test_orders_are_shown_while_nothing_can_be_counted(guest: Shopper) -> None:
+    order = buy(guest, SkuFactory.create())
+
+    with without_redis("default"):
+        shown = [guest.data("GET", f"/orders/{order['id']}") for _ in range(2)]
+
+    assert shown == [order, order]
