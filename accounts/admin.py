@@ -1,7 +1,7 @@
 """Users and groups in the admin.
 
-Only superusers may hand out rights or touch a superuser; whoever else may change users cannot
-become more than they are.
+Only superusers hand out rights to users. Whoever else may change users and groups touches nobody
+with rights that they lack, and puts no such rights into a group (see `accounts.rights`).
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import User
+from accounts.rights import may_change_group, may_change_user, own_permissions
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -59,16 +60,31 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
         return fields if request.user.is_superuser else (*fields, *RIGHTS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return _may_touch(request, obj) and super().has_change_permission(request, obj)
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or may_change_user(request.user, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return _may_touch(request, obj) and super().has_delete_permission(request, obj)
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or may_change_user(request.user, obj))
 
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
     """Groups of permissions."""
 
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest | None = None, **options: Any
+    ) -> Any:
+        field: Any = super().formfield_for_manytomany(db_field, request, **options)
+        if field is not None and request is not None and db_field.name == "permissions":
+            own = own_permissions(request.user)
+            field.queryset = field.queryset.filter(pk__in=own.values("pk"))
+        return field
 
-def _may_touch(request: HttpRequest, user: User | None) -> bool:
-    return user is None or not user.is_superuser or request.user.is_superuser
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or may_change_group(request.user, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or may_change_group(request.user, obj))
