@@ -4,6 +4,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.attempts import Attempt, counted
 from accounts.errors import AccountExists, InvalidCredentials
 from accounts.models import User
 
@@ -20,22 +21,33 @@ def register_user(*, username: str, email: str, password: str) -> User:
         raise
 
 
-def check_credentials(*, username: str | None, email: str | None, password: str) -> User:
-    """Return the active user of this name, or else of this address, if the password is theirs.
+def check_credentials(
+    *, username: str | None, email: str | None, password: str, address: str
+) -> User:
+    """Return the active user of this name, or else of this e-mail, if the password is theirs.
 
-    Names may look like addresses: where nobody has the address, it is taken for a name.
-    Raises InvalidCredentials, after the same work whether or not there is such a user.
+    Names may look like addresses: where nobody has the e-mail, it is taken for a name. `address` is
+    the client's. Raises InvalidCredentials, after the same work whether or not there is such a
+    user; RateLimited and RateLimiterUnavailable, before any.
     """
     users = User.objects.all()
     named = users.with_address(email or "") if username is None else users.with_username(username)
     user = named.first()
-    if user is None:
-        make_password(password)
-        raise InvalidCredentials
-    if not user.check_password(password) or not user.is_active:
-        raise InvalidCredentials
+    with counted(Attempt.on(user, name=username or email or "", address=address)):
+        if user is None:
+            make_password(password)
+            raise InvalidCredentials
+        if not user.check_password(password) or not user.is_active:
+            raise InvalidCredentials
     User.objects.filter(pk=user.pk).update(last_login=timezone.now())
     return user
+
+
+def confirm_password(user: User, password: str, *, address: str) -> None:
+    """Return if this is the password of a user who is signed in; raises as above."""
+    with counted(Attempt.on(user, name="", address=address)):
+        if not user.check_password(password):
+            raise InvalidCredentials
 
 
 def read_active_user(user_id: str) -> User | None:

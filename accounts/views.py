@@ -46,7 +46,7 @@ class RegisterView(OpenAccountView):
     @documentation.REGISTER
     def post(self, request: Request) -> HttpResponse:
         body = _read_body(RegisterBody, request)
-        _limit_attempts("register", body["email"], request)
+        _limit_registrations(body["email"], request)
         return _sign_in(register_user(**body), request)
 
 
@@ -54,9 +54,11 @@ class LoginView(OpenAccountView):
     @documentation.LOGIN
     def post(self, request: Request) -> HttpResponse:
         body = _read_body(LoginBody, request)
-        _limit_attempts("login", body.get("username") or body["email"], request)
         user = check_credentials(
-            username=body.get("username"), email=body.get("email"), password=body["password"]
+            username=body.get("username"),
+            email=body.get("email"),
+            password=body["password"],
+            address=client_address(request),
         )
         return _sign_in(user, request)
 
@@ -103,12 +105,12 @@ def _read_body(
     return values
 
 
-def _limit_attempts(action: str, identity: str, request: Request) -> None:
+def _limit_registrations(email: str, request: Request) -> None:
     enforce_limits(
         [
-            Charge(RateLimit(action, settings.RATE_LIMIT_LOGIN), identity.casefold()),
+            Charge(RateLimit("register", settings.RATE_LIMIT_LOGIN), email.casefold()),
             Charge(
-                RateLimit(f"{action}-address", settings.RATE_LIMIT_LOGIN_PER_ADDRESS),
+                RateLimit("register-address", settings.RATE_LIMIT_LOGIN_PER_ADDRESS),
                 client_address(request),
             ),
         ]

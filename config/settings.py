@@ -108,6 +108,11 @@ TEMPLATES = [
     },
 ]
 
+# The others' hashes are renewed by the first when their users log in.
+PASSWORD_HASHERS = [
+    "accounts.hashers.Argon2Hasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -245,6 +250,7 @@ MAX_BODY_BYTES = 64 * 1024
 RATE_LIMIT_CART_WRITES = env.int("RATE_LIMIT_CART_WRITES", 600)
 RATE_LIMIT_CART_WRITES_PER_ADDRESS = env.int("RATE_LIMIT_CART_WRITES_PER_ADDRESS", 6_000)
 RATE_LIMIT_LOGIN = env.int("RATE_LIMIT_LOGIN", 10)
+RATE_LIMIT_LOGIN_PER_ACCOUNT = env.int("RATE_LIMIT_LOGIN_PER_ACCOUNT", 300)
 RATE_LIMIT_LOGIN_PER_ADDRESS = env.int("RATE_LIMIT_LOGIN_PER_ADDRESS", 60)
 RATE_LIMIT_MERGE = env.int("RATE_LIMIT_MERGE", 60)
 RATE_LIMIT_ORDERS = env.int("RATE_LIMIT_ORDERS", 60)

@@ -13,6 +13,7 @@ THEME: dict[str, Any] = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("shop/icon.svg")}
     ],
+    "LOGIN": {"form": "accounts.admin_login.LoginForm"},
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("staff/admin.css")],

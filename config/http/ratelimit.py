@@ -5,7 +5,7 @@ A window lets through at most twice its limit around a boundary, which is the ac
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
@@ -20,6 +20,11 @@ _COUNT_SCRIPT = """
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}
+"""
+
+# KEYS[1] a counter, which may have run out meanwhile.
+_TAKE_BACK_SCRIPT = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end
 """
 
 
@@ -59,14 +64,22 @@ class Charge:
     @property
     def command(self) -> tuple[str | int, ...]:
         """The Redis command that counts this request; its reply goes to `check`."""
-        key = f"rate:{self.limit.name}:{hash_secret(self.subject)}"
-        return ("EVAL", _COUNT_SCRIPT, 1, key, WINDOW_MS)
+        return ("EVAL", _COUNT_SCRIPT, 1, self._key, WINDOW_MS)
+
+    @property
+    def undoing_command(self) -> tuple[str | int, ...]:
+        """The Redis command that counts this request no more."""
+        return ("EVAL", _TAKE_BACK_SCRIPT, 1, self._key)
 
     def check(self, reply: Sequence[int]) -> None:
         """Raise RateLimited if this request is over the limit."""
         count, remaining_ms = reply
         if count > self.limit.per_minute:
             raise RateLimited(retry_after_seconds=max(1, -(-remaining_ms // 1000)))
+
+    @property
+    def _key(self) -> str:
+        return f"rate:{self.limit.name}:{hash_secret(self.subject)}"
 
 
 def active_charges(charges: Sequence[Charge]) -> tuple[Charge, ...]:
@@ -80,14 +93,27 @@ def enforce_limits(charges: Sequence[Charge]) -> None:
     Raises RateLimited, and RateLimiterUnavailable when Redis cannot be asked.
     """
     charges = active_charges(charges)
-    if not charges:
-        return
-    pipeline = get_redis_connection("default").pipeline(transaction=False)
-    for charge in charges:
-        pipeline.execute_command(*charge.command)
-    try:
-        replies = pipeline.execute()
-    except RedisError as error:
-        raise RateLimiterUnavailable from error
+    replies = _execute([charge.command for charge in charges])
     for charge, reply in zip(charges, replies, strict=True):
         charge.check(reply)
+
+
+def take_back(charges: Sequence[Charge]) -> None:
+    """Count a request no more that was within its limits, in one round trip.
+
+    Raises RateLimiterUnavailable.
+    """
+    _execute([charge.undoing_command for charge in active_charges(charges)])
+
+
+def _execute(commands: Sequence[tuple[str | int, ...]]) -> list[Any]:
+    if not commands:
+        return []
+    pipeline = get_redis_connection("default").pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    try:
+        replies: list[Any] = pipeline.execute()
+    except RedisError as error:
+        raise RateLimiterUnavailable from error
+    return replies

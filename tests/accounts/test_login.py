@@ -80,7 +80,7 @@ def test_an_address_is_looked_up_by_one_query_whoever_has_it(
     UserFactory.create(username="lin@home", email="lin@example.com")
 
     with django_assert_num_queries(1), pytest.raises(InvalidCredentials):
-        check_credentials(username=None, email=email, password="wrong")
+        check_credentials(username=None, email=email, password="wrong", address="192.0.2.1")
 
 
 @pytest.mark.parametrize(
