@@ -18,6 +18,7 @@ from config.http.openapi import document_answer, document_errors
 
 _BODY_ERRORS = (
     "body_too_large",
+    "database_busy",
     "database_unavailable",
     "invalid_body",
     "invalid_field",

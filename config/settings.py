@@ -166,17 +166,30 @@ def parse_database_url(url: str) -> dict[str, Any]:
 
 
 DATABASE_STATEMENT_TIMEOUT_MS = env.int("DATABASE_STATEMENT_TIMEOUT_MS", 10_000)
+# Longer than the second after which PostgreSQL looks for deadlocks, which it ends for one side.
+DATABASE_LOCK_TIMEOUT_MS = env.int("DATABASE_LOCK_TIMEOUT_MS", 1_500)
+# How long a transaction may rest with its locks held: its process may have been stopped.
+DATABASE_IDLE_TIMEOUT_MS = env.int("DATABASE_IDLE_TIMEOUT_MS", 5_000)
 # Set to 0 behind a transaction-pooling proxy, which cannot keep prepared statements.
 DATABASE_PREPARE_THRESHOLD = env.int("DATABASE_PREPARE_THRESHOLD", 3)
 
 _database = parse_database_url(DATABASE_URL)
 _database["OPTIONS"] = {
     "connect_timeout": 2,
-    "server_side_binding": DATABASE_PREPARE_THRESHOLD > 0,
+    # Results in binary, as the catalogue reads them, come from no other cursor.
+    "server_side_binding": True,
     "prepare_threshold": DATABASE_PREPARE_THRESHOLD or None,
-    "options": f"-c statement_timeout={DATABASE_STATEMENT_TIMEOUT_MS}",
     **_database["OPTIONS"],
 }
+if DATABASE_PREPARE_THRESHOLD:
+    # For what no transaction encloses: a transaction brings its own. A pooler would refuse them.
+    _database["OPTIONS"].setdefault(
+        "options",
+        f"-c statement_timeout={DATABASE_STATEMENT_TIMEOUT_MS}"
+        f" -c lock_timeout={DATABASE_LOCK_TIMEOUT_MS}",
+    )
+else:
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 _database["CONN_MAX_AGE"] = None
 DATABASES = {"default": _database}
 

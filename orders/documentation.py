@@ -36,6 +36,7 @@ _TIME = "2026-01-02T03:04:05.678Z"
 _IDENTITY_ERRORS: tuple[str | Exception, ...] = (
     cart_errors.GuestIdRequired(),
     cart_errors.InvalidGuestId(),
+    "database_busy",
     "database_unavailable",
     "token_not_valid",
 )
@@ -288,6 +289,7 @@ PAYMENT_WEBHOOK = extend_schema(
         ),
         **document_errors(
             "body_too_large",
+            "database_busy",
             "database_unavailable",
             "invalid_body",
             "malformed_json",

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
+from config.http.database import in_transaction
 from orders.errors import InvalidTransition, OrderNotFound
 from orders.models import LineReturn, Order, OrderEvent, OrderStatus
 from products.stock import give_back
@@ -29,41 +28,41 @@ SYSTEM = "system"
 _EXPIRED_BATCH = 100
 
 
+@in_transaction
 def pay_order(*, order_id: str, actor: str, now: datetime) -> Order:
     """Mark a pending order paid. Raises OrderNotFound, InvalidTransition."""
-    with transaction.atomic():
-        order = lock_order(order_id)
-        return _change_status(order, OrderStatus.PAID, actor, now, paid_at=now)
+    order = lock_order(order_id)
+    return _change_status(order, OrderStatus.PAID, actor, now, paid_at=now)
 
 
+@in_transaction
 def ship_order(*, order_id: str, actor: str, now: datetime) -> Order:
     """Mark a paid order shipped. Raises OrderNotFound, InvalidTransition."""
-    with transaction.atomic():
-        return _change_status(lock_order(order_id), OrderStatus.SHIPPED, actor, now)
+    return _change_status(lock_order(order_id), OrderStatus.SHIPPED, actor, now)
 
 
+@in_transaction
 def complete_order(*, order_id: str, actor: str, now: datetime) -> Order:
     """Mark a shipped order completed. Raises OrderNotFound, InvalidTransition."""
-    with transaction.atomic():
-        return _change_status(lock_order(order_id), OrderStatus.COMPLETED, actor, now)
+    return _change_status(lock_order(order_id), OrderStatus.COMPLETED, actor, now)
 
 
+@in_transaction
 def cancel_order(*, order_id: str, actor: str, now: datetime) -> Order:
     """Cancel a pending order, and give its units and allowance back.
 
     Raises OrderNotFound, InvalidTransition; nothing has changed then.
     """
-    with transaction.atomic():
-        return _cancel(lock_order(order_id), actor, now)
+    return _cancel(lock_order(order_id), actor, now)
 
 
+@in_transaction
 def cancel_order_for_return(*, order_id: str, actor: str, now: datetime) -> Order:
     """Cancel a pending order whose lines are to go back into the cart; `orders.settlement` does it.
 
     Raises OrderNotFound, InvalidTransition; nothing has changed then.
     """
-    with transaction.atomic():
-        return _cancel(lock_order(order_id), actor, now, line_return=LineReturn.DUE)
+    return _cancel(lock_order(order_id), actor, now, line_return=LineReturn.DUE)
 
 
 def cancel_expired_orders(*, now: datetime) -> int:
@@ -92,17 +91,21 @@ def lock_order(order_id: str) -> Order:
 
 
 def _cancel_if_expired(order_id: str, now: datetime) -> bool:
-    expired = Order.objects.filter(pk=order_id, status=OrderStatus.PENDING, expires_at__lte=now)
     try:
-        with transaction.atomic():
-            order = expired.select_for_update(no_key=True, skip_locked=True).first()
-            if order is None:
-                return False
-            _cancel(order, SYSTEM, now)
+        return _cancel_unless_locked(order_id, now)
     except ValueError:
         # The tally lacks what this order took. It must not keep the others from being cancelled.
         logger.exception("order %s cannot be cancelled", order_id)
         return False
+
+
+@in_transaction
+def _cancel_unless_locked(order_id: str, now: datetime) -> bool:
+    expired = Order.objects.filter(pk=order_id, status=OrderStatus.PENDING, expires_at__lte=now)
+    order = expired.select_for_update(no_key=True, skip_locked=True).first()
+    if order is None:
+        return False
+    _cancel(order, SYSTEM, now)
     return True
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import transaction
 
+from config.http.database import in_transaction
 from orders.errors import InvalidSignature, WebhookDisabled
 from orders.lifecycle import pay_order
 from orders.models import Order, OrderStatus, Payment, PaymentFlag
@@ -53,27 +53,27 @@ def sign(*, secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
+@in_transaction
 def record_payment(*, notice: PaymentNotice, now: datetime) -> Payment:
     """Record a payment once per event, mark its order paid if all is in order, and return it.
 
     What is not in order is flagged for somebody to look at, and changes nothing else: an order
     that was cancelled stays so, and its stock stays given back.
     """
-    with transaction.atomic():
-        order = Order.objects.select_for_update(no_key=True).filter(pk=notice.order_id).first()
-        payment, is_new = Payment.objects.get_or_create(
-            event_id=notice.event_id,
-            defaults={
-                "order": order,
-                "order_reference": notice.order_id,
-                "amount": notice.amount,
-                "currency": notice.currency,
-                "flag": _find_fault(order, notice),
-                "received_at": now,
-            },
-        )
-        if is_new and not payment.flag:
-            pay_order(order_id=notice.order_id, actor=f"payment:{notice.event_id}", now=now)
+    order = Order.objects.select_for_update(no_key=True).filter(pk=notice.order_id).first()
+    payment, is_new = Payment.objects.get_or_create(
+        event_id=notice.event_id,
+        defaults={
+            "order": order,
+            "order_reference": notice.order_id,
+            "amount": notice.amount,
+            "currency": notice.currency,
+            "flag": _find_fault(order, notice),
+            "received_at": now,
+        },
+    )
+    if is_new and not payment.flag:
+        pay_order(order_id=notice.order_id, actor=f"payment:{notice.event_id}", now=now)
     return payment
 
 

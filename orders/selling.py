@@ -17,7 +17,6 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.db import transaction
 
 from carts.domain import rules
 from carts.domain.cart import Cart, Line
@@ -25,6 +24,7 @@ from carts.models import Cart as SavedCart
 from carts.models import CartStatus, PendingSettlement
 from carts.reading import view_cart
 from carts.settling import schedule_settlement
+from config.http.database import in_transaction
 from orders.errors import CartInvalid, PriceChanged
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus
 from orders.numbers import draw_order_number
@@ -69,6 +69,7 @@ class CartMoved(Exception):
     """The cart is no longer the one that was saved for this order. Control flow, not a failure."""
 
 
+@in_transaction
 def sell(
     *, cart: Cart, draft: OrderDraft, now: datetime, guard: RepeatGuard | None = None
 ) -> PlacedOrder:
@@ -77,20 +78,17 @@ def sell(
     Raises CartMoved, CartInvalid, PriceChanged, and what the guard raises; nothing is sold then.
     """
     buyer = cart.owner.key
-    with transaction.atomic():
-        if guard is not None:
-            guard.enter()
-        _claim_cart(cart)
-        offers = hold_offers(sku_ids=cart.sku_ids, buyer=buyer)
-        lines = _check_lines(cart, offers, draft)
-        units = {line.sku_id: line.quantity for line, _ in lines}
-        take(buyer=buyer, units=units)
-        placed = _write_order(cart, lines, draft, now)
-        schedule_settlement(
-            order_id=placed.order.pk, owner=cart.owner, cart_id=cart.id, units=units
-        )
-        if guard is not None:
-            guard.leave(placed)
+    if guard is not None:
+        guard.enter()
+    _claim_cart(cart)
+    offers = hold_offers(sku_ids=cart.sku_ids, buyer=buyer)
+    lines = _check_lines(cart, offers, draft)
+    units = {line.sku_id: line.quantity for line, _ in lines}
+    take(buyer=buyer, units=units)
+    placed = _write_order(cart, lines, draft, now)
+    schedule_settlement(order_id=placed.order.pk, owner=cart.owner, cart_id=cart.id, units=units)
+    if guard is not None:
+        guard.leave(placed)
     return placed
 
 

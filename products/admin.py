@@ -27,6 +27,8 @@ from config.http.admin import (
     find_username,
     name_actor,
 )
+from config.http.database import in_transaction
+from products.holding import change_rows, lock_rows
 from products.models import (
     Merchant,
     Product,
@@ -104,7 +106,16 @@ class StockChangeInline(_StockChanges, TabularInline):  # type: ignore[misc]
     tab = True
 
 
-class _LogicalDeletion(StrictActions, ModelAdmin):  # type: ignore[misc]
+class _Contended(ModelAdmin):  # type: ignore[misc]
+    """A form whose rows, or those that triggers renew along with them, are being sold."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        if request.method != "POST":
+            return super().changeform_view(request, *args, **options)
+        return in_transaction(super().changeform_view)(request, *args, **options)
+
+
+class _LogicalDeletion(StrictActions, _Contended):
     """Deleting sets `is_deleted`, and the action `restore` takes that back."""
 
     actions: tuple[str, ...] = ("restore",)
@@ -123,7 +134,7 @@ class _LogicalDeletion(StrictActions, ModelAdmin):  # type: ignore[misc]
         obj.save(update_fields=["is_deleted", "updated_at"])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        queryset.update(is_deleted=True)
+        change_rows(queryset, is_deleted=True)
 
     @admin.action(description=_("Restore deleted"), permissions=["delete"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -133,14 +144,14 @@ class _LogicalDeletion(StrictActions, ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, queryset: QuerySet[Any], values: dict[str, Any]
     ) -> None:
         changed = list(queryset)
-        queryset.model.objects.filter(pk__in=[each.pk for each in changed]).update(**values)
+        change_rows(queryset.model.objects.filter(pk__in=[each.pk for each in changed]), **values)
         message = [{"changed": {"fields": list(values)}}]
         LogEntry.objects.log_actions(str(request.user.pk), changed, CHANGE, message)
         self.message_user(request, _("%(count)d changed.") % {"count": len(changed)})
 
 
 @admin.register(Merchant)
-class MerchantAdmin(ModelAdmin):  # type: ignore[misc]
+class MerchantAdmin(_Contended):
     """Merchants. One that has products cannot be deleted."""
 
     list_display = ("name", "id", "product_count", "created_at")
@@ -208,6 +219,7 @@ class ProductAdmin(_LogicalDeletion):
         change: bool,
     ) -> None:
         formset.save(commit=False)
+        lock_rows(Sku.objects.filter(product=form.instance))
         for sku in formset.new_objects:
             _add_sku(sku, request)
         for sku, changed_fields in formset.changed_objects:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import connection
 
+from config.http.database import in_transaction
 from products.errors import InsufficientStock, PurchaseLimitExceeded, StockMoved
 from products.models import PurchaseTally, Sku, StockChange, StockReason
 
@@ -59,18 +60,19 @@ def give_back(*, buyer: str, units: Mapping[str, int]) -> None:
     _take_from_tallies(buyer, units)
 
 
+@in_transaction
 def adjust(*, sku_id: str, units: int, cause: Cause, now: datetime) -> StockChange:
     """Add units to a SKU's stock, or take them out where negative, and keep a record of it.
 
     Raises Sku.DoesNotExist, and InsufficientStock where fewer are left; nothing has changed then.
     """
-    with transaction.atomic():
-        stock = _lock_stock(sku_id)
-        if stock + units < 0:
-            raise InsufficientStock(sku_id=sku_id, available=stock, requested=-units)
-        return _record(sku_id, before=stock, after=stock + units, cause=cause, now=now)
+    stock = _lock_stock(sku_id)
+    if stock + units < 0:
+        raise InsufficientStock(sku_id=sku_id, available=stock, requested=-units)
+    return _record(sku_id, before=stock, after=stock + units, cause=cause, now=now)
 
 
+@in_transaction
 def recount(
     *, sku_id: str, counted: int, expected: int, cause: Cause, now: datetime
 ) -> StockChange:
@@ -79,11 +81,10 @@ def recount(
     Raises Sku.DoesNotExist, and StockMoved where units have been sold or added since: the count
     would undo that. Nothing has changed then.
     """
-    with transaction.atomic():
-        stock = _lock_stock(sku_id)
-        if stock != expected:
-            raise StockMoved(expected=expected, available=stock)
-        return _record(sku_id, before=stock, after=counted, cause=cause, now=now)
+    stock = _lock_stock(sku_id)
+    if stock != expected:
+        raise StockMoved(expected=expected, available=stock)
+    return _record(sku_id, before=stock, after=counted, cause=cause, now=now)
 
 
 def _lock_stock(sku_id: str) -> int:

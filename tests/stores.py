@@ -30,8 +30,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         _use_redis_database(int(worker.removeprefix("gw")) + 1)
         return
     os.environ["ENVIRONMENT"] = "test"
-    # A busy machine is no fault of the store; tests of the time-out itself set their own.
+    # A busy machine is no fault of the stores; tests of a time-out itself set their own.
     os.environ.setdefault("REDIS_TIMEOUT_SECONDS", "3")
+    os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "60000")
+    os.environ.setdefault("DATABASE_IDLE_TIMEOUT_MS", "0")
     os.environ.pop("CELERY_BROKER_URL", None)
     variables = {"DATABASE_URL", "REDIS_URL"} - os.environ.keys()
     if variables:

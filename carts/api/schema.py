@@ -49,7 +49,7 @@ _READ_ERRORS: tuple[str | Exception, ...] = (
     "token_not_valid",
     "database_unavailable",
 )
-_WRITE_ERRORS = (*_READ_ERRORS, RateLimited(retry_after_seconds=17))
+_WRITE_ERRORS = (*_READ_ERRORS, "database_busy", RateLimited(retry_after_seconds=17))
 _KEY_ERRORS = (InvalidIdempotencyKey(), IdempotencyKeyReused(), RequestInProgress())
 _LINE_ERRORS = (errors.AccessDenied(), errors.ItemNotFound(), errors.CartNotFound())
 _SCARCITY_ERRORS = (

@@ -25,6 +25,7 @@ from carts.live import counters
 from carts.live.changes import StreamEntry
 from carts.live.keys import parse_cart_key, shard_prefixes
 from carts.models import CartChange, Publication, UnreadableChange
+from config.http.database import in_transaction
 from config.http.hashing import hash_secret
 
 logger = logging.getLogger(__name__)
@@ -109,10 +110,10 @@ def purge_changes(*, now: datetime) -> int:
     return purged
 
 
+@in_transaction
 def _purge_batch(old: QuerySet[CartChange]) -> int:
-    with transaction.atomic():
-        rows = old.order_by("at").select_for_update(skip_locked=True).values_list("pk", flat=True)
-        count, _ = CartChange.objects.filter(pk__in=list(rows[:_PURGE_BATCH])).delete()
+    rows = old.order_by("at").select_for_update(skip_locked=True).values_list("pk", flat=True)
+    count, _ = CartChange.objects.filter(pk__in=list(rows[:_PURGE_BATCH])).delete()
     return count
 
 
@@ -135,12 +136,7 @@ def _keep_entries(prefix: str, entries: Sequence[StreamEntry]) -> int:
             readable.append(_Readable(entry, read_entry(entry)))
         except UnreadableEntry as fault:
             faults.append(_Fault(entry, str(fault)))
-    with transaction.atomic():
-        _take_turn()
-        faults += _insert(readable)
-        UnreadableChange.objects.bulk_create(
-            [_describe_fault(prefix, fault) for fault in faults], ignore_conflicts=True
-        )
+    faults = _write_rows(prefix, readable, faults)
     if faults:
         counters.add("changes_set_aside", len(faults))
         logger.error(
@@ -148,6 +144,19 @@ def _keep_entries(prefix: str, entries: Sequence[StreamEntry]) -> int:
             len(faults), prefix, faults[0].entry.id, faults[0].reason,
         )  # fmt: skip
     return len(faults)
+
+
+@in_transaction
+def _write_rows(
+    prefix: str, readable: Sequence["_Readable"], faults: Sequence["_Fault"]
+) -> list["_Fault"]:
+    """Write the readable entries, and set aside the others; return all that were set aside."""
+    _take_turn()
+    faults = [*faults, *_insert(readable)]
+    UnreadableChange.objects.bulk_create(
+        [_describe_fault(prefix, fault) for fault in faults], ignore_conflicts=True
+    )
+    return faults
 
 
 def read_entry(entry: StreamEntry) -> LoggedChange:

@@ -17,6 +17,7 @@ been published is one number, the id of the last row that was acknowledged with 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from django.db import transaction
 
 from carts.live import counters
 from carts.models import CartChange, Publication
+from config.http.database import allow_rest
 from config.http.envelope import format_time
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ def _publish_batch(producer: "Producer") -> int:
         cursor = cursors.filter(channel=Publication.KAFKA).first()
         if cursor is None:
             return 0
+        allow_rest(timedelta(seconds=2 * _DELIVERY_SECONDS))
         later = CartChange.objects.filter(pk__gt=cursor.last_id)
         changes = list(later.order_by("pk")[:_BATCH])
         sent = _send(producer, changes)

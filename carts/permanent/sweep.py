@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartNotFound
@@ -20,6 +20,7 @@ from carts.live import maintenance
 from carts.live.keys import shard_prefix, shard_prefixes
 from carts.permanent.mapping import owner_of
 from carts.permanent.saving import save_cart
+from config.http.database import in_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -139,8 +140,7 @@ def _change_rows(
 ) -> tuple[list[_IdleCart], list[_IdleCart]]:
     """Change rows together, or one by one where that fails; return the changed and the failed."""
     try:
-        with transaction.atomic():
-            changed = change(carts)
+        changed = in_transaction(change)(carts)
         return [cart for cart in carts if cart.id in changed], []
     except (OperationalError, InterfaceError):
         raise

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Literal
 
 from django.conf import settings
-from django.db import transaction
 
 from carts.domain import rules
 from carts.domain.cart import Cart, CartOwner
@@ -15,6 +14,7 @@ from carts.live.maintenance import Claim
 from carts.permanent import rows
 from carts.permanent.mapping import CartRow, LineRow, Terms, to_cart_row, to_line_rows
 from carts.permanent.rows import StoredCart
+from config.http.database import in_transaction
 from products.catalogue import read_offers
 
 Verdict = Literal["older", "same", "stray"]
@@ -100,21 +100,21 @@ def judge(claim: Claim, stored: Sequence[StoredCart]) -> Verdict:
     return "older"
 
 
+@in_transaction
 def write_drafts(prefix: str, drafts: Sequence[Draft]) -> Written:
     """Write the carts whose rows are older, in one transaction.
 
     The number of queries does not depend on that of the carts. Raises IntegrityError and DataError
     for carts that the database refuses, OperationalError; then nothing is written.
     """
-    with transaction.atomic():
-        rows.plan_anew()
-        stored = rows.lock_carts([draft.claim.cart for draft in drafts])
-        written, due = _sort_drafts(drafts, stored)
-        if due:
-            _write_due(due, stored, written)
-            # Before the commit: an older file of the hashes that knows of this save has them as
-            # they were saved, or later.
-            maintenance.note_saves(prefix, rows.count_save(prefix))
+    rows.plan_anew()
+    stored = rows.lock_carts([draft.claim.cart for draft in drafts])
+    written, due = _sort_drafts(drafts, stored)
+    if due:
+        _write_due(due, stored, written)
+        # Before the commit: an older file of the hashes that knows of this save has them as they
+        # were saved, or later.
+        maintenance.note_saves(prefix, rows.count_save(prefix))
     return written
 
 

@@ -1,30 +1,56 @@
-"""Connections to PostgreSQL on which no wait is endless.
+"""Connections to PostgreSQL on which no wait is endless, and transactions that lose no race.
 
 The server itself ends statements that take too long, so a server that hangs, or a network that
 swallows everything, would hold a thread on an open connection for ever.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
+from django.db import OperationalError as DjangoOperationalError
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import Connection, OperationalError
+from prometheus_client import Counter
+from psycopg import Connection, OperationalError, errors, generators
 from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
+
+logger = logging.getLogger(__name__)
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 # How long the server may take to say that a statement took too long.
 _GRACE_SECONDS = 2.0
+_CANCEL_SECONDS = 0.5
+# The server answers, but serves nobody on this connection: it has become a standby or its disk is
+# full, or it has ended a transaction that rested for too long.
+_OUT_OF_SERVICE = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
+# What a transaction fails with that is in the way of others, and may go through the next time.
+_LOST_RACES = (errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure)
+# The last one begins before this time is over, and waits for its locks as long as any other.
+_BEGIN_AGAIN_SECONDS = 2.5
+_MAX_BEGINNINGS = 5
+_REST_SECONDS = (0.01, 0.05)
+
+_BEGUN_AGAIN = Counter(
+    "database_transactions_begun_again", "Transactions that met others and began again.", ["reason"]
+)
 
 
 class BoundedConnection(Connection[Any]):
     """A connection that is given up a while after a statement's time is over.
 
     That is `patience_ms`, or without one DATABASE_STATEMENT_TIMEOUT_MS, if it is not 0. What was
-    being asked for fails with OperationalError then; whether it was done is unknown.
+    being asked for fails with OperationalError then; whether it was done is unknown. A server that
+    takes no changes for now is told by OperationalError, too.
     """
 
     patience_ms: int | None = None
@@ -36,16 +62,96 @@ class BoundedConnection(Connection[Any]):
             options["timeout"] = limit_ms / 1_000 + _GRACE_SECONDS
         try:
             return super().wait(gen, *args, **options)
+        except _OUT_OF_SERVICE as error:
+            # The next connection may lead to the server that has taken over.
+            self.close()
+            raise OperationalError(str(error)) from error
         except OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                # What the server says later must not be taken for the answer to something else.
-                self.close()
+                self._give_up()
             raise
+
+    def _give_up(self) -> None:
+        """End the statement, and the connection, too.
+
+        What the server says later must not be taken for the answer to something else.
+        """
+        with suppress(OperationalError):
+            self.cancel_safe(timeout=_CANCEL_SECONDS)
+        self.close()
+
+    def _start_query(self) -> PQGen[None]:
+        """Begin a transaction as psycopg does, with its time-outs in the same message.
+
+        A pooler that lends its connections by the transaction takes them in no cheaper way.
+        """
+        if self.autocommit or self.pgconn.transaction_status != TransactionStatus.IDLE:
+            return
+        begin = [self._get_tx_start_command().decode()]
+        begin += [f"SET LOCAL {name} = {ms}" for name, ms in list_timeouts().items()]
+        self.pgconn.send_query("; ".join(begin).encode())
+        for result in (yield from generators.execute(self.pgconn)):
+            if result.status != ExecStatus.COMMAND_OK:
+                raise errors.error_from_result(result, encoding=self.pgconn._encoding)
+
+
+def list_timeouts() -> dict[str, int]:
+    """Return the server's own bounds for a transaction, in ms by name; 0 is none."""
+    return {
+        "statement_timeout": settings.DATABASE_STATEMENT_TIMEOUT_MS,
+        "lock_timeout": settings.DATABASE_LOCK_TIMEOUT_MS,
+        "idle_in_transaction_session_timeout": settings.DATABASE_IDLE_TIMEOUT_MS,
+    }
 
 
 def bound_waits(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Make a new connection of Django's a bounded one, by its class: Django offers no setting."""
     connection.connection.__class__ = BoundedConnection
+
+
+def in_transaction(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Have a function run in a transaction, which begins again where it lost a race; a decorator.
+
+    That is a deadlock, a serialization failure or a lock that was not free in time: the function
+    starts anew then, up to 5 times within 2.5 seconds, and must be safe to repeat. After that, its
+    OperationalError is raised. Within an open transaction it is a part of that one, which cannot
+    begin again in its middle: the outermost does.
+    """
+
+    @wraps(function)
+    def run(*args: Parameters.args, **options: Parameters.kwargs) -> Result:
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                return function(*args, **options)
+        latest = time.monotonic() + _BEGIN_AGAIN_SECONDS
+        for _ in range(_MAX_BEGINNINGS - 1):
+            try:
+                with transaction.atomic():
+                    return function(*args, **options)
+            except DjangoOperationalError as error:
+                if not has_lost_race(error) or time.monotonic() > latest:
+                    raise
+                _BEGUN_AGAIN.labels(type(error.__cause__).__name__).inc()
+                logger.info("transaction begins again: %s", type(error.__cause__).__name__)
+            # Those who met must not meet again at once.
+            time.sleep(random.uniform(*_REST_SECONDS))  # noqa: S311
+        with transaction.atomic():
+            return function(*args, **options)
+
+    return run
+
+
+def has_lost_race(error: Exception) -> bool:
+    """Tell whether a transaction failed for others that were in its way, not for what it is."""
+    return isinstance(error.__cause__, _LOST_RACES)
+
+
+def allow_rest(patience: timedelta) -> None:
+    """Let the open transaction rest for so long, instead of as long as all others may."""
+    patience_ms = patience // timedelta(milliseconds=1)
+    name = "idle_in_transaction_session_timeout"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config(%s, %s, true)", [name, str(patience_ms)])
 
 
 @contextmanager

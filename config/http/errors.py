@@ -10,16 +10,19 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 
+from config.http.database import has_lost_race
 from config.http.envelope import camel_case, refuse
 
 logger = logging.getLogger(__name__)
 
 STORE_RETRY_SECONDS = 1
+_UNAVAILABLE = "Service is temporarily unavailable"
 
 STATUSES: dict[str, int] = {
     # config.http
     "bad_request": 400,
     "body_too_large": 413,
+    "database_busy": 503,
     "database_unavailable": 503,
     "idempotency_key_reused": 422,
     "internal_error": 500,
@@ -140,17 +143,20 @@ def handle_api_exception(error: Exception, context: Mapping[str, Any]) -> HttpRe
         case BadRequest() | SuspiciousOperation():
             return refuse(status=400, message="Bad request", error={"type": "bad_request"})
         case OperationalError() | InterfaceError():
-            logger.warning("database unavailable: %s", type(error).__name__)
-            return refuse_database_unavailable()
+            return _refuse_database_error(error)
     return None
 
 
-def refuse_database_unavailable() -> HttpResponse:
-    """Return the answer for a database which cannot be reached, or does not answer in time."""
+def _refuse_database_error(error: OperationalError | InterfaceError) -> HttpResponse:
+    """Return the answer for a database which cannot be reached, does not answer in time, takes no
+    changes for now, or has others at the rows that are to be changed.
+    """
+    logger.warning("database unavailable: %s", type(error.__cause__ or error).__name__)
+    is_busy = has_lost_race(error)
     return refuse(
         status=503,
-        message="Service is temporarily unavailable",
-        error={"type": "database_unavailable"},
+        message="Others are changing the same, try again" if is_busy else _UNAVAILABLE,
+        error={"type": "database_busy" if is_busy else "database_unavailable"},
         headers={"Retry-After": str(STORE_RETRY_SECONDS)},
     )
 

@@ -6,7 +6,10 @@ from typing import Any
 
 from django.db import models, transaction
 
+from config.http.database import in_transaction
 from products.demo.catalogue import read_catalogue
+from products.holding import lock_rows
+from products.models import Merchant, Sku
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,19 @@ def add_missing_rows() -> list[Seeded]:
         return [_add_missing(rows) for rows in _rows_by_table()]
 
 
+@in_transaction
 def reset_rows() -> list[Seeded]:
     """Add the missing rows, and turn the others back to what they were at first, stock included.
 
     Purchases, revisions and rows of the shop's own are untouched. Raises IntegrityError, with
     nothing changed, if a SKU of the shop's own has the code of a demo SKU.
     """
-    with transaction.atomic():
-        return [_reset(rows) for rows in _rows_by_table()]
+    tables = _rows_by_table()
+    merchants = Merchant.objects.filter(pk__in=[merchant.pk for merchant in tables[0]])
+    lock_rows(merchants)
+    # Whatever is written below, triggers renew among these as well, in an order of their own.
+    lock_rows(Sku.objects.filter(product__merchant__in=merchants))
+    return [_reset(rows) for rows in tables]
 
 
 def _rows_by_table() -> Sequence[Sequence[models.Model]]:

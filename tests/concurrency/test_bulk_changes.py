@@ -1,0 +1,126 @@
+"""Prices and stocks changed in bulk beside buyers of the same SKUs: nobody is refused for it.
+
+Others write their jobs as they like: the price job locks in an order of its own, and deadlocks.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from psycopg.errors import DeadlockDetected
+
+from carts.domain.cart import Cart
+from carts.models import PendingSettlement
+from config.http import database
+from config.http.database import in_transaction
+from orders.models import Order
+from orders.selling import OrderDraft, sell
+from products.holding import change_rows
+from products.models import Product, Sku, StockReason
+from products.stock import Cause, adjust
+from tests.concurrency.test_checkout_scarcity import count_deadlocks, fill_cart, save_empty_carts
+from tests.factories import SkuFactory
+from tests.products.threads import run_together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BUYERS = 3
+ORDERS = 25
+STOCK = 10_000
+DELIVERY = Cause(StockReason.DELIVERY, "", "staff:1")
+
+
+def buy(cart: Cart, skus: Sequence[Sku]) -> None:
+    dice = random.Random(cart.id)
+    for _ in range(ORDERS):
+        sell(cart=fill_cart(cart, skus, dice), draft=OrderDraft(), now=timezone.now())
+        PendingSettlement.objects.filter(owner=cart.owner.key).delete()
+
+
+@in_transaction
+def change_prices(skus: Sequence[Sku]) -> None:
+    for sku in reversed(skus):
+        Sku.objects.filter(pk=sku.pk).update(price=Decimal(random.randint(100, 999)))
+
+
+def deliver(skus: Sequence[Sku]) -> None:
+    for sku in reversed(skus):
+        adjust(sku_id=sku.pk, units=1, cause=DELIVERY, now=timezone.now())
+
+
+def rename_products(skus: Sequence[Sku]) -> None:
+    """Have the triggers renew what the SKUs show of their products."""
+    change_rows(Product.objects.all(), name=f"Product {random.random()}")
+
+
+def limit_purchases(skus: Sequence[Sku]) -> None:
+    change_rows(Sku.objects.order_by("-id"), purchase_limit=random.choice([None, STOCK]))
+
+
+def run_beside(job: Callable[[Sequence[Sku]], None], skus: Sequence[Sku]) -> list[Any]:
+    """Let the buyers order beside a job that is repeated until they are done."""
+    carts = save_empty_carts()[:BUYERS]
+    buying = Counter(carts)
+
+    def take_part(cart: Cart | None) -> None:
+        # A deadlock would last a second otherwise.
+        run("SET deadlock_timeout = '30ms'")
+        if cart is None:
+            while buying:
+                job(skus)
+            return
+        try:
+            buy(cart, skus)
+        finally:
+            del buying[cart]
+
+    return run_together(take_part, [*carts, None], threads=BUYERS + 1)
+
+
+@pytest.fixture
+def skus() -> list[Sku]:
+    return sorted(SkuFactory.create_batch(5, stock=STOCK), key=lambda sku: sku.pk)
+
+
+def test_orders_beside_price_changes_begin_again_and_are_all_placed(skus: list[Sku]) -> None:
+    deadlocks = count_deadlocks()
+
+    outcomes = run_beside(change_prices, skus)
+
+    assert outcomes == [None] * (BUYERS + 1)
+    assert Order.objects.count() == BUYERS * ORDERS
+    assert count_deadlocks() > deadlocks
+
+
+def test_without_a_second_beginning_they_are_refused(
+    skus: list[Sku], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin."""
+    monkeypatch.setattr(database, "_MAX_BEGINNINGS", 1)
+
+    outcomes = run_beside(change_prices, skus)
+
+    assert DeadlockDetected in {type(outcome.__cause__) for outcome in outcomes if outcome}
+
+
+@pytest.mark.parametrize("job", [deliver, rename_products, limit_purchases])
+def test_what_locks_in_id_order_deadlocks_with_no_order(
+    skus: list[Sku], job: Callable[[Sequence[Sku]], None]
+) -> None:
+    deadlocks = count_deadlocks()
+
+    outcomes = run_beside(job, skus)
+
+    assert outcomes == [None] * (BUYERS + 1)
+    assert Order.objects.count() == BUYERS * ORDERS
+    assert count_deadlocks() == deadlocks
+
+
+def run(sql: str, *parameters: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
