@@ -23,6 +23,7 @@ from django.conf import settings
 
 from accounts.errors import InvalidCredentials
 from accounts.models import User
+from config.http.context import network_of
 from config.http.hashing import hash_secret
 from config.http.ratelimit import (
     Charge,
@@ -55,12 +56,12 @@ class Attempt:
     @property
     def by_address(self) -> Charge:
         limit = RateLimit("login-address", settings.RATE_LIMIT_LOGIN_PER_ADDRESS)
-        return Charge(limit, self.address)
+        return Charge(limit, network_of(self.address))
 
     @property
     def by_both(self) -> Charge:
         limit = RateLimit("login", settings.RATE_LIMIT_LOGIN)
-        return Charge(limit, f"{self.account} from {self.address}")
+        return Charge(limit, f"{self.account} from {network_of(self.address)}")
 
     @property
     def by_account(self) -> Charge:

@@ -20,7 +20,7 @@ from accounts.models import User
 from accounts.serializers import LoginBody, RefreshBody, RegisterBody
 from accounts.services import check_credentials, read_active_user, register_user
 from accounts.tokens import issue_tokens, revoke_tokens, rotate_tokens
-from config.http.context import client_address
+from config.http.context import client_address, client_network
 from config.http.envelope import answer
 from config.http.parsing import read_object
 from config.http.ratelimit import Charge, RateLimit, enforce_limits
@@ -111,7 +111,7 @@ def _limit_registrations(email: str, request: Request) -> None:
             Charge(RateLimit("register", settings.RATE_LIMIT_LOGIN), email.casefold()),
             Charge(
                 RateLimit("register-address", settings.RATE_LIMIT_LOGIN_PER_ADDRESS),
-                client_address(request),
+                client_network(request),
             ),
         ]
     )

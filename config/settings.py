@@ -270,7 +270,7 @@ RATE_LIMIT_ORDERS = env.int("RATE_LIMIT_ORDERS", 60)
 RATE_LIMIT_ORDERS_PER_ADDRESS = env.int("RATE_LIMIT_ORDERS_PER_ADDRESS", 600)
 RATE_LIMIT_ORDER_READS_PER_ADDRESS = env.int("RATE_LIMIT_ORDER_READS_PER_ADDRESS", 600)
 # How many proxies stand before the server, each adding one address to X-Forwarded-For.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 
 CART_CURRENCY = env.str("CART_CURRENCY", "CNY", validate=validate.Regexp(r"[A-Z]{3}\Z"))
 # A script can hold some 3,900 lines, and makes everybody wait for a cart that is read or written.

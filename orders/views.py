@@ -19,7 +19,7 @@ from carts.api.idempotency import read_operation
 from carts.api.identity import identify_owner
 from carts.domain.cart import CartOwner
 from carts.reading import ChangeContext
-from config.http.context import client_address, current_request_id
+from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
 from config.http.pagination import page_data, read_page
 from config.http.parsing import read_object
@@ -138,7 +138,7 @@ def _identify_reader(request: Request) -> CartOwner:
     owner = _identify_buyer(request)
     if owner.is_guest:
         limit = RateLimit("order-reads-address", settings.RATE_LIMIT_ORDER_READS_PER_ADDRESS)
-        _limit_openly([Charge(limit, client_address(request))])
+        _limit_openly([Charge(limit, client_network(request))])
     return owner
 
 
@@ -160,6 +160,6 @@ def _list_charges(request: Request, owner: CartOwner) -> Sequence[Charge]:
         Charge(RateLimit("order", settings.RATE_LIMIT_ORDERS), owner.key),
         Charge(
             RateLimit("order-address", settings.RATE_LIMIT_ORDERS_PER_ADDRESS),
-            client_address(request),
+            client_network(request),
         ),
     ]

@@ -35,7 +35,7 @@ from carts.domain.errors import CartChanged, InvalidGuestId
 from carts.live.operations import Operation
 from carts.merge import merge_carts
 from carts.reading import ChangeContext
-from config.http.context import client_address, current_request_id
+from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error
 from config.http.parsing import read_object
@@ -212,7 +212,7 @@ def describe_change(
         Charge(limit or RateLimit("cart", settings.RATE_LIMIT_CART_WRITES), owner.key),
         Charge(
             RateLimit("cart-address", settings.RATE_LIMIT_CART_WRITES_PER_ADDRESS),
-            client_address(request),
+            client_network(request),
         ),
     ]
     return ChangeContext(

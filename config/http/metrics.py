@@ -23,7 +23,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from config.http.context import client_address
+from config.http.context import client_address, is_forwarded_by_others
 from config.http.envelope import refuse
 
 # For collectors of the apps, which find out their figures when they are read.
@@ -87,6 +87,8 @@ def _may_read(request: HttpRequest) -> bool:
     expected = f"Bearer {settings.METRICS_TOKEN}"
     if settings.METRICS_TOKEN and compare_digest(sent.encode(errors="replace"), expected.encode()):
         return True
+    if is_forwarded_by_others(request):
+        return False
     try:
         address = ip_address(client_address(request))
     except ValueError:

@@ -75,6 +75,10 @@ def test_nothing_a_client_sends_becomes_a_label() -> None:
         ("10.2.0.1", {"X-Forwarded-For": "10.1.2.3"}, 0, 403),
         ("10.2.0.1", {"X-Forwarded-For": "10.1.2.3"}, 1, 200),
         ("10.1.2.3", {"X-Forwarded-For": "10.1.2.3, 8.8.8.8"}, 1, 403),
+        # A proxy in a trusted network passes on what comes from anywhere.
+        ("10.1.2.3", {"X-Forwarded-For": "8.8.8.8"}, 0, 403),
+        ("10.1.2.3", {"X-Forwarded-For": "10.1.2.3"}, 2, 403),
+        ("10.1.2.3", {}, 1, 200),
         ("8.8.8.8", {"Authorization": "Bearer right"}, 0, 200),
         ("8.8.8.8", {"Authorization": "Bearer wrong"}, 0, 403),
         ("8.8.8.8", {"Authorization": "right"}, 0, 403),
