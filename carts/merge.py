@@ -2,7 +2,8 @@
 
 Two carts are two keys, maybe on two machines, so it takes three steps, each safe to repeat:
 
-1. Hand the guest's cart over to the user. From here on it takes no change.
+1. Hand the guest's cart over to the user. From here on it takes no change. Whatever else is the
+   guest's, such as orders, becomes the user's (`register_claim`).
 2. Write its lines into the user's cart, which remembers this guest cart by a token.
 3. Empty the guest's cart.
 
@@ -14,7 +15,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Protocol, cast
 
 from django.conf import settings
 
@@ -52,22 +53,45 @@ _ATTEMPTS = 8
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """The user's cart after a merge, and what the merge did; `merged_items` counts lines."""
+    """The user's cart after a merge, and what the merge did.
+
+    `merged_items` counts lines, `orders_claimed` orders.
+    """
 
     view: CartView
     strategy: Strategy
     merged_items: int = 0
     capped: tuple[CappedLine, ...] = ()
     skipped: tuple[SkippedLine, ...] = ()
+    orders_claimed: int = 0
+
+
+class Claim(Protocol):
+    """Makes what belongs to the guest, beside the cart, the user's; returns how many things.
+
+    May be called again, and for a guest who has nothing.
+    """
+
+    def __call__(self, *, guest: CartOwner, user: CartOwner) -> int: ...
+
+
+_claims: list[Claim] = []
+
+
+def register_claim(claim: Claim) -> Claim:
+    """Have this called by every merge; as a decorator. It is how apps above carts take part."""
+    _claims.append(claim)
+    return claim
 
 
 def merge_carts(
     *, guest: CartOwner, user: CartOwner, strategy: Strategy | None, context: ChangeContext
 ) -> MergeResult:
-    """Move the guest's lines into the user's cart; a guest without lines changes nothing.
+    """Move the guest's lines into the user's cart, and give the user what else is the guest's.
 
-    `strategy` None takes the one of the settings. Raises RateLimited, UserInactive, CartChanged,
-    OperationRepeatedError, CartStoreUnavailable; the merge is then finished later, or never began.
+    A guest who has nothing changes nothing. `strategy` None takes the one of the settings. Raises
+    RateLimited, UserInactive, CartChanged, OperationRepeatedError, CartStoreUnavailable,
+    OperationalError; the merge is then finished later, or never began.
     """
     chosen = strategy or cast(Strategy, settings.CART_MERGE_STRATEGY)
     user_cart = read_cart(user, charges=context.charges, operation=context.operation)
@@ -90,8 +114,9 @@ def merge_carts(
                 continue
             case _:
                 break
+    claimed = _claim_all(guest, user)
     offers = read_offers(sku_ids=user_cart.sku_ids, buyer=user.key) if user_cart.lines else {}
-    return MergeResult(view_cart(user_cart, offers), chosen)
+    return MergeResult(view_cart(user_cart, offers), chosen, orders_claimed=claimed)
 
 
 def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> MergePlan:
@@ -167,6 +192,8 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
     # An order that sold from the guest's cart before its handover was saved is noted by now, and
     # none can do so any more: what it bought must not come along either.
     guest_cart = leave_out_pending(guest_cart)
+    # Before the lines, which are capped at what these purchases leave of an allowance.
+    claimed = _claim_all(guest_cart.owner, user_cart.owner)
     applied = _apply(guest_cart, user_cart, strategy, context)
     if applied is None:
         store.begin_merge(guest_cart.owner, handover, withdrawn_version=guest_cart.version)
@@ -184,7 +211,11 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
         expected_version=guest_cart.version,
     )
     store.finish_merge(guest_cart.owner, terms, handover, capped=len(plan.capped))
-    return MergeResult(view, strategy, len(plan.lines), plan.capped, plan.skipped)
+    return MergeResult(view, strategy, len(plan.lines), plan.capped, plan.skipped, claimed)
+
+
+def _claim_all(guest: CartOwner, user: CartOwner) -> int:
+    return sum(claim(guest=guest, user=user) for claim in _claims)
 
 
 def _save_surely(owner: CartOwner) -> Cart:

@@ -48,21 +48,24 @@ def complete_order(*, order_id: str, actor: str, now: datetime) -> Order:
 
 
 @in_transaction
-def cancel_order(*, order_id: str, actor: str, now: datetime) -> Order:
-    """Cancel a pending order, and give its units and allowance back.
+def cancel_order(*, order_id: str, actor: str, now: datetime, buyer: str | None = None) -> Order:
+    """Cancel a pending order of this buyer (None for any), and give its units and allowance back.
 
     Raises OrderNotFound, InvalidTransition; nothing has changed then.
     """
-    return _cancel(lock_order(order_id), actor, now)
+    return _cancel(lock_order(order_id, buyer=buyer), actor, now)
 
 
 @in_transaction
-def cancel_order_for_return(*, order_id: str, actor: str, now: datetime) -> Order:
+def cancel_order_for_return(
+    *, order_id: str, actor: str, now: datetime, buyer: str | None = None
+) -> Order:
     """Cancel a pending order whose lines are to go back into the cart; `orders.settlement` does it.
 
-    Raises OrderNotFound, InvalidTransition; nothing has changed then.
+    As `cancel_order` in everything else.
     """
-    return _cancel(lock_order(order_id), actor, now, line_return=LineReturn.DUE)
+    order = lock_order(order_id, buyer=buyer)
+    return _cancel(order, actor, now, line_return=LineReturn.DUE)
 
 
 def cancel_expired_orders(*, now: datetime) -> int:
@@ -82,10 +85,13 @@ def cancel_expired_orders(*, now: datetime) -> int:
     return cancelled
 
 
-def lock_order(order_id: str) -> Order:
-    """Return the order, locked until the transaction ends. Raises OrderNotFound."""
+def lock_order(order_id: str, *, buyer: str | None = None) -> Order:
+    """Return the order, locked until the transaction ends.
+
+    Raises OrderNotFound, also where it is not this buyer's, or no more.
+    """
     order = Order.objects.select_for_update(no_key=True).filter(pk=order_id).first()
-    if order is None:
+    if order is None or buyer not in {None, order.buyer}:
         raise OrderNotFound
     return order
 

@@ -87,11 +87,11 @@ class OrderViewSet(ViewSet):
         restores_cart = read_restore_cart(request)
         _limit_openly(_list_charges(request, owner))
         order = get_order(owner=owner, order_id=order_id)
+        cancel = cancel_order_for_return if restores_cart else cancel_order
+        # A merge may give the order to a user at any moment.
+        order = cancel(order_id=order.pk, buyer=owner.key, actor=order.actor, now=now)
         if restores_cart:
-            order = cancel_order_for_return(order_id=order.pk, actor=order.actor, now=now)
             return_lines(order)
-        else:
-            order = cancel_order(order_id=order.pk, actor=order.actor, now=now)
         return answer_order(order, order.items.all())
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]

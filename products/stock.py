@@ -60,6 +60,19 @@ def give_back(*, buyer: str, units: Mapping[str, int]) -> None:
     _take_from_tallies(buyer, units)
 
 
+def hand_over(*, giver: str, taker: str, units: Mapping[str, int]) -> None:
+    """Count units that one buyer has taken as another's from now on, beside what that one has.
+
+    That may be more than a limit allows: then nothing more can be bought. Costs four queries. Must
+    run in the transaction which makes sure that it happens once.
+    """
+    _lock_skus(units)
+    taken = _read_tallies(giver, units)
+    moved = {sku_id: min(count, taken.get(sku_id, 0)) for sku_id, count in units.items()}
+    _take_from_tallies(giver, moved)
+    _add_to_tallies(taker, moved)
+
+
 @in_transaction
 def adjust(*, sku_id: str, units: int, cause: Cause, now: datetime) -> StockChange:
     """Add units to a SKU's stock, or take them out where negative, and keep a record of it.

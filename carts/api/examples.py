@@ -118,6 +118,7 @@ MERGED_CART = CART | {
             }
         ],
         "skipped": [],
+        "ordersClaimed": 1,
     },
 }
 

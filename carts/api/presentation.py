@@ -127,6 +127,7 @@ def present_merge(result: MergeResult) -> dict[str, Any]:
             {"skuId": line.sku_id, "requested": line.requested, "reason": line.reason}
             for line in result.skipped
         ],
+        "ordersClaimed": result.orders_claimed,
     }
 
 

@@ -242,6 +242,9 @@ class MergeReport(serializers.Serializer[Any]):
     mergedItems = serializers.IntegerField(min_value=0)  # noqa: N815
     capped = CappedLineSerializer(many=True)
     skipped = SkippedLineSerializer(many=True)
+    ordersClaimed = serializers.IntegerField(  # noqa: N815
+        min_value=0, help_text="Orders of the guest that are the user's now."
+    )
 
 
 class MergedCartResponse(ListedCartResponse):

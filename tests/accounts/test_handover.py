@@ -53,7 +53,13 @@ def test_signing_in_takes_the_guests_cart_over(enter: Callable[..., Response]) -
 
     data = enter(x_guest_id=GUEST).json()["data"]
 
-    assert data["merge"] == {"strategy": "sum", "mergedItems": 1, "capped": [], "skipped": []}
+    assert data["merge"] == {
+        "strategy": "sum",
+        "mergedItems": 1,
+        "capped": [],
+        "skipped": [],
+        "ordersClaimed": 0,
+    }
     assert data["cart"] == read_cart(authorization=f"Bearer {data['access']}")
     assert (data["cart"]["userId"], data["cart"]["sessionId"]) == (data["user"]["id"], None)
     assert units_of(data["cart"]) == {sku.pk: 2}
@@ -72,7 +78,13 @@ def test_a_login_adds_the_guests_units_to_the_users_own_once() -> None:
     assert first["merge"]["capped"] == [
         {"skuId": capped.pk, "requested": 7, "quantity": 5, "reason": "insufficient_stock"}
     ]
-    assert second["merge"] == {"strategy": "sum", "mergedItems": 0, "capped": [], "skipped": []}
+    assert second["merge"] == {
+        "strategy": "sum",
+        "mergedItems": 0,
+        "capped": [],
+        "skipped": [],
+        "ordersClaimed": 0,
+    }
     assert units_of(first["cart"]) == units_of(second["cart"]) == {shared.pk: 7, capped.pk: 5}
 
 

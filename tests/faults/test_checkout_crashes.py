@@ -16,7 +16,6 @@ from django.db import connection
 from django.utils import timezone
 from redis import Redis
 
-from carts.domain.cart import CartOwner
 from carts.models import PendingSettlement
 from carts.services import persist_cart
 from orders.models import LineReturn, Order
@@ -24,6 +23,7 @@ from orders.settlement import return_due_lines, settle_orders
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import CONTACT, buy
+from tests.orders.owners import owner_of
 from tests.products.rows import read_stock, read_tallies
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,11 +92,6 @@ def _act_until(step: str, action: Callable[[], Any]) -> NoReturn:
 
 def submit(buyer: Shopper, **headers: str) -> Any:
     return buyer.call("POST", "/orders", {"contact": CONTACT}, **headers)
-
-
-def owner_of(buyer: Shopper) -> CartOwner:
-    is_guest = "X-Guest-ID" in buyer.headers
-    return (CartOwner.for_guest if is_guest else CartOwner.for_user)(buyer.owner_id)
 
 
 def run_tasks() -> None:
@@ -226,6 +221,35 @@ def test_a_cancellation_that_dies_gives_everything_back_once_or_nothing(
     assert kept.line_return == (LineReturn.DONE if is_cancelled else "")
     back = {"lines": [{"skuId": sku.id, "quantity": 3}], "capped": []}
     assert kept.returned == (back if is_cancelled else None)
+
+
+@pytest.mark.parametrize("has_lines", [False, True], ids=["", "lines"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "before orders.claiming.hand_over",
+        "after orders.claiming.hand_over",
+        "after orders.claiming._hand_over_replies",
+    ],
+)
+def test_a_merge_that_dies_while_claiming_orders_is_finished_by_the_next(
+    step: str, has_lines: bool
+) -> None:
+    sku, guest, user = SkuFactory.create(stock=20), new_guest(), new_user()
+    order_id = buy(guest, sku, 3)["id"]
+    if has_lines:
+        guest.add(sku, 2)
+    body = {"guestSessionId": guest.owner_id}
+
+    die_at(step, lambda: user.call("POST", "/cart/merge", body))
+    reached = guest.call("GET", f"/orders/{order_id}").status_code
+    user.data("POST", "/cart/merge", body)
+
+    assert reached == 200
+    assert Order.objects.get().buyer == f"user:{user.owner_id}"
+    assert sorted(read_tallies().values()) == [0, 3]
+    assert quantities_of(user.cart()) == ({sku.id: 2} if has_lines else {})
+    assert guest.call("GET", f"/orders/{order_id}").status_code == 404
 
 
 def test_lines_of_an_order_which_is_not_settled_come_back_once() -> None:

@@ -88,6 +88,7 @@
  * @property {number} mergedItems In lines.
  * @property {{ skuId: string, requested: number, quantity: number, reason: string }[]} capped
  * @property {{ skuId: string, requested: number, reason: string }[]} skipped
+ * @property {number} ordersClaimed Orders of the guest that are the user's now.
  * @property {string} [skippedReason] Why nothing was merged, where that is so.
  *
  * @typedef {{ user: User, cart: Cart | null, merge: MergeReport | null }} SignIn

@@ -1,0 +1,70 @@
+"""A guest who signs in: the orders placed under the guest id become the user's, once."""
+
+from collections.abc import Collection
+
+from django.db import connection, transaction
+from django.db.models import Sum
+
+from carts.domain.cart import CartOwner
+from carts.returning import find_returned
+from orders.models import LineReturn, Order, OrderItem, OrderStatus
+from orders.settlement import keep_returned
+from products.stock import hand_over
+
+
+def claim_orders(*, guest: CartOwner, user: CartOwner) -> int:
+    """Make the guest's orders the user's, and return how many there were.
+
+    The guest id reaches them no more. What they count against purchase limits counts for the user,
+    and repeats of the requests that placed them are answered to the user. What the orders bought
+    still leaves the guest's cart. One query where there are none.
+
+    Raises OperationalError, and CartStoreUnavailable where lines are on their way back into the
+    guest's cart; nothing has changed then.
+    """
+    if not Order.objects.filter(buyer=guest.key).exists():
+        return 0
+    _keep_returned(guest)
+    with transaction.atomic():
+        # Whoever else moves one of these orders on comes before, or finds it to be the user's.
+        locked = Order.objects.select_for_update(no_key=True).filter(buyer=guest.key)
+        statuses = dict(locked.order_by("pk").values_list("pk", "status"))
+        alive = [pk for pk, status in statuses.items() if status != OrderStatus.CANCELLED]
+        if alive:
+            hand_over(giver=guest.key, taker=user.key, units=_count_units(alive))
+        Order.objects.filter(pk__in=statuses).update(buyer=user.key, user_id=user.id)
+        _hand_over_replies(guest, user)
+    return len(statuses)
+
+
+def _keep_returned(guest: CartOwner) -> None:
+    """Keep in cancelled orders what has come back into the guest's cart, where a crash left it out.
+
+    From then on only the user's cart would be asked, and the lines would come back there again. A
+    return that is being made at this very moment for more than 5 seconds is the one way to that.
+    """
+    for order in Order.objects.filter(buyer=guest.key, line_return=LineReturn.DUE):
+        back = find_returned(order_id=order.pk, owner=guest)
+        if back is not None:
+            keep_returned(order, back)
+
+
+def _count_units(order_ids: Collection[str]) -> dict[str, int]:
+    """Return the units of these orders by SKU."""
+    items = OrderItem.objects.filter(order__in=order_ids).order_by().values("sku_id")
+    return dict(items.annotate(units=Sum("quantity")).values_list("sku_id", "units"))
+
+
+def _hand_over_replies(guest: CartOwner, user: CartOwner) -> None:
+    """Give the guest's answers to the user; of two to one key, the user's own stays."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVE_REPLIES, {"guest": guest.key, "user": user.key})
+        cursor.execute("DELETE FROM orders_reply WHERE buyer = %s", (guest.key,))
+
+
+_GIVE_REPLIES = """
+UPDATE orders_reply AS reply SET buyer = %(user)s
+WHERE buyer = %(guest)s AND NOT EXISTS (
+    SELECT FROM orders_reply AS own WHERE own.buyer = %(user)s AND own.key = reply.key
+)
+"""
