@@ -11,7 +11,6 @@ A merge that stops between two steps is finished by the next merge, by the next 
 makes, or by the sweep.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from typing import Protocol, cast
 from django.conf import settings
 
 from carts.domain.cart import Cart, CartOwner, Handover
-from carts.domain.errors import CartContended, CartUnreadable, UserInactive
+from carts.domain.errors import CartContended
 from carts.domain.merging import (
     CappedLine,
     MergeLimits,
@@ -29,8 +28,9 @@ from carts.domain.merging import (
     Strategy,
     plan_merge,
 )
+from carts.jobs import do_each, register_job
 from carts.live import maintenance, store
-from carts.live.keys import merge_token, shard_prefixes
+from carts.live.keys import merge_token, name_openly, shard_prefixes
 from carts.live.operations import OperationRepeatedError
 from carts.live.store import ChangeTerms
 from carts.permanent.copies import find_handed_over, has_merged
@@ -46,9 +46,8 @@ from carts.reading import (
 from carts.settling import leave_out_pending, settle_pending
 from products.catalogue import Offer, read_offers
 
-logger = logging.getLogger(__name__)
-
 _ATTEMPTS = 8
+_FINISH = register_job("finish_merges")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +147,14 @@ def finish_stalled_merges(*, begun_before: datetime) -> int:
     A merge that cannot be finished now is left for the next time. Raises CartStoreUnavailable,
     OperationalError.
     """
-    finished = 0
-    for guest in _find_stalled(begun_before):
-        try:
-            guest_cart = read_cart(guest)
-            finish_handover(guest_cart, ChangeContext(source="merge"))
-        except (CartContended, CartUnreadable, UserInactive) as error:
-            logger.warning("a stalled merge is not finished yet: %s", type(error).__name__)
-            continue
+
+    def finish(guest: CartOwner) -> bool:
+        guest_cart = read_cart(guest)
+        finish_handover(guest_cart, ChangeContext(source="merge"))
         maintenance.forget_merge(guest)
-        finished += guest_cart.handover is not None
-    return finished
+        return guest_cart.handover is not None
+
+    return do_each(_FINISH, _find_stalled(begun_before), finish, name=name_openly)
 
 
 def _find_stalled(begun_before: datetime) -> set[CartOwner]:

@@ -12,6 +12,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from carts.domain.errors import CartStoreUnavailable
+from carts.jobs import list_jobs
+from carts.live.apart import FAILURES
 from carts.live.gauges import StoreGauges, read_gauges
 
 _COUNTERS = {
@@ -64,6 +66,7 @@ def _describe_state(gauges: StoreGauges) -> Iterator[Metric]:
 def _describe_work(gauges: StoreGauges) -> Iterator[Metric]:
     for name, (metric, text) in _COUNTERS.items():
         yield CounterMetricFamily(metric, text, value=gauges.counters.get(name, 0))
+    yield _count_failures(gauges)
     yield CounterMetricFamily(
         "cart_changes_drained", "Changes moved to the log.", value=gauges.drained_changes
     )
@@ -72,6 +75,15 @@ def _describe_work(gauges: StoreGauges) -> Iterator[Metric]:
         "Changes cut off the stream before they were in the log.",
         value=gauges.lost_changes,
     )
+
+
+def _count_failures(gauges: StoreGauges) -> Metric:
+    failures = CounterMetricFamily(
+        "cart_job_failures", "Entries of a job that failed and were set apart.", labels=["job"]
+    )
+    for job in list_jobs():
+        failures.add_metric([job], gauges.counters.get(f"{FAILURES}{job}", 0))
+    return failures
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Sum
 
 from carts.domain.cart import CartOwner
 from carts.returning import find_returned
+from config.http.database import in_transaction
 from orders.models import LineReturn, Order, OrderItem, OrderStatus
 from orders.settlement import keep_returned
 from products.stock import hand_over
@@ -25,15 +26,19 @@ def claim_orders(*, guest: CartOwner, user: CartOwner) -> int:
     if not Order.objects.filter(buyer=guest.key).exists():
         return 0
     _keep_returned(guest)
-    with transaction.atomic():
-        # Whoever else moves one of these orders on comes before, or finds it to be the user's.
-        locked = Order.objects.select_for_update(no_key=True).filter(buyer=guest.key)
-        statuses = dict(locked.order_by("pk").values_list("pk", "status"))
-        alive = [pk for pk, status in statuses.items() if status != OrderStatus.CANCELLED]
-        if alive:
-            hand_over(giver=guest.key, taker=user.key, units=_count_units(alive))
-        Order.objects.filter(pk__in=statuses).update(buyer=user.key, user_id=user.id)
-        _hand_over_replies(guest, user)
+    return _claim(guest, user)
+
+
+@in_transaction
+def _claim(guest: CartOwner, user: CartOwner) -> int:
+    # Whoever else moves one of these orders on comes before, or finds it to be the user's.
+    locked = Order.objects.select_for_update(no_key=True).filter(buyer=guest.key)
+    statuses = dict(locked.order_by("pk").values_list("pk", "status"))
+    alive = [pk for pk, status in statuses.items() if status != OrderStatus.CANCELLED]
+    if alive:
+        hand_over(giver=guest.key, taker=user.key, units=_count_units(alive))
+    Order.objects.filter(pk__in=statuses).update(buyer=user.key, user_id=user.id)
+    _hand_over_replies(guest, user)
     return len(statuses)
 
 

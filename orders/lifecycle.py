@@ -4,17 +4,16 @@ Every change locks the order's row, so that of several at once the first one cou
 logged with who made it. Stock goes back in the transaction which cancels.
 """
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from carts.jobs import do_each, register_job
 from config.http.database import in_transaction
 from orders.errors import InvalidTransition, OrderNotFound
+from orders.listing import list_ids
 from orders.models import LineReturn, Order, OrderEvent, OrderStatus
 from products.stock import give_back
-
-logger = logging.getLogger(__name__)
 
 TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.PENDING: frozenset({OrderStatus.PAID, OrderStatus.CANCELLED}),
@@ -25,7 +24,7 @@ TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 SYSTEM = "system"
-_EXPIRED_BATCH = 100
+_CANCEL = register_job("cancel_unpaid_orders")
 
 
 @in_transaction
@@ -72,17 +71,10 @@ def cancel_expired_orders(*, now: datetime) -> int:
     """Cancel every order that was not paid in time; return how many were cancelled.
 
     One transaction an order, about ten queries each. Orders that somebody else is at are left to
-    them, so it is safe twice at once.
+    them, so it is safe twice at once. Raises OperationalError, InterfaceError.
     """
     expired = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=now)
-    cancelled = 0
-    last_id = ""
-    while batch := list(
-        expired.filter(id__gt=last_id).order_by("id").values_list("id", flat=True)[:_EXPIRED_BATCH]
-    ):
-        cancelled += sum(_cancel_if_expired(order_id, now) for order_id in batch)
-        last_id = batch[-1]
-    return cancelled
+    return do_each(_CANCEL, list_ids(expired), lambda order_id: _cancel_if_expired(order_id, now))
 
 
 def lock_order(order_id: str, *, buyer: str | None = None) -> Order:
@@ -96,17 +88,8 @@ def lock_order(order_id: str, *, buyer: str | None = None) -> Order:
     return order
 
 
-def _cancel_if_expired(order_id: str, now: datetime) -> bool:
-    try:
-        return _cancel_unless_locked(order_id, now)
-    except ValueError:
-        # The tally lacks what this order took. It must not keep the others from being cancelled.
-        logger.exception("order %s cannot be cancelled", order_id)
-        return False
-
-
 @in_transaction
-def _cancel_unless_locked(order_id: str, now: datetime) -> bool:
+def _cancel_if_expired(order_id: str, now: datetime) -> bool:
     expired = Order.objects.filter(pk=order_id, status=OrderStatus.PENDING, expires_at__lte=now)
     order = expired.select_for_update(no_key=True, skip_locked=True).first()
     if order is None:

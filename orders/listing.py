@@ -1,8 +1,14 @@
-"""Finding a buyer's orders: their own, and no others."""
+"""Finding orders: a buyer's own and no others, and those a job is about."""
+
+from collections.abc import Iterator
+
+from django.db.models import QuerySet
 
 from carts.domain.cart import CartOwner, is_id
 from orders.errors import OrderNotFound
 from orders.models import Order, OrderStatus
+
+_BATCH = 500
 
 
 def get_order(*, owner: CartOwner, order_id: str) -> Order:
@@ -24,3 +30,12 @@ def find_orders(
     if status is not None:
         orders = orders.filter(status=status)
     return list(orders.prefetch_related("items")[rows]), orders.count()
+
+
+def list_ids(orders: QuerySet[Order]) -> Iterator[str]:
+    """Yield the ids of orders in order, reading a batch at a time; orders may change meanwhile."""
+    last_id = ""
+    later = orders.order_by("id").values_list("id", flat=True)
+    while batch := list(later.filter(id__gt=last_id)[:_BATCH]):
+        yield from batch
+        last_id = batch[-1]

@@ -21,6 +21,7 @@ from orders.selling import PlacedOrder, RepeatGuard
 # Refusals a repeat gets again; the others tell of the moment, and a repeat is tried anew.
 _FINAL = frozenset({400, 403, 404, 409})
 _OF_THE_MOMENT = (RequestInProgress, CheckoutContended)
+_FORGOTTEN_BATCH = 1_000
 
 
 class RequestRepeated(Exception):
@@ -92,10 +93,15 @@ def find_reply(owner: CartOwner, operation: Operation, now: datetime) -> Reply |
 
 
 def forget_replies(*, now: datetime) -> int:
-    """Delete the answers whose keys have lived out their time; return how many."""
+    """Delete the answers whose keys have lived out their time, in batches; return how many."""
     oldest = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
-    deleted, _ = Reply.objects.filter(created_at__lte=oldest).delete()
-    return deleted
+    old = Reply.objects.filter(created_at__lte=oldest).order_by("created_at")
+    forgotten = 0
+    while batch := list(old.values_list("pk", flat=True)[:_FORGOTTEN_BATCH]):
+        # A key that was used again meanwhile has a new answer in the same row.
+        count, _ = Reply.objects.filter(pk__in=batch, created_at__lte=oldest).delete()
+        forgotten += count
+    return forgotten
 
 
 def _try_lock(owner: CartOwner, operation: Operation) -> bool:

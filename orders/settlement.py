@@ -18,17 +18,20 @@ from carts.domain.errors import (
     UserInactive,
 )
 from carts.domain.returning import OrderedLine, ReturnedLine
+from carts.jobs import do_each, register_job
 from carts.reading import ChangeContext
 from carts.returning import return_lines as return_lines_to_cart
 from carts.settling import settle_order
 from config.http.context import current_request_id
+from orders.listing import list_ids
 from orders.models import LineReturn, Order
 
 logger = logging.getLogger(__name__)
 
 # Younger orders are still being settled by the request that placed them.
 _GRACE = timedelta(seconds=5)
-_BATCH = 500
+_SETTLE = register_job("settle_orders")
+_RETURN = register_job("return_lines")
 # What keeps one cart from being changed, and what keeps all of them.
 _ONE_CART = (CartContended, CartUnreadable, UserInactive)
 _ALL_CARTS = (CartStoreUnavailable, OperationalError, InterfaceError)
@@ -40,7 +43,7 @@ def settle(order: Order, *, now: datetime) -> None:
     The order stands whatever happens here: what cannot be done now is left to the task.
     """
     try:
-        _settle(order, now)
+        _settle(order.pk, now)
     except (*_ONE_CART, *_ALL_CARTS) as error:
         _report_delay(order, "settled", error)
 
@@ -52,14 +55,7 @@ def settle_orders(*, now: datetime) -> int:
     Raises CartStoreUnavailable, OperationalError.
     """
     unsettled = Order.objects.filter(settled_at=None, created_at__lt=now - _GRACE)
-    settled = 0
-    for order in unsettled.order_by("created_at")[:_BATCH]:
-        try:
-            _settle(order, now)
-            settled += 1
-        except _ONE_CART as error:
-            _report_delay(order, "settled", error)
-    return settled
+    return do_each(_SETTLE, list_ids(unsettled), lambda order_id: _settle(order_id, now))
 
 
 def describe_settlement() -> ChangeContext:
@@ -85,23 +81,25 @@ def return_due_lines(*, now: datetime) -> int:
     Waits and raises as `settle_orders`.
     """
     due = Order.objects.filter(line_return=LineReturn.DUE, cancelled_at__lt=now - _GRACE)
-    returned = 0
-    for order in due.order_by("cancelled_at")[:_BATCH]:
-        try:
+
+    def return_if_due(order_id: str) -> bool:
+        order = due.filter(pk=order_id).first()
+        if order is not None:
             _return_lines(order)
-            returned += 1
-        except _ONE_CART as error:
-            _report_delay(order, "returned", error)
-    return returned
+        return order is not None
+
+    return do_each(_RETURN, list_ids(due), return_if_due)
 
 
 def _report_delay(order: Order, what: str, error: Exception) -> None:
     logger.warning("order %s is not %s yet: %s", order.pk, what, type(error).__name__)
 
 
-def _settle(order: Order, now: datetime) -> None:
-    if settle_order(order_id=order.pk, context=describe_settlement()):
-        Order.objects.filter(pk=order.pk, settled_at=None).update(settled_at=now)
+def _settle(order_id: str, now: datetime) -> bool:
+    is_settled = settle_order(order_id=order_id, context=describe_settlement())
+    if is_settled:
+        Order.objects.filter(pk=order_id, settled_at=None).update(settled_at=now)
+    return is_settled
 
 
 def _return_lines(order: Order) -> None:

@@ -20,6 +20,7 @@ RetireOutcome = Literal["done", "absent", "kept"]
 
 # A script holds up everybody else for about 15 microseconds a cart of five lines.
 _CARTS_PER_SCRIPT = 20
+_PAGE = 1_000
 _CART_NAME = re.compile(rb".*?cart:(user|guest):")
 
 
@@ -142,10 +143,10 @@ def set_aside(prefix: str, members: Sequence[str | bytes]) -> None:
 
 
 def forget_vanished(prefix: str) -> None:
-    """Forget that carts were set aside where their hashes are gone; at most 1,000 a call."""
+    """Forget that carts were set aside where their hashes are gone."""
     aside = keys.shard_keys(prefix).set_aside
     with store_errors():
-        members = get_client().zrange(aside, 0, 999)
+        members = [member for member, _ in get_client().zscan_iter(aside, count=_PAGE)]
     for chunk in _chunks(_read_page(members).owners):
         _run("forget_vanished", [aside, *_names(prefix, chunk)], ())
 
@@ -256,11 +257,14 @@ def retire(prefix: str, copies: Sequence[tuple[CartOwner, str, int]]) -> list[Re
 
 
 def list_merging(prefix: str, *, begun_before: datetime) -> list[CartOwner]:
-    """Return the guests whose merges were begun before this moment, at most 1,000."""
-    merging = keys.shard_keys(prefix).merging
-    latest = int(begun_before.timestamp() * 1_000)
+    """Return the guests whose merges were begun before this moment.
+
+    All of them: some may wait for long, and must not hide those that came after them.
+    """
+    latest = begun_before.timestamp() * 1_000
     with store_errors():
-        members = get_client().zrangebyscore(merging, "-inf", f"({latest}", start=0, num=1_000)
+        merging = get_client().zscan_iter(keys.shard_keys(prefix).merging, count=_PAGE)
+        members = [member for member, began_ms in merging if began_ms < latest]
     return list(_read_page(members).owners)
 
 

@@ -62,9 +62,9 @@ def read_carts(cart_ids: Collection[str]) -> dict[str, Cart]:
 
 
 def find_handed_over(*, saved_before: datetime) -> list[CartOwner]:
-    """Return the guests whose saved carts are on their way into a user's, at most 1,000."""
+    """Return the guests whose saved carts are on their way into a user's."""
     carts = CartModel.objects.filter(~Q(handover=""), status="ACTIVE", saved_at__lt=saved_before)
-    found = carts.order_by("updated_at").values_list("session_id", flat=True)[:1_000]
+    found = carts.order_by("updated_at").values_list("session_id", flat=True)
     return [CartOwner.for_guest(guest_id) for guest_id in found if guest_id is not None]
 
 

@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartNotFound
+from carts.jobs import do_each, register_job
 from carts.live import maintenance
 from carts.live.keys import shard_prefix, shard_prefixes
 from carts.permanent.mapping import owner_of
@@ -23,6 +24,8 @@ from carts.permanent.saving import save_cart
 from config.http.database import in_transaction
 
 logger = logging.getLogger(__name__)
+
+_SWEEP = register_job("sweep_carts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +129,16 @@ def _put_to_rest(page: Sequence[_IdleCart]) -> SweepResult:
         outcomes = maintenance.retire(prefix, [(c.owner, c.id, c.version) for c in carts])
         for cart, outcome in zip(carts, outcomes, strict=True):
             (kept if outcome == "kept" else gone).append(cart)
-    for cart in kept:
-        save_cart(owner=cart.owner, source="sweep")
+    do_each(_SWEEP, kept, _save, name=lambda cart: cart.id)
     resting, failed = _change_rows(_mark_retired, gone)
     guests = sum(cart.user_id is None for cart in resting)
     return SweepResult(
         expired=guests, retired=len(resting) - guests, kept=len(kept), failed=len(failed)
     )
+
+
+def _save(cart: _IdleCart) -> bool:
+    return save_cart(owner=cart.owner, source="sweep") is not None
 
 
 def _change_rows(

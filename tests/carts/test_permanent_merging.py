@@ -12,15 +12,17 @@ from redis import Redis
 
 from carts import merge as merging
 from carts import tasks
-from carts.domain.cart import Handover
+from carts.domain.cart import Cart as GuestCart
+from carts.domain.cart import CartOwner, Handover
 from carts.domain.errors import CartContended
-from carts.live import store
+from carts.live import maintenance, store
 from carts.live.keys import cart_key
 from carts.models import Cart
 from carts.reading import ChangeContext
 from products.models import Sku
 from tests.carts.copies import hash_of, is_unsaved, owner_of, row_of, save_all, saved_units
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
+from tests.config.figures import grows
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
 
@@ -303,6 +305,36 @@ def test_the_sweep_forgets_a_merge_that_is_over(guest: Shopper, redis_server: Re
     assert merging.finish_stalled_merges(begun_before=timezone.now()) == 0
 
     assert redis_server.zcard("cart:merging") == 0
+
+
+def test_a_merge_that_cannot_be_finished_does_not_hold_up_the_others(
+    user: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sku, guests = SkuFactory.create(), [new_guest() for _ in range(3)]
+    for guest in guests:
+        guest.add(sku, 2)
+        store.begin_merge(owner_of(guest), Handover(user.owner_id, "sum"))
+    finish = merging.finish_handover
+
+    def fail_for_one(guest_cart: GuestCart, context: ChangeContext) -> None:
+        if guest_cart.owner == owner_of(guests[0]):
+            raise ZeroDivisionError
+        finish(guest_cart, context)
+
+    monkeypatch.setattr(merging, "finish_handover", fail_for_one)
+
+    with grows("cart_job_failures_total", job="finish_merges", by=1):
+        finished = merging.finish_stalled_merges(begun_before=timezone.now() + timedelta(minutes=1))
+
+    assert finished == 2
+    assert quantities_of(user.cart()) == {sku.id: 4}
+
+
+def test_merges_that_wait_do_not_hide_those_begun_after_them(redis_server: Redis) -> None:
+    guests = [CartOwner.for_guest(f"guest-{number:04}") for number in range(1_500)]
+    redis_server.zadd("cart:merging", {cart_key(guest): 1 for guest in guests})
+
+    assert len(maintenance.list_merging("", begun_before=timezone.now())) == 1_500
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["kept", "lost"])

@@ -15,10 +15,10 @@ from django.http import HttpResponse
 from orders import claiming, lifecycle, views
 from orders.claiming import claim_orders
 from orders.models import Order
+from tests.carts.copies import owner_of
 from tests.carts.shopper import Shopper, new_guest, new_user
 from tests.factories import SkuFactory
 from tests.orders.buying import CONTACT, buy
-from tests.orders.owners import owner_of
 from tests.products.rows import read_stock, read_tallies
 from tests.products.threads import PATIENCE_SECONDS, run_together
 
@@ -121,19 +121,17 @@ def test_every_order_placed_while_a_merge_runs_is_claimed_by_it_or_by_the_next()
     guest.add(sku, 2)
     body, path = {"guestSessionId": guest.owner_id}, "/cart/merge"
 
-    placed, merged = run_together(
-        lambda action: action(),
-        [
-            lambda: guest.call("POST", "/orders", {"contact": CONTACT}),
-            lambda: user.data("POST", path, body),
-        ],
-        threads=2,
-    )
+    actions: list[Callable[[], Any]] = [
+        lambda: guest.call("POST", "/orders", {"contact": CONTACT}),
+        lambda: user.data("POST", path, body),
+    ]
+    placed, merged = run_together(lambda action: action(), actions, threads=2)
     later = user.data("POST", path, body)
 
     assert isinstance(placed, HttpResponse)
+    assert isinstance(merged, dict)
     was_sold = placed.status_code == 200
-    claimed = merged["merge"]["ordersClaimed"] + later["merge"]["ordersClaimed"]  # type: ignore[index]
+    claimed = merged["merge"]["ordersClaimed"] + later["merge"]["ordersClaimed"]
     assert claimed == Order.objects.count() == (1 if was_sold else 0), json.loads(placed.content)
     in_cart = sum(line["quantity"] for line in user.cart()["items"])
     assert in_cart == (0 if was_sold else 2)

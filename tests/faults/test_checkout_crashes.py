@@ -20,10 +20,10 @@ from carts.models import PendingSettlement
 from carts.services import persist_cart
 from orders.models import LineReturn, Order
 from orders.settlement import return_due_lines, settle_orders
+from tests.carts.copies import owner_of
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import CONTACT, buy
-from tests.orders.owners import owner_of
 from tests.products.rows import read_stock, read_tallies
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,11 +1,14 @@
 """POST /api/orders/{id}/cancel, and the time-out of unpaid orders."""
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.test import override_settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from redis import Redis
 
 from orders.lifecycle import cancel_expired_orders, pay_order
 from orders.models import LineReturn, Order, OrderEvent
@@ -13,6 +16,7 @@ from orders.settlement import return_due_lines
 from orders.tasks import cancel_unpaid
 from products.models import Product, PurchaseTally, Sku
 from tests.carts.shopper import Shopper, item_id, new_guest, quantities_of, summary_of
+from tests.config.figures import grows
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, buyer_of, nothing_sold, place_order
 from tests.products.rows import read_stock, read_tallies
@@ -260,7 +264,7 @@ def test_the_time_to_pay_is_a_setting(user: Shopper) -> None:
 
 
 def test_the_task_cancels_more_orders_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orders.lifecycle._EXPIRED_BATCH", 2)
+    monkeypatch.setattr("orders.listing._BATCH", 2)
     sku = SkuFactory.create(stock=5)
     for _ in range(5):
         buy(new_guest(), sku)
@@ -272,17 +276,49 @@ def test_the_task_cancels_more_orders_than_one_batch(monkeypatch: pytest.MonkeyP
     assert set(Order.objects.values_list("status", flat=True)) == {"CANCELLED"}
 
 
-def test_an_order_that_cannot_be_cancelled_does_not_hold_up_the_others(
-    caplog: pytest.LogCaptureFixture,
+def break_tally(order: Order) -> None:
+    """Have the tally lack what the order took."""
+    PurchaseTally.objects.filter(buyer=order.buyer).update(units=0)
+
+
+def break_stock(order: Order) -> None:
+    """Have the stock become more than its column holds when the order gives back."""
+    most = 2**31 - 1
+    PurchaseTally.objects.filter(buyer=order.buyer).update(units=most)
+    order.items.update(quantity=most)
+
+
+@pytest.mark.parametrize("break_order", [break_tally, break_stock])
+def test_orders_that_cannot_be_cancelled_do_not_hold_up_the_others(
+    break_order: Callable[[Order], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    sku = SkuFactory.create(stock=5)
-    broken, other = (buy(new_guest(), sku) for _ in range(2))
+    sku = SkuFactory.create(stock=9)
+    broken, *others = (buy(new_guest(), sku)["id"] for _ in range(4))
     Order.objects.update(expires_at=timezone.now())
-    tally = PurchaseTally.objects.get(buyer=Order.objects.get(pk=broken["id"]).buyer)
-    PurchaseTally.objects.filter(pk=tally.pk).update(units=0)
+    break_order(Order.objects.get(pk=broken))
 
-    assert cancel_expired_orders(now=timezone.now()) == 1
+    with grows("cart_job_failures_total", job="cancel_unpaid_orders", by=1):
+        assert cancel_expired_orders(now=timezone.now()) == 3
+        assert cancel_expired_orders(now=timezone.now()) == 0
 
-    assert Order.objects.get(pk=broken["id"]).status == "PENDING"
-    assert Order.objects.get(pk=other["id"]).status == "CANCELLED"
-    assert f"order {broken['id']} cannot be cancelled" in caplog.text
+    assert Order.objects.get(status="PENDING").pk == broken
+    assert set(Order.objects.filter(status="CANCELLED").values_list("pk", flat=True)) == {*others}
+    failure = f"cancel_unpaid_orders: {broken} failed and is set apart"
+    assert caplog.text.count(failure) == 1
+    assert Order.objects.get(pk=broken).buyer not in caplog.text
+
+
+def test_an_order_set_apart_is_tried_again_when_its_pause_is_over(
+    redis_server: Redis,
+) -> None:
+    order = buy(new_guest(), sku := SkuFactory.create(stock=9))
+    Order.objects.update(expires_at=timezone.now())
+    break_tally(Order.objects.get())
+    cancel_expired_orders(now=timezone.now())
+    PurchaseTally.objects.update(units=1)
+
+    within = cancel_expired_orders(now=timezone.now())
+    redis_server.zadd("cart:apart:cancel_unpaid_orders", {order["id"]: time.time() * 1_000 - 1})
+    after = cancel_expired_orders(now=timezone.now())
+
+    assert (within, after, read_stock(sku)) == (0, 1, [9])

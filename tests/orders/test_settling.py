@@ -13,7 +13,8 @@ from orders import settlement
 from orders.models import Order
 from orders.settlement import return_due_lines, settle_orders
 from orders.tasks import settle
-from tests.carts.shopper import Shopper, quantities_of
+from tests.carts.shopper import Shopper, new_guest, quantities_of
+from tests.config.figures import grows
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
 
@@ -78,6 +79,43 @@ def test_a_cart_that_cannot_be_changed_does_not_hold_up_the_others(
     assert settled == 1
     assert of_user.settled_at is None
     assert of_guest.settled_at is not None
+
+
+def test_an_order_that_cannot_be_settled_does_not_hold_up_the_others(
+    user: Shopper, guest: Shopper
+) -> None:
+    sku = SkuFactory.create()
+    for shopper in (user, guest):
+        buy(shopper, sku)
+        shopper.add(sku)
+    of_user, of_guest = Order.objects.order_by("created_at")
+    Order.objects.update(settled_at=None)
+    # As nothing of ours would write it.
+    PendingSettlement.objects.create(
+        order_id=of_user.pk, owner="nobody", cart_id=of_user.cart_id, units=[]
+    )
+
+    with grows("cart_job_failures_total", job="settle_orders", by=1):
+        settled = settle_orders(now=timezone.now() + LATER)
+
+    assert settled == 1
+    assert Order.objects.get(settled_at=None) == of_user
+    assert Order.objects.exclude(settled_at=None).get() == of_guest
+
+
+def test_lines_that_cannot_return_do_not_hold_up_the_others() -> None:
+    sku, buyers = SkuFactory.create(), [new_guest() for _ in range(3)]
+    orders = [buy(buyer, sku)["id"] for buyer in buyers]
+    for buyer, order_id in zip(buyers, orders, strict=True):
+        buyer.data("POST", f"/orders/{order_id}/cancel")
+    Order.objects.update(line_return="DUE")
+    PendingSettlement.objects.create(order_id=orders[0], owner="nobody", cart_id="c", units=[])
+
+    with grows("cart_job_failures_total", job="return_lines", by=1):
+        returned = return_due_lines(now=timezone.now() + LATER)
+
+    assert returned == 2
+    assert [quantities_of(buyer.cart()) for buyer in buyers] == [{}, {sku.id: 1}, {sku.id: 1}]
 
 
 def test_nothing_is_tried_further_while_the_store_is_down(

@@ -1,0 +1,86 @@
+"""How a job goes through its entries: each by itself, so that one which fails holds up no other."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from traceback import format_tb
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError
+from psycopg.errors import QueryCanceled
+
+from carts.domain.errors import (
+    CartContended,
+    CartStoreUnavailable,
+    CartUnreadable,
+    UserInactive,
+)
+from carts.live.apart import find_apart, set_apart
+from config.http.database import has_lost_race
+
+logger = logging.getLogger(__name__)
+
+Entry = TypeVar("Entry")
+
+# An entry that failed is tried again after this long; a cause that was mended needs no more.
+PAUSE = timedelta(minutes=15)
+# What one entry waits for, and is not wrong: others at the same cart, its repair, its user.
+_WAITING = (CartContended, CartUnreadable, UserInactive)
+
+_jobs: list[str] = []
+
+
+def register_job(name: str) -> str:
+    """Make a job known to the metrics, and return its name."""
+    _jobs.append(name)
+    return name
+
+
+def list_jobs() -> list[str]:
+    """Return every job that goes through entries."""
+    return sorted(_jobs)
+
+
+def do_each(
+    job: str,
+    entries: Iterable[Entry],
+    do: Callable[[Entry], bool],
+    *,
+    name: Callable[[Entry], str] = str,
+) -> int:
+    """Do each entry of a job by itself; return for how many `do` told that something was done.
+
+    An entry that fails is logged, counted and set apart: the next runs pass it over until its
+    pause is over. One that has to wait is left to the next run. `name` must give away no secret.
+
+    Raises what keeps all entries from being done: CartStoreUnavailable, OperationalError,
+    InterfaceError.
+    """
+    apart = find_apart(job)
+    done = 0
+    for entry in entries:
+        if name(entry) in apart:
+            continue
+        try:
+            done += do(entry)
+        except _WAITING as error:
+            logger.warning("%s: %s is left waiting: %s", job, name(entry), type(error).__name__)
+        except Exception as error:  # noqa: BLE001
+            if _concerns_all(error):
+                raise
+            set_apart(job, name(entry), pause=PAUSE)
+            # Without the error's text, which may hold a guest's id.
+            where = "".join(format_tb(error.__traceback__))
+            logger.error(
+                "%s: %s failed and is set apart: %s\n%s",
+                job, name(entry), type(error).__name__, where,
+            )  # fmt: skip
+    return done
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Tell whether an error is about a store, and not about an entry."""
+    if has_lost_race(error) or isinstance(error.__cause__, QueryCanceled):
+        # Others hold its rows, or it takes too long.
+        return False
+    return isinstance(error, CartStoreUnavailable | OperationalError | InterfaceError)

@@ -1,0 +1,42 @@
+"""Entries of jobs that failed lately, and how often entries failed: kept in Redis.
+
+Without Redis nothing is known to have failed, and what fails is tried at every run.
+"""
+
+import time
+from contextlib import suppress
+from datetime import timedelta
+
+from redis.exceptions import RedisError
+
+from carts.live.connection import get_client
+from carts.live.keys import shard_keys, shard_prefixes
+
+# In front of a job's name among the counters.
+FAILURES = "failures:"
+
+
+def find_apart(job: str) -> frozenset[str]:
+    """Return the entries whose pause is not over, in one round trip."""
+    name, now_ms = _key(job), time.time_ns() // 1_000_000
+    with suppress(RedisError):
+        pipeline = get_client().pipeline(transaction=False)
+        pipeline.zremrangebyscore(name, "-inf", now_ms)
+        pipeline.zrange(name, 0, -1)
+        _, members = pipeline.execute()
+        return frozenset(member.decode() for member in members)
+    return frozenset()
+
+
+def set_apart(job: str, entry: str, *, pause: timedelta) -> None:
+    """Have an entry passed over for this long, and count its failure, in one round trip."""
+    until_ms = time.time_ns() // 1_000_000 + pause // timedelta(milliseconds=1)
+    with suppress(RedisError):
+        pipeline = get_client().pipeline(transaction=False)
+        pipeline.zadd(_key(job), {entry: until_ms})
+        pipeline.hincrby(shard_keys(shard_prefixes()[0]).counters, f"{FAILURES}{job}", 1)
+        pipeline.execute()
+
+
+def _key(job: str) -> str:
+    return f"{shard_prefixes()[0]}cart:apart:{job}"
