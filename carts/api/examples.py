@@ -118,7 +118,7 @@ MERGED_CART = CART | {
             }
         ],
         "skipped": [],
-        "ordersClaimed": 1,
+        "ordersClaimed": 0,
     },
 }
 
