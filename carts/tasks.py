@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from carts.domain.errors import CartStoreUnavailable
 from carts.live.keys import shard_prefixes
+from carts.live.maintenance import read_unsaved_age
 from carts.merge import finish_stalled_merges
 from carts.permanent import changes, events, sweep
-from carts.permanent.saving import save_unsaved
+from carts.permanent.saving import save_oldest
 from carts.permanent.sweep import SweepResult
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 # How long a shard may wait for a worker: later than that, the next run has sent another task.
 _WRITE_BEHIND_WAITS = timedelta(minutes=1)
 _HOURLY_WAITS = timedelta(hours=1)
+# Below the time at which Celery would kill the task.
+_HOURLY_SECONDS = 480
 
 
 @shared_task
@@ -39,24 +42,31 @@ def save_changed_carts() -> None:
 @shared_task
 def save_unsaved_carts() -> None:
     """Save whatever is unsaved, write-behind or not."""
-    _save_shards("hourly", waits=_HOURLY_WAITS)
+    _save_shards("hourly", waits=_HOURLY_WAITS, seconds=_HOURLY_SECONDS)
 
 
 @shared_task
 def save_shard(prefix: str, source: str, seconds: float | None = None) -> None:
-    """Save the unsaved carts of one shard; after `seconds`, leave those that remain.
-
-    It rests after each batch for twice as long as that took: nobody waits for it, while those who
-    shop wait for the processors and stores that it uses.
-    """
+    """Save the unsaved carts of one shard, the oldest first; after `seconds`, leave the others."""
     with leave_to_next_run():
         began = batch_began = time.monotonic()
-        for _ in save_unsaved(prefix=prefix, source=source):
+        for age in save_oldest(prefix=prefix, source=source):
             now = time.monotonic()
             if seconds is not None and now - began > seconds:
                 break
-            time.sleep(2 * (now - batch_began))
+            time.sleep(choose_rest(worked=now - batch_began, age=age, interval=_find_interval()))
             batch_began = time.monotonic()
+
+
+def choose_rest(*, worked: float, age: timedelta, interval: timedelta) -> float:
+    """Return for how many seconds a saver rests after a batch that took it `worked` seconds.
+
+    Twice as long while its oldest change is as young as `interval`: nobody waits for the saver,
+    while those who shop wait for the processors and stores that it uses. The older the change, the
+    shorter; nothing from twice the interval on, for then the savers have fallen behind.
+    """
+    lateness = age / interval - 1
+    return 2 * worked * min(max(1 - lateness, 0), 1)
 
 
 @shared_task
@@ -95,14 +105,37 @@ def purge_changes() -> None:
         changes.purge_changes(now=timezone.now())
 
 
-def _save_shards(source: str, *, waits: timedelta, seconds: float | None = None) -> None:
-    """Save the only shard here, several ones in as many tasks, for the workers to share."""
+def _save_shards(source: str, *, waits: timedelta, seconds: float) -> None:
+    """Save the only shard here, several ones in as many tasks, for the workers to share.
+
+    Where a shard has fallen behind, CART_SAVERS tasks share its carts. The further ones end after
+    half of the time, so that other jobs have their turn where a worker has two processes.
+    """
     prefixes = shard_prefixes()
+    with leave_to_next_run():
+        behind = [prefix for prefix in prefixes if _has_fallen_behind(prefix)]
+        for prefix in behind:
+            for _ in range(settings.CART_SAVERS - 1):
+                _send_save(prefix, source, seconds / 2, waits=waits)
     if len(prefixes) == 1:
         save_shard(prefixes[0], source, seconds)
         return
     for prefix in prefixes:
-        save_shard.apply_async((prefix, source, seconds), expires=waits.total_seconds())
+        _send_save(prefix, source, seconds, waits=waits)
+
+
+def _send_save(prefix: str, source: str, seconds: float, *, waits: timedelta) -> None:
+    save_shard.apply_async((prefix, source, seconds), expires=waits.total_seconds())
+
+
+def _has_fallen_behind(prefix: str) -> bool:
+    return read_unsaved_age(prefix) > 2 * _find_interval()
+
+
+def _find_interval() -> timedelta:
+    """Return how often changed carts are saved."""
+    seconds = settings.CART_WRITE_BEHIND_SECONDS
+    return timedelta(seconds=seconds) if seconds else timedelta(hours=1)
 
 
 @contextmanager

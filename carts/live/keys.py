@@ -23,6 +23,7 @@ class ShardKeys:
     """The keys shared by all carts of a shard."""
 
     dirty: str
+    saving: str
     changes: str
     progress: str
     merging: str
@@ -47,6 +48,7 @@ def shard_keys(prefix: str) -> ShardKeys:
     """Return the shared keys of the shard with this prefix."""
     return ShardKeys(
         dirty=f"{prefix}cart:dirty",
+        saving=f"{prefix}cart:saving",
         changes=f"{prefix}cart:changes",
         progress=f"{prefix}cart:changes:progress",
         merging=f"{prefix}cart:merging",

@@ -18,6 +18,8 @@ the rest may be repeated. Two runs at once, and changes meanwhile, do no harm.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from datetime import timedelta
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import DataError, IntegrityError
@@ -25,7 +27,7 @@ from django.db import DataError, IntegrityError
 from carts.domain.cart import Cart, CartOwner
 from carts.live import maintenance
 from carts.live.keys import cart_key, name_openly, parse_cart_key, shard_prefix
-from carts.live.maintenance import Claim
+from carts.live.maintenance import Claim, UnsavedPage
 from carts.permanent import rows
 from carts.permanent.mapping import UnsavableCart
 from carts.permanent.reconciling import find_strays, reconcile
@@ -35,6 +37,8 @@ from config.http.hashing import hash_secret
 logger = logging.getLogger(__name__)
 
 _MAX_NAMED = 10
+
+PageT = TypeVar("PageT", bound=UnsavedPage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,21 @@ def save_unsaved(*, prefix: str, source: str) -> Iterator[SaveResult]:
     Where Redis turns out to have been restored from an older file, all carts of the shard are
     compared with their rows first. Holds CART_SAVE_BATCH carts in memory. Raises as `save_cart`.
     """
-    prices, total = PriceList(), SaveResult()
-    try:
-        for batch in _save_all(prefix, prices):
-            total += batch.result
-            yield batch.result
-    finally:
-        _log(logging.INFO, source, total)
+    pages = maintenance.list_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
+    for result, _ in _save_pages(prefix, pages, source):
+        yield result
+
+
+def save_oldest(*, prefix: str, source: str) -> Iterator[timedelta]:
+    """Save a shard's unsaved carts beside others who do the same, the oldest change first.
+
+    Each takes carts that no other has taken. Yields after each batch how old its oldest change
+    was. As `save_unsaved` else, but leaves to the next run what another saver had taken and not
+    saved.
+    """
+    pages = maintenance.take_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
+    for _, page in _save_pages(prefix, pages, source):
+        yield timedelta() if page is None else page.age
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +107,32 @@ class _Batch:
         return _Batch(self.result + other.result, {**self.saved, **other.saved})
 
 
-def _save_all(prefix: str, prices: PriceList) -> Iterator[_Batch]:
-    page_size = settings.CART_SAVE_BATCH
+def _save_pages(
+    prefix: str, pages: Iterator[PageT], source: str
+) -> Iterator[tuple[SaveResult, PageT | None]]:
+    """Save page by page; yield each result with its page, None for what Redis had forgotten."""
+    prices, total = PriceList(), SaveResult()
+    try:
+        for result in _unite_forgotten(prefix, prices):
+            total += result
+            yield result, None
+        for page in pages:
+            result = _set_aside(prefix, page.strangers)
+            result += _save_batch(prefix, page.owners, prices).result
+            total += result
+            yield result, page
+    finally:
+        _log(logging.INFO, source, total)
+
+
+def _unite_forgotten(prefix: str, prices: PriceList) -> Iterator[SaveResult]:
+    """Where Redis knows of fewer saves than the database, unite what it has with the rows."""
     saves = rows.read_saves(prefix)
     noted = maintenance.read_saves(prefix)
     if any(noted.get(counter, 0) < number for counter, number in saves.items()):
-        for strays in find_strays(prefix, page_size=page_size):
-            yield _unite_and_save(prefix, strays, prices)
+        for strays in find_strays(prefix, page_size=settings.CART_SAVE_BATCH):
+            yield _unite_and_save(prefix, strays, prices).result
         maintenance.note_saves(prefix, saves)
-    for page in maintenance.list_unsaved(prefix, page_size=page_size):
-        if page.strangers:
-            yield _Batch(_set_aside(prefix, page.strangers), {})
-        yield _save_batch(prefix, page.owners, prices)
 
 
 def _save_batch(prefix: str, owners: Sequence[CartOwner], prices: PriceList) -> _Batch:

@@ -95,5 +95,6 @@ def _put(carts: Iterable[tuple[CartOwner, Mapping[str, Any]]]) -> None:
     for owner, fields in carts:
         key = cart_key(owner)
         pipeline.hset(key, mapping=fields)
-        pipeline.zadd(shard_keys(shard_prefix(owner)).dirty, {key: fields["@updated"]})
+        unsaved = shard_keys(shard_prefix(owner)).dirty
+        pipeline.zadd(unsaved, {key: fields["@updated"]}, nx=True)
     pipeline.execute()

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test import override_settings
 from redis import Redis
 
 from carts.domain.cart import Cart as SavedCart
@@ -18,7 +19,7 @@ from carts.live.scripts import Script, load_script
 from carts.models import Cart, CartItem
 from carts.permanent import rows, saving, writing
 from carts.permanent.copies import read_copy
-from carts.permanent.saving import SaveResult, save_cart
+from carts.permanent.saving import SaveResult, save_cart, save_oldest
 from carts.permanent.writing import PriceList, Written, draft_rows, write_drafts
 from tests.carts.copies import lose_hash, owner_of, row_of, save_all, saved_units, version_of
 from tests.carts.shopper import Shopper, new_guest, quantities_of
@@ -217,6 +218,17 @@ def test_savers_at_the_same_time_write_each_first_copy_once(redis_server: Redis)
     assert sum(results, SaveResult()).saved == CARTS
     assert (Cart.objects.count(), CartItem.objects.count()) == (CARTS, 3 * CARTS)
     assert redis_server.zcard("cart:dirty") == 0
+
+
+@override_settings(CART_SAVE_BATCH=7)
+def test_savers_that_share_a_shard_save_each_cart_once(redis_server: Redis) -> None:
+    fill_carts(CARTS)
+
+    do_together(lambda _: list(save_oldest(prefix="", source="test")), SAVERS)
+
+    assert Cart.objects.count() == CARTS
+    assert redis_server.hget("cart:counters", "saves") == str(CARTS).encode()
+    assert redis_server.zcard("cart:dirty") == redis_server.zcard("cart:saving") == 0
 
 
 def test_savers_and_shoppers_at_the_same_time_end_with_the_newest_state(

@@ -1,11 +1,12 @@
 -- Note what has been saved, and take the unsaved mark off carts that have not changed since.
 --
--- KEYS  1 unsaved carts (zset)   2 carts set aside (zset)   3 counters (hash)   4... cart hashes
+-- KEYS  1 unsaved carts (zset)   2 carts being saved (zset)   3 carts set aside (zset)
+--       4 counters (hash)   5... cart hashes
 -- ARGV  per cart: the version that is saved now
 -- Returns nothing.
 
-local unsaved_key, set_aside_key, counters_key = KEYS[1], KEYS[2], KEYS[3]
-local FIRST = 4
+local unsaved_key, saving_key, set_aside_key, counters_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local FIRST = 5
 
 -- Tell whether the hash comes from a saved version: it was noted there when it was read (see
 -- claim.lua), and stays so until a later one is saved.
@@ -49,5 +50,6 @@ for index = FIRST, #KEYS do
   end
 end
 if #clean > 0 then redis.call('ZREM', unsaved_key, unpack(clean)) end
+redis.call('ZREM', saving_key, unpack(KEYS, FIRST))
 redis.call('ZREM', set_aside_key, unpack(KEYS, FIRST))
 redis.call('HINCRBY', counters_key, 'saves', #KEYS - FIRST + 1)
