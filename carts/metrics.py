@@ -50,6 +50,13 @@ def _describe_state(gauges: StoreGauges) -> Iterator[Metric]:
         "Age of the oldest change that is not saved.",
         gauges.oldest_unsaved_seconds,
     )
+    memory = gauges.memory
+    yield _gauge("cart_store_memory_bytes", "Memory the live store uses.", memory.used_bytes)
+    yield _gauge(
+        "cart_store_memory_limit_bytes",
+        "Memory the live store may use: maxmemory, or the machine's; 0 where it does not say.",
+        memory.limit_bytes,
+    )
     yield _gauge("cart_set_aside", "Carts that cannot be saved.", gauges.carts_set_aside)
     yield _gauge("cart_merges_pending", "Merges begun and not finished.", gauges.pending_merges)
     yield _gauge("cart_changes_waiting", "Changes in the stream.", gauges.waiting_changes)

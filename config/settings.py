@@ -269,6 +269,10 @@ RATE_LIMIT_MERGE = env.int("RATE_LIMIT_MERGE", 60)
 RATE_LIMIT_ORDERS = env.int("RATE_LIMIT_ORDERS", 60)
 RATE_LIMIT_ORDERS_PER_ADDRESS = env.int("RATE_LIMIT_ORDERS_PER_ADDRESS", 600)
 RATE_LIMIT_ORDER_READS_PER_ADDRESS = env.int("RATE_LIMIT_ORDER_READS_PER_ADDRESS", 600)
+# New Idempotency-Keys an hour; each is kept for IDEMPOTENCY_HOURS, in some 250 bytes.
+RATE_LIMIT_KEYS = env.int("RATE_LIMIT_KEYS", 600)
+RATE_LIMIT_KEYS_PER_ADDRESS = env.int("RATE_LIMIT_KEYS_PER_ADDRESS", 6_000)
+RATE_LIMIT_KEYS_IN_ALL = env.int("RATE_LIMIT_KEYS_IN_ALL", 200_000)
 # How many proxies stand before the server, each adding one address to X-Forwarded-For.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 

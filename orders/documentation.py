@@ -9,6 +9,7 @@ from carts.api.idempotency import (
     IdempotencyKeyReused,
     InvalidIdempotencyKey,
     RequestInProgress,
+    TooManyIdempotencyKeys,
 )
 from carts.domain import errors as cart_errors
 from config.http.errors import InvalidField
@@ -119,6 +120,7 @@ def _document_create() -> dict[int, OpenApiResponse]:
         *BODY_ERRORS,
         InvalidIdempotencyKey(),
         IdempotencyKeyReused(),
+        TooManyIdempotencyKeys(retry_after_seconds=1_740),
         RequestInProgress(),
         InvalidField(field="note", reason="must be a text of at most 1000 characters"),
         RateLimited(retry_after_seconds=17),

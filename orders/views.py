@@ -18,6 +18,7 @@ from accounts.services import read_active_user
 from carts.api.idempotency import read_operation
 from carts.api.identity import identify_owner
 from carts.domain.cart import CartOwner
+from carts.live.operations import Operation
 from carts.reading import ChangeContext
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
@@ -61,12 +62,13 @@ class OrderViewSet(ViewSet):
     def create(self, request: Request) -> HttpResponse:
         owner, now = identify_owner(request), timezone.now()
         draft = read_draft(read_object(request), owner)
-        context = _describe_purchase(request, owner)
+        operation = read_operation(request, owner, "order")
+        context = _describe_purchase(request, owner, operation)
 
         def place(guard: RepeatGuard | None) -> PlacedOrder:
             return place_order(owner=owner, draft=draft, context=context, now=now, guard=guard)
 
-        return answer_once(owner, read_operation(request), now=now, place=place)
+        return answer_once(owner, operation, now=now, place=place)
 
     @documentation.LIST
     def list(self, request: Request) -> HttpResponse:
@@ -142,8 +144,13 @@ def _identify_reader(request: Request) -> CartOwner:
     return owner
 
 
-def _describe_purchase(request: Request, owner: CartOwner) -> ChangeContext:
+def _describe_purchase(
+    request: Request, owner: CartOwner, operation: Operation | None
+) -> ChangeContext:
     charges = active_charges(_list_charges(request, owner))
+    # A repeat is answered before the cart is read.
+    if operation is not None:
+        charges += operation.charges
     return ChangeContext(source="order", request_id=current_request_id(), charges=charges)
 
 

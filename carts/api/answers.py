@@ -6,10 +6,8 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from carts.api.batches import describe_failure, present_results
-from carts.api.presentation import CartDocument, matches_etag, present_cart, present_merge
-from carts.domain.errors import CartError
-from carts.merge import MergeResult
+from carts.api.batches import Failure, present_results
+from carts.api.presentation import CartDocument, matches_etag, present_cart
 from carts.reading import CartView
 from carts.services import BatchResult
 from config.http.envelope import answer, refuse
@@ -38,11 +36,9 @@ def answer_with_list(view: CartView, *, message: str, **members: Any) -> HttpRes
     return _answer_document(CartDocument(data, document.etag), message)
 
 
-def answer_merged(result: MergeResult) -> HttpResponse:
+def answer_merged(view: CartView, report: Mapping[str, Any]) -> HttpResponse:
     """Return the user's cart after a merge, and what the merge did."""
-    return answer_with_list(
-        result.view, message="Cart merged successfully", merge=present_merge(result)
-    )
+    return answer_with_list(view, message="Cart merged successfully", merge=report)
 
 
 def answer_batch(
@@ -50,7 +46,7 @@ def answer_batch(
     *,
     verb: str,
     names: Sequence[Mapping[str, Any]],
-    failures: Mapping[int, CartError],
+    failures: Mapping[int, Failure],
 ) -> HttpResponse:
     """Return the cart if every entry was done, else 400 with the result of each."""
     if not failures:
@@ -65,7 +61,7 @@ def answer_batch(
 
 
 def answer_removed_batch(
-    view: CartView, *, item_ids: Sequence[str], failures: Mapping[int, CartError]
+    view: CartView, *, item_ids: Sequence[str], failures: Mapping[int, Failure]
 ) -> HttpResponse:
     """Return the cart if every line was removed, else 400 with each result and the cart."""
     if not failures:
@@ -76,7 +72,7 @@ def answer_removed_batch(
         else {
             "itemId": item_id,
             "success": False,
-            "message": describe_failure(failures[position]),
+            "message": failures[position].message,
         }
         for position, item_id in enumerate(item_ids)
     ]
@@ -112,7 +108,7 @@ def _answer_document(document: CartDocument, message: str) -> HttpResponse:
     return answer(document.data, message=message, headers={"ETag": document.etag})
 
 
-def _describe_batch(failures: Mapping[int, CartError], size: int) -> dict[str, Any]:
+def _describe_batch(failures: Mapping[int, Failure], size: int) -> dict[str, Any]:
     return {
         "type": "batch_failed",
         "failedCount": len(failures),

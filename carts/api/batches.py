@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from carts.domain.errors import AccessDenied, CartError
+from carts.domain import errors
+from carts.domain.errors import AccessDenied, CartError, ProductNotFound
 
 T = TypeVar("T")
+
+
+class Failure(NamedTuple):
+    """Why an entry of a batch was not done: the slug, and the message inside a batch."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +25,10 @@ class Batch(Generic[T]):
     positions: list[int] = field(default_factory=list)
     refused: dict[int, CartError] = field(default_factory=dict)
 
-    def failures(self, found: Mapping[int, CartError]) -> dict[int, CartError]:
+    def failures(self, found: Mapping[int, CartError]) -> dict[int, Failure]:
         """Return every failure by its position in the request, given those among `entries`."""
         placed = {self.positions[index]: failure for index, failure in found.items()}
-        return self.refused | placed
+        return describe_failures(self.refused | placed)
 
 
 def sort_entries(read: Sequence[T | CartError]) -> Batch[T]:
@@ -36,20 +44,62 @@ def sort_entries(read: Sequence[T | CartError]) -> Batch[T]:
 
 
 def present_results(
-    names: Sequence[Mapping[str, Any]], failures: Mapping[int, CartError]
+    names: Sequence[Mapping[str, Any]], failures: Mapping[int, Failure]
 ) -> list[dict[str, Any]]:
     """Return one result per entry, in request order; `names` say which entry each is."""
     return [
         {**name, "success": True}
         if position not in failures
-        else {**name, "success": False, "message": describe_failure(failures[position])}
+        else {**name, "success": False, "message": failures[position].message}
         for position, name in enumerate(names)
     ]
 
 
-def describe_failure(failure: CartError) -> str:
-    """Return the message of a failure inside a batch."""
-    return "Access denied" if isinstance(failure, AccessDenied) else str(failure)
+def describe_failures(failures: Mapping[int, CartError]) -> dict[int, Failure]:
+    """Return failures as they are told inside a batch."""
+    return {
+        position: Failure(
+            failure.code, "Access denied" if isinstance(failure, AccessDenied) else str(failure)
+        )
+        for position, failure in failures.items()
+    }
+
+
+def keep_failures(failures: Mapping[int, Failure]) -> dict[str, str]:
+    """Return of a bulk add's failures what a repeat of the request does not tell."""
+    return {str(position): failure.code for position, failure in failures.items()}
+
+
+def restore_failures(
+    kept: Mapping[str, str], names: Sequence[Mapping[str, Any]]
+) -> dict[int, Failure]:
+    """Return the failures of a bulk add from what was kept of them, and its entries' names."""
+    return {
+        int(position): Failure(code, _restore_message(code, names[int(position)]))
+        for position, code in kept.items()
+    }
+
+
+def _restore_message(code: str, name: Mapping[str, Any]) -> str:
+    if code == ProductNotFound.code:
+        return str(ProductNotFound(product_id=name["productId"]))
+    return _MESSAGES.get(code, "")
+
+
+# No other message has parameters.
+_MESSAGES = {
+    kind.code: kind.message
+    for kind in (
+        errors.ProductIdRequired,
+        errors.InvalidQuantity,
+        errors.InvalidProductOrQuantity,
+        errors.SkuRequired,
+        errors.ProductNotAvailable,
+        errors.CartFull,
+        errors.InsufficientStock,
+        errors.PurchaseLimitExceeded,
+    )
+}
 
 
 def name_additions(body: Mapping[str, Any]) -> list[dict[str, Any]]:

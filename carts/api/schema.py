@@ -13,6 +13,7 @@ from carts.api.idempotency import (
     IdempotencyKeyReused,
     InvalidIdempotencyKey,
     RequestInProgress,
+    TooManyIdempotencyKeys,
 )
 from carts.domain import errors
 from config.http.openapi import (
@@ -50,7 +51,12 @@ _READ_ERRORS: tuple[str | Exception, ...] = (
     "database_unavailable",
 )
 _WRITE_ERRORS = (*_READ_ERRORS, "database_busy", RateLimited(retry_after_seconds=17))
-_KEY_ERRORS = (InvalidIdempotencyKey(), IdempotencyKeyReused(), RequestInProgress())
+_KEY_ERRORS = (
+    InvalidIdempotencyKey(),
+    IdempotencyKeyReused(),
+    RequestInProgress(),
+    TooManyIdempotencyKeys(retry_after_seconds=1_740),
+)
 _LINE_ERRORS = (errors.AccessDenied(), errors.ItemNotFound(), errors.CartNotFound())
 _SCARCITY_ERRORS = (
     errors.InsufficientStock(available=5, in_cart=3, requested=4),

@@ -1,5 +1,6 @@
 """The cart over HTTP: read identity and input, call one service, present what it returns."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,28 +14,35 @@ from carts.api import inputs
 from carts.api.answers import (
     answer_added,
     answer_batch,
-    answer_cart,
     answer_merged,
     answer_removed_batch,
     answer_single,
     answer_unmodified,
     is_unmodified,
 )
-from carts.api.batches import name_additions, sort_entries
-from carts.api.idempotency import answer_once, read_operation
+from carts.api.batches import (
+    Failure,
+    describe_failures,
+    keep_failures,
+    name_additions,
+    restore_failures,
+    sort_entries,
+)
+from carts.api.idempotency import Made, answer_once, read_operation
 from carts.api.identity import identify_owner, identify_user, parse_guest_id
 from carts.api.presentation import (
     parse_etag_versions,
     present_cart,
+    present_merge,
     present_summary,
     present_validation,
 )
 from carts.api.schema import document_calls
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartChanged, InvalidGuestId
-from carts.live.operations import Operation
+from carts.live.operations import Details, Operation
 from carts.merge import merge_carts
-from carts.reading import ChangeContext
+from carts.reading import CartView, ChangeContext
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error
@@ -55,36 +63,37 @@ class CartViewSet(ViewSet):
     def add(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
         addition = inputs.read_addition(read_object(request))
-        operation = read_operation(request)
+        operation = read_operation(request, owner, "add")
         context = describe_change(request, owner, operation)
         return answer_once(
             owner,
             operation,
-            perform=lambda: answer_added(
-                services.add_lines(owner=owner, additions=[addition], context=context)
+            perform=lambda: Made(
+                answer_added(services.add_lines(owner=owner, additions=[addition], context=context))
             ),
-            rebuild=lambda: answer_added(services.BatchResult(services.get_cart(owner=owner))),
+            replay=lambda _: answer_added(services.BatchResult(services.get_cart(owner=owner))),
         )
 
     def add_batch(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
         body = read_object(request)
         batch = sort_entries(inputs.read_additions(body))
-        operation = read_operation(request)
+        operation = read_operation(request, owner, "batch")
         context = describe_change(request, owner, operation)
+        names = name_additions(body)
 
-        def perform() -> HttpResponse:
+        def present(view: CartView, failures: Mapping[int, Failure]) -> HttpResponse:
+            return answer_batch(view, verb="add", names=names, failures=failures)
+
+        def perform() -> Made:
             result = services.add_lines(owner=owner, additions=batch.entries, context=context)
             failures = batch.failures(result.failures)
-            names = name_additions(body)
-            return answer_batch(result.view, verb="add", names=names, failures=failures)
+            return Made(present(result.view, failures), keep_failures(failures))
 
-        return answer_once(
-            owner,
-            operation,
-            perform=perform,
-            rebuild=lambda: answer_cart(services.get_cart(owner=owner)),
-        )
+        def replay(details: Details | None) -> HttpResponse:
+            return present(services.get_cart(owner=owner), restore_failures(details or {}, names))
+
+        return answer_once(owner, operation, perform=perform, replay=replay)
 
     def update_item(self, request: Request, item_id: str) -> HttpResponse:
         owner = identify_owner(request)
@@ -117,7 +126,8 @@ class CartViewSet(ViewSet):
         item_ids = inputs.read_item_ids(read_object(request))
         context = describe_change(request, owner)
         result = services.remove_lines(owner=owner, item_ids=item_ids, context=context)
-        return answer_removed_batch(result.view, item_ids=item_ids, failures=result.failures)
+        failures = describe_failures(result.failures)
+        return answer_removed_batch(result.view, item_ids=item_ids, failures=failures)
 
     def clear(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
@@ -142,7 +152,8 @@ class CartViewSet(ViewSet):
         else:
             result = services.select_all(owner=owner, selected=selection.selected, context=context)
         names = [{"itemId": item_id} for item_id in item_ids or ()]
-        return answer_batch(result.view, verb="update", names=names, failures=result.failures)
+        failures = describe_failures(result.failures)
+        return answer_batch(result.view, verb="update", names=names, failures=failures)
 
     def summarize(self, request: Request) -> HttpResponse:
         return answer(present_summary(services.get_cart(owner=identify_owner(request))))
@@ -165,21 +176,23 @@ class CartViewSet(ViewSet):
             raise InvalidGuestId
         guest = CartOwner.for_guest(parse_guest_id(guest_id))
         strategy = inputs.read_strategy(body)
-        operation = read_operation(request)
+        operation = read_operation(request, user, "merge")
         limit = RateLimit("merge", settings.RATE_LIMIT_MERGE)
         context = describe_change(request, user, operation, limit=limit)
 
-        def merge_as(context: ChangeContext) -> HttpResponse:
-            return answer_merged(
-                merge_carts(guest=guest, user=user, strategy=strategy, context=context)
-            )
+        def merge_as(context: ChangeContext) -> Made:
+            result = merge_carts(guest=guest, user=user, strategy=strategy, context=context)
+            report = present_merge(result)
+            return Made(answer_merged(result.view, report), report)
 
-        return answer_once(
-            user,
-            operation,
-            perform=lambda: merge_as(context),
-            rebuild=lambda: merge_as(ChangeContext(source="api", request_id=current_request_id())),
-        )
+        def replay(report: Details | None) -> HttpResponse:
+            if report is not None:
+                return answer_merged(services.get_cart(owner=user), report)
+            # What died may have merged nothing yet.
+            context = ChangeContext(source="api", request_id=current_request_id())
+            return merge_as(context).response
+
+        return answer_once(user, operation, perform=lambda: merge_as(context), replay=replay)
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, CartChanged):

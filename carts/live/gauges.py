@@ -11,6 +11,14 @@ from carts.live.keys import ShardKeys, shard_keys, shard_prefixes
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """How many bytes the store uses, and may use: `maxmemory`, or without one the machine's."""
+
+    used_bytes: int
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoreGauges:
     """The state of all shards together; ages are seconds, 0.0 where there is nothing to be old.
 
@@ -26,11 +34,13 @@ class StoreGauges:
     drained_changes: int
     lost_changes: int
     counters: dict[str, int]
+    memory: Memory
 
 
 def read_gauges() -> StoreGauges:
-    """Ask every shard, in a round trip each. Raises CartStoreUnavailable."""
-    return _sum_up([_read_shard(shard_keys(prefix)) for prefix in shard_prefixes()])
+    """Ask the store, in a round trip, and every shard in another. Raises CartStoreUnavailable."""
+    shards = [_read_shard(shard_keys(prefix)) for prefix in shard_prefixes()]
+    return _sum_up(shards, _read_memory())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +92,18 @@ def _read_shard(keys: ShardKeys) -> _Shard:
     )
 
 
+def _read_memory() -> Memory:
+    with store_errors():
+        memory = get_client().info("memory")
+    limit = memory["maxmemory"] or memory.get("total_system_memory", 0)
+    return Memory(used_bytes=memory["used_memory"], limit_bytes=limit)
+
+
 def _age(now_ms: float, then_ms: float) -> float:
     return max(now_ms - then_ms, 0.0) / 1_000
 
 
-def _sum_up(shards: Sequence[_Shard]) -> StoreGauges:
+def _sum_up(shards: Sequence[_Shard], memory: Memory) -> StoreGauges:
     counters: Counter[str] = Counter()
     for shard in shards:
         counters.update(shard.counters)
@@ -100,4 +117,5 @@ def _sum_up(shards: Sequence[_Shard]) -> StoreGauges:
         drained_changes=sum(shard.drained for shard in shards),
         lost_changes=sum(shard.lost for shard in shards),
         counters=dict(counters),
+        memory=memory,
     )

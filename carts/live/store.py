@@ -21,7 +21,7 @@ from carts.domain.merging import MergedLine
 from carts.live import keys
 from carts.live.codec import decode_cart, encode_cart, encode_handover, pair_fields
 from carts.live.connection import Command, exchange, get_client, store_errors, take_value
-from carts.live.operations import Answer, Operation, OperationRecord
+from carts.live.operations import Answer, Details, Operation, OperationRecord
 from carts.live.scripts import load_script
 from config.http.ratelimit import Charge
 
@@ -109,19 +109,16 @@ def open_cart(
     if not owner.is_guest:
         commands.append(("EXISTS", keys.revocation_key(owner.id)))
     if operation is not None:
-        commands.append(("GET", operation.record_key(owner)))
+        commands += _operation_commands(owner, operation)
     commands.append(("HGETALL", keys.cart_key(owner)))
     with store_errors():
         replies = iter(exchange(get_client(), commands))
         _check_charges(charges, replies)
         if not owner.is_guest and take_value(next(replies)):
             raise UserInactive
-        record = take_value(next(replies)) if operation is not None else None
+        record = None if operation is None else _read_record(operation, replies)
         flat = next(replies)
-    return Opened(
-        cart=_decode_reply(owner, flat),
-        record=OperationRecord.parse(record) if record else None,
-    )
+    return Opened(cart=_decode_reply(owner, flat), record=record)
 
 
 def add_lines(owner: CartOwner, terms: ChangeTerms, additions: Sequence[UnitsToAdd]) -> Outcome:
@@ -273,11 +270,11 @@ def claim_operation(owner: CartOwner, operation: Operation) -> OperationRecord |
     return OperationRecord.parse(known) if known else None
 
 
-def record_answer(owner: CartOwner, operation: Operation, answer: Answer) -> None:
-    """Keep the answer to a change that was made, for repeats."""
+def record_details(owner: CartOwner, operation: Operation, details: Details) -> None:
+    """Note that a change was made and answered, with what a repeat must be told of it."""
     with store_errors():
         get_client().set(
-            operation.record_key(owner), operation.answered_record(answer), px=operation.ttl_ms
+            operation.record_key(owner), operation.done_record(details), px=operation.ttl_ms
         )
 
 
@@ -286,7 +283,7 @@ def record_refusal(owner: CartOwner, operation: Operation, answer: Answer) -> No
     with store_errors():
         get_client().set(
             operation.record_key(owner),
-            operation.answered_record(answer),
+            operation.refused_record(answer),
             px=operation.ttl_ms,
             nx=True,
         )
@@ -333,7 +330,8 @@ def _change(
     prefix = keys.shard_prefix(owner)
     shared = keys.shard_keys(prefix)
     names = [keys.cart_key(owner), shared.dirty, shared.changes, *more_keys]
-    fingerprint, lifetime = "", 0
+    fingerprint: bytes | str = ""
+    lifetime = 0
     if terms.operation is not None:
         names.append(terms.operation.record_key(owner))
         fingerprint = terms.operation.applied_record(time.time_ns() // 1_000_000)
@@ -388,6 +386,31 @@ def _decode_reply(owner: CartOwner, reply: Any) -> Cart | None:
         name = keys.name_openly(owner)
         logger.error("the hash of %s is not a cart's: %s", name, type(error).__name__)
         raise CartUnreadable from error
+
+
+def _operation_commands(owner: CartOwner, operation: Operation) -> list[Command]:
+    commands: list[Command] = [charge.command for charge in operation.charges]
+    commands.append(("GET", operation.record_key(owner)))
+    if operation.former_id:
+        commands.append(("GET", operation.former_key(owner)))
+    return commands
+
+
+def _read_record(operation: Operation, replies: Iterator[Any]) -> OperationRecord | None:
+    """Return the record of the operation; one that has none is charged."""
+    counted = [next(replies) for _ in operation.charges]
+    if found := take_value(next(replies)):
+        record = OperationRecord.parse(found)
+        if operation.former_id:
+            next(replies)
+        return record
+    if operation.former_id and (found := take_value(next(replies))):
+        record = OperationRecord.parse(found)
+        # Else the key was used for another call, which has nothing to do with this one.
+        if record.fingerprint == operation.fingerprint:
+            return record
+    _check_charges(operation.charges, iter(counted))
+    return None
 
 
 def _check_charges(charges: Sequence[Charge], replies: Iterator[Any]) -> None:

@@ -39,6 +39,7 @@ STATUSES: dict[str, int] = {
     "rate_limiter_unavailable": 503,
     "request_in_progress": 409,
     "token_not_valid": 401,
+    "too_many_idempotency_keys": 429,
     "unsupported_media_type": 415,
     # accounts
     "account_exists": 409,

@@ -29,13 +29,18 @@ IDEMPOTENCY_KEY_HEADER = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": "^[ -~]{1,128}$"},
     OpenApiParameter.HEADER,
-    description="Makes a retry safe for 24 hours: a repeat gets the first answer again.",
+    description=(
+        "Makes a retry safe for 24 hours: a repeat does nothing, and is told what came of the "
+        "first request; a cart is shown as it is now, an order as it was answered. A key belongs "
+        "to one owner and one call: the same key on another call is another request, the same "
+        "call with another body is refused (422)."
+    ),
 )
 REPLAYED_HEADER = OpenApiParameter(
     "Idempotent-Replayed",
     {"type": "string", "enum": ["true"]},
     OpenApiParameter.HEADER,
-    description="The request came before with this Idempotency-Key; this is its answer.",
+    description="The request came before with this Idempotency-Key; this is what came of it.",
     response=[200, 400, 404, 409],
 )
 IF_MATCH_HEADER = OpenApiParameter(

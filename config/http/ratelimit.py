@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 from config.http.errors import ServiceError
 from config.http.hashing import hash_secret
 
-WINDOW_MS = 60_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 
 # KEYS[1] the counter; ARGV[1] the window in ms. Returns {count, ms until the window ends}.
 _COUNT_SCRIPT = """
@@ -28,14 +29,6 @@ if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """At most `per_minute` requests by one subject; 0 turns the limit off."""
-
-    name: str
-    per_minute: int
-
-
 @dataclass(eq=False)
 class RateLimited(ServiceError):
     """Too many requests; the next one is welcome after `retry_after_seconds`."""
@@ -44,6 +37,19 @@ class RateLimited(ServiceError):
     message: ClassVar[str] = "Too many requests"
 
     retry_after_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `most` requests by one subject in a window; 0 turns the limit off.
+
+    `refusal` is what is raised beyond it.
+    """
+
+    name: str
+    most: int
+    window_ms: int = MINUTE_MS
+    refusal: type[RateLimited] = RateLimited
 
 
 @dataclass(eq=False)
@@ -64,7 +70,7 @@ class Charge:
     @property
     def command(self) -> tuple[str | int, ...]:
         """The Redis command that counts this request; its reply goes to `check`."""
-        return ("EVAL", _COUNT_SCRIPT, 1, self._key, WINDOW_MS)
+        return ("EVAL", _COUNT_SCRIPT, 1, self._key, self.limit.window_ms)
 
     @property
     def undoing_command(self) -> tuple[str | int, ...]:
@@ -72,10 +78,10 @@ class Charge:
         return ("EVAL", _TAKE_BACK_SCRIPT, 1, self._key)
 
     def check(self, reply: Sequence[int]) -> None:
-        """Raise RateLimited if this request is over the limit."""
+        """Raise the limit's refusal, RateLimited or one of its kind, if this request is over it."""
         count, remaining_ms = reply
-        if count > self.limit.per_minute:
-            raise RateLimited(retry_after_seconds=max(1, -(-remaining_ms // 1000)))
+        if count > self.limit.most:
+            raise self.limit.refusal(retry_after_seconds=max(1, -(-remaining_ms // 1000)))
 
     @property
     def _key(self) -> str:
@@ -84,7 +90,7 @@ class Charge:
 
 def active_charges(charges: Sequence[Charge]) -> tuple[Charge, ...]:
     """Leave out the limits which are turned off."""
-    return tuple(charge for charge in charges if charge.limit.per_minute > 0)
+    return tuple(charge for charge in charges if charge.limit.most > 0)
 
 
 def enforce_limits(charges: Sequence[Charge]) -> None:

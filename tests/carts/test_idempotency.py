@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable
+from secrets import token_hex
 from types import SimpleNamespace
 from typing import Any
+from zlib import compress
 
 import pytest
 from django.test import override_settings
+from pytest_django import Settings
 from redis import Redis
 
 from carts.api import idempotency
@@ -43,7 +46,9 @@ BOTH = pytest.mark.parametrize("add_units", [add, add_batch])
 
 
 @BOTH
-def test_a_repeat_gets_the_first_answer_and_adds_nothing(shopper: Shopper, add_units: Add) -> None:
+def test_a_repeat_adds_nothing_and_shows_the_cart_as_it_is_now(
+    shopper: Shopper, add_units: Add
+) -> None:
     sku = SkuFactory.create()
     first = add_units(shopper, sku, 2)
     shopper.add(sku, 5)
@@ -52,12 +57,49 @@ def test_a_repeat_gets_the_first_answer_and_adds_nothing(shopper: Shopper, add_u
     with unchanged(shopper):
         second = add_units(shopper, sku, 2)
 
-    assert (second.status_code, second.content) == (200, first.content)
-    assert second["ETag"] == first["ETag"]
-    assert second["Content-Type"] == "application/json"
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert second.json()["message"] == first.json()["message"]
+    assert second.json()["data"].items() >= shopper.cart().items()
+    assert quantities_of(shopper.cart()) == {sku.id: 7}
+    assert second["ETag"] == shopper.call("GET", "/cart")["ETag"]
     assert second["Idempotent-Replayed"] == "true"
     assert "Idempotent-Replayed" not in first
-    assert quantities_of(shopper.cart()) == {sku.id: 7}
+
+
+def read_record(redis: Any) -> tuple[bytes, bytes]:
+    """Return the name and the value of the only record."""
+    [name] = redis.keys("cart:op:*")
+    return name, redis.get(name)
+
+
+def size_of_record(redis: Any) -> int:
+    name, _ = read_record(redis)
+    return int(redis.memory_usage(name))
+
+
+@BOTH
+def test_what_is_kept_for_a_repeat_does_not_grow_with_the_cart(
+    shopper: Shopper, add_units: Add, redis_server: Redis
+) -> None:
+    for sku in SkuFactory.create_batch(40):
+        shopper.add(sku)
+
+    add_units(shopper, SkuFactory.create(), 2, f"key:{'k' * 32}")
+
+    assert size_of_record(redis_server) <= 250
+
+
+def test_what_is_kept_of_a_large_batch_that_failed_is_small(
+    user: Shopper, redis_server: Redis
+) -> None:
+    entries = [{"productId": token_hex(32), "quantity": 1} for _ in range(100)]
+
+    first = user.call("POST", "/cart/batch", {"items": entries}, Idempotency_Key=KEY)
+    second = user.call("POST", "/cart/batch", {"items": entries}, Idempotency_Key=KEY)
+
+    assert (first.status_code, second.status_code) == (400, 400)
+    assert outcome_of(second) == outcome_of(first)
+    assert size_of_record(redis_server) <= 700
 
 
 @BOTH
@@ -87,13 +129,49 @@ def test_the_key_of_another_request_is_refused(shopper: Shopper, add_units: Add)
     )
 
 
-def test_a_key_belongs_to_one_endpoint(shopper: Shopper) -> None:
-    sku = SkuFactory.create()
-    add(shopper, sku, 1)
+def outcome_of(response: Any) -> Any:
+    """Return what an answer tells, but for when it was given."""
+    return {name: value for name, value in response.json().items() if name != "timestamp"}
 
-    refusal = read_refusal(add_batch(shopper, sku, 1))
 
-    assert refusal["code"] == 422
+def test_a_key_belongs_to_one_call() -> None:
+    sku, guest, user = SkuFactory.create(), new_guest(), new_user()
+    guest.add(sku, 3)
+    calls: dict[str, Any] = {
+        "/cart": addition_of(sku, 1),
+        "/cart/batch": {"items": [addition_of(sku, 2)]},
+        "/cart/merge": {"guestSessionId": guest.owner_id},
+        "/orders": {"note": "Ring twice."},
+    }
+
+    def call_all() -> list[Any]:
+        return [user.call("POST", path, body, Idempotency_Key=KEY) for path, body in calls.items()]
+
+    first, second = call_all(), call_all()
+
+    assert [response.status_code for response in [*first, *second]] == [200] * 8
+    assert ["Idempotent-Replayed" in response for response in first] == [False] * 4
+    assert ["Idempotent-Replayed" in response for response in second] == [True] * 4
+    assert first[3].json()["data"]["itemCount"] == 1 + 2 + 3
+    assert second[3].content == first[3].content
+    assert second[2].json()["data"]["merge"] == first[2].json()["data"]["merge"]
+    assert user.cart()["items"] == []
+
+
+@pytest.mark.parametrize("path", ["/cart", "/cart/batch", "/cart/merge", "/orders"])
+def test_a_key_of_one_call_with_two_bodies_is_refused(path: str) -> None:
+    sku, user = SkuFactory.create(), new_user()
+    user.add(sku)
+    bodies: dict[str, list[Any]] = {
+        "/cart": [addition_of(sku, 1), addition_of(sku, 2)],
+        "/cart/batch": [{"items": [addition_of(sku, units)]} for units in (1, 2)],
+        "/cart/merge": [{"guestSessionId": f"guest-{number:08d}"} for number in (1, 2)],
+        "/orders": [{"note": "Ring."}, {"note": "Ring twice."}],
+    }
+
+    answers = [user.call("POST", path, body, Idempotency_Key=KEY) for body in bodies[path]]
+
+    assert [response.status_code for response in answers] == [200, 422]
 
 
 def test_the_order_of_fields_makes_no_other_request(shopper: Shopper) -> None:
@@ -160,9 +238,84 @@ def test_a_partial_failure_is_repeated_as_well(shopper: Shopper) -> None:
 
     second = shopper.call("POST", "/cart/batch", body, Idempotency_Key=KEY)
 
-    assert (first.status_code, second.content) == (400, first.content)
+    assert (first.status_code, second.status_code) == (400, 400)
+    assert outcome_of(second) == outcome_of(first)
     assert second["Idempotent-Replayed"] == "true"
     assert quantities_of(shopper.cart()) == {good.id: 1}
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"),
+    [("KEYS", 200), ("KEYS_PER_ADDRESS", 429), ("KEYS_IN_ALL", 429)],
+)
+def test_new_keys_are_limited_by_owner_by_address_and_in_all(
+    limit: str, status: int, settings: Settings
+) -> None:
+    setattr(settings, f"RATE_LIMIT_{limit}", 2)
+    sku, first, second = SkuFactory.create(), new_guest(), new_guest()
+    add(first, sku, 1, "one")
+    add(first, sku, 1, "two")
+
+    with unchanged(first):
+        refusal = add(first, sku, 1, "three")
+        repeat = add(first, sku, 1, "one")
+    other = add(second, sku, 1, "one")
+    keyless = first.call("POST", "/cart", addition_of(sku, 1))
+
+    assert summary_of(read_refusal(refusal)) == (
+        429,
+        "too_many_idempotency_keys",
+        "Too many requests with a new Idempotency-Key",
+    )
+    assert 3_590 <= int(refusal["Retry-After"]) <= 3_600
+    assert (repeat.status_code, repeat["Idempotent-Replayed"]) == (200, "true")
+    assert (other.status_code, keyless.status_code) == (status, 200)
+
+
+def test_new_keys_of_orders_are_limited_as_well(user: Shopper, settings: Settings) -> None:
+    settings.RATE_LIMIT_KEYS = 1
+    user.add(SkuFactory.create())
+    first = user.call("POST", "/orders", {}, Idempotency_Key="one")
+
+    refusal = user.refusal("POST", "/orders", {}, Idempotency_Key="two")
+    repeat = user.call("POST", "/orders", {}, Idempotency_Key="one")
+
+    assert refusal["error"]["type"] == "too_many_idempotency_keys"
+    assert (first.status_code, repeat.content) == (200, first.content)
+
+
+@BOTH
+def test_an_answer_that_the_release_before_kept_is_given_again(
+    shopper: Shopper, add_units: Add, redis_server: Redis
+) -> None:
+    sku = SkuFactory.create()
+    add_units(shopper, sku, 2)
+    name, value = read_record(redis_server)
+    fingerprint = value.split(b"\n")[1]
+    redis_server.delete(name)
+    # There, all calls on carts shared their keys.
+    former = name.replace(b"batch:key:", b"key:")
+    body = b'{"code": 200}'
+    redis_server.set(former, b"answered\n%b\n200\n%b\n" % (fingerprint, b'"7-a"') + compress(body))
+
+    with unchanged(shopper):
+        repeat = add_units(shopper, sku, 2)
+
+    assert (repeat.content, repeat["ETag"]) == (body, '"7-a"')
+    assert repeat["Idempotent-Replayed"] == "true"
+
+
+def test_the_release_before_takes_a_record_for_a_change_made_long_ago(
+    shopper: Shopper, redis_server: Redis
+) -> None:
+    add(shopper, SkuFactory.create(), 2)
+
+    name, value = read_record(redis_server)
+    state, rest = value.split(b"\n", 1)
+    fingerprint, applied_ms = rest.decode().split("\n")
+
+    assert name.endswith(f":key:{KEY}".encode())
+    assert (state, len(fingerprint), int(applied_ms)) == (b"done", 32, 0)
 
 
 def test_a_request_that_was_not_understood_uses_no_key_up(shopper: Shopper) -> None:
@@ -211,7 +364,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, shopper: Shopper, send: Callable[
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "record_answer", die)
+        patch.setattr(store, "record_details", die)
         with pytest.raises(Interrupted):
             send()
 
@@ -271,7 +424,7 @@ def merge(user: Shopper, guest: Shopper, **body: Any) -> Any:
     return user.call("POST", "/cart/merge", named, Idempotency_Key=KEY)
 
 
-def test_a_repeated_merge_gets_the_first_answer(guest: Shopper, user: Shopper) -> None:
+def test_a_repeated_merge_is_told_what_the_first_did(guest: Shopper, user: Shopper) -> None:
     sku = SkuFactory.create()
     guest.add(sku, 2)
     first = merge(user, guest)
@@ -281,7 +434,7 @@ def test_a_repeated_merge_gets_the_first_answer(guest: Shopper, user: Shopper) -
         second = merge(user, guest)
         other = read_refusal(merge(user, guest, strategy="max"))
 
-    assert (second.status_code, second.content) == (200, first.content)
+    assert (second.status_code, outcome_of(second)) == (200, outcome_of(first))
     assert second["Idempotent-Replayed"] == "true"
     assert other["code"] == 422
 

@@ -41,6 +41,19 @@ def test_an_empty_store_has_no_age(db: None) -> None:
     assert read_figure("cart_oldest_change_seconds") == 0
 
 
+def test_memory_is_measured_by_what_the_store_may_use(redis_server: Redis) -> None:
+    machine = read_figure("cart_store_memory_limit_bytes")
+    used = read_figure("cart_store_memory_bytes")
+    redis_server.config_set("maxmemory", 1_000_000_000)
+    try:
+        limited = read_figure("cart_store_memory_limit_bytes")
+    finally:
+        redis_server.config_set("maxmemory", 0)
+
+    assert 100_000 < used < limited == 1_000_000_000
+    assert machine == redis_server.info("memory")["total_system_memory"]
+
+
 def test_every_shard_is_in_the_figures(settings: Settings) -> None:
     settings.CART_SHARDS = 3
     sku = SkuFactory.create()
