@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -14,6 +15,7 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
 
 from config.http.context import begin_request
 from config.http.envelope import refuse
@@ -23,13 +25,18 @@ logger = logging.getLogger(__name__)
 
 
 class RequestContextMiddleware:
-    """Name the request, and see to it that whatever goes wrong under /api is an envelope."""
+    """Begin the request: its name, its language, and an envelope for what goes wrong under /api.
+
+    A thread keeps the language of the request before, so each begins with the default one. Of
+    those that come after, the site's alone choose another: the API speaks English.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         name = begin_request(request)
+        translation.activate(settings.LANGUAGE_CODE)
         response = self._respond(request)
         response["X-Request-ID"] = name
         return response
