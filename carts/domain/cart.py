@@ -14,6 +14,10 @@ class CartOwner:
     kind: OwnerKind
     id: str
 
+    def __repr__(self) -> str:
+        """Leave out a guest's id: it is a secret, and what an error quotes is logged."""
+        return f"CartOwner({'guest:...' if self.is_guest else self.key})"
+
     @classmethod
     def for_user(cls, user_id: str) -> "CartOwner":
         return cls("user", user_id)

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.exceptions import ResponseError
 
-from carts.live.connection import get_client, store_errors
+from carts.live.codec import pair_fields
+from carts.live.connection import ask, get_client, store_errors, take_value
 from carts.live.keys import ShardKeys, shard_keys, shard_prefixes
 
 
@@ -59,36 +61,37 @@ class _Shard:
 
 
 def _read_shard(keys: ShardKeys) -> _Shard:
-    with store_errors():
-        # As one transaction: a drain between two of the answers would look like a loss.
-        pipeline = get_client().pipeline(transaction=True)
-        pipeline.time()
-        pipeline.zcard(keys.dirty)
-        pipeline.zrange(keys.dirty, 0, 0, withscores=True)
-        pipeline.zcard(keys.set_aside)
-        pipeline.zcard(keys.merging)
-        pipeline.xinfo_stream(keys.changes)
-        pipeline.hget(keys.progress, "drained")
-        pipeline.hgetall(keys.counters)
-        replies = pipeline.execute(raise_on_error=False)
-    (seconds, microseconds), unsaved, oldest, set_aside, merging, stream, drained, counters = (
-        replies
+    # As one transaction: a drain between two of the answers would look like a loss.
+    *_queued, replies = ask(
+        [
+            ("MULTI",),
+            ("TIME",),
+            ("ZCARD", keys.dirty),
+            ("ZRANGE", keys.dirty, 0, 0, "WITHSCORES"),
+            ("ZCARD", keys.set_aside),
+            ("ZCARD", keys.merging),
+            ("XINFO", "STREAM", keys.changes),
+            ("HGET", keys.progress, "drained"),
+            ("HGETALL", keys.counters),
+            ("EXEC",),
+        ]
     )
-    if isinstance(stream, ResponseError):
-        # There is none until the first change.
-        stream = {"length": 0, "first-entry": None, "entries-added": 0}
+    moment, unsaved, oldest, set_aside, merging, stream, drained, counters = take_value(replies)
+    seconds, microseconds = map(int, moment)
     now_ms = seconds * 1_000 + microseconds / 1_000
-    first = stream["first-entry"]
+    # There is no stream until the first change.
+    about: dict[bytes, Any] = {} if isinstance(stream, ResponseError) else pair_fields(stream)
+    first, length = about.get(b"first-entry"), about.get(b"length", 0)
     return _Shard(
         unsaved=unsaved,
-        oldest_unsaved_seconds=_age(now_ms, oldest[0][1]) if oldest else 0.0,
+        oldest_unsaved_seconds=_age(now_ms, float(oldest[1])) if oldest else 0.0,
         set_aside=set_aside,
         merging=merging,
-        waiting=stream["length"],
+        waiting=length,
         oldest_change_seconds=_age(now_ms, int(first[0].partition(b"-")[0])) if first else 0.0,
         drained=int(drained or 0),
-        lost=stream["entries-added"] - stream["length"] - int(drained or 0),
-        counters={name.decode(): int(value) for name, value in counters.items()},
+        lost=about.get(b"entries-added", 0) - length - int(drained or 0),
+        counters={name.decode(): int(value) for name, value in pair_fields(counters).items()},
     )
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from carts.domain.cart import CartOwner
 from carts.live import keys
 from carts.live.codec import decode_units
-from carts.live.connection import get_client, store_errors
+from carts.live.connection import ask, get_client, store_errors
 from config.http.hashing import hash_secret
 
 _NOTE_LIFETIME = timedelta(hours=12)
@@ -47,12 +47,12 @@ def find_unsaved(owners: Sequence[CartOwner]) -> frozenset[CartOwner]:
     """Return those whose carts are unsaved, in one round trip."""
     if not owners:
         return frozenset()
-    with store_errors():
-        pipeline = get_client().pipeline(transaction=False)
-        for owner in owners:
-            unsaved = keys.shard_keys(keys.shard_prefix(owner)).dirty
-            pipeline.zscore(unsaved, keys.cart_key(owner))
-        scores = pipeline.execute()
+    scores = ask(
+        [
+            ("ZSCORE", keys.shard_keys(keys.shard_prefix(owner)).dirty, keys.cart_key(owner))
+            for owner in owners
+        ]
+    )
     return frozenset(
         owner for owner, score in zip(owners, scores, strict=True) if score is not None
     )
@@ -65,11 +65,7 @@ def look_for_sku(owners: Sequence[CartOwner], sku_id: str) -> list[Sighting]:
     """
     if not owners:
         return []
-    with store_errors():
-        pipeline = get_client().pipeline(transaction=False)
-        for owner in owners:
-            pipeline.hmget(keys.cart_key(owner), "@id", sku_id)
-        replies = pipeline.execute(raise_on_error=False)
+    replies = ask([("HMGET", keys.cart_key(owner), "@id", sku_id) for owner in owners])
     return [
         Sighting(owner, _read_units(reply[1]))
         for owner, reply in zip(owners, replies, strict=True)
@@ -81,11 +77,8 @@ def note_guests(guests: Sequence[CartOwner]) -> None:
     """Note for some hours whom the hashes of these guests stand for, in one round trip."""
     if not guests:
         return
-    with store_errors():
-        pipeline = get_client().pipeline(transaction=False)
-        for guest in guests:
-            pipeline.set(_note_key(hash_secret(guest.key)), guest.id, ex=_NOTE_LIFETIME)
-        pipeline.execute()
+    seconds = int(_NOTE_LIFETIME.total_seconds())
+    ask([("SET", _note_key(hash_secret(guest.key)), guest.id, "EX", seconds) for guest in guests])
 
 
 def find_guest(digest: str) -> CartOwner | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from carts.domain.cart import Cart, CartOwner
 from carts.live import keys
 from carts.live.codec import decode_cart, pair_fields
-from carts.live.connection import get_client, store_errors
+from carts.live.connection import ask, get_client, store_errors, take_value
 from carts.live.scripts import load_script
 
 RetireOutcome = Literal["done", "absent", "kept"]
@@ -93,15 +93,14 @@ def take_unsaved(prefix: str, *, page_size: int) -> Iterator[TakenPage]:
 
 def read_unsaved_age(prefix: str) -> timedelta:
     """Return how long the oldest unsaved change of a shard has been waiting."""
-    with store_errors():
-        pipeline = get_client().pipeline(transaction=False)
-        pipeline.time()
-        pipeline.zrange(keys.shard_keys(prefix).dirty, 0, 0, withscores=True)
-        (seconds, microseconds), oldest = pipeline.execute()
+    unsaved = keys.shard_keys(prefix).dirty
+    (seconds, microseconds), oldest = map(
+        take_value, ask([("TIME",), ("ZRANGE", unsaved, 0, 0, "WITHSCORES")])
+    )
     if not oldest:
         return timedelta()
-    now = timedelta(seconds=seconds, microseconds=microseconds)
-    return max(now - timedelta(milliseconds=oldest[0][1]), timedelta())
+    now = timedelta(seconds=int(seconds), microseconds=int(microseconds))
+    return max(now - timedelta(milliseconds=float(oldest[1])), timedelta())
 
 
 def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
@@ -138,11 +137,8 @@ def list_carts(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
 
 def peek(prefix: str, owners: Sequence[CartOwner]) -> list[Claim]:
     """Read carts without their lines, and without noting anything; leaves out unreadable ones."""
-    with store_errors():
-        pipeline = get_client().pipeline(transaction=False)
-        for name in _names(prefix, owners):
-            pipeline.hmget(name, "@id", "@version", "@saved")
-        replies = pipeline.execute(raise_on_error=False)
+    names = _names(prefix, owners)
+    replies = ask([("HMGET", name, "@id", "@version", "@saved") for name in names])
     claims = map(_decode_head, owners, replies)
     return [claim for claim in claims if claim is not None]
 
@@ -205,14 +201,10 @@ class Page:
 def read(prefix: str, owners: Sequence[CartOwner]) -> Page:
     """Read carts without noting anything; those without a hash are left out."""
     names = _names(prefix, owners)
-    with store_errors():
-        pipeline = get_client().pipeline(transaction=False)
-        pipeline.zmscore(keys.shard_keys(prefix).dirty, names or [""])
-        for name in names:
-            pipeline.hgetall(name)
-        scores, *replies = pipeline.execute(raise_on_error=False)
-    present = [(owner, reply) for owner, reply in zip(owners, replies, strict=True) if reply != {}]
-    read = {owner: _decode_fields(owner, reply) for owner, reply in present}
+    scoring = ("ZMSCORE", keys.shard_keys(prefix).dirty, *(names or [""]))
+    scores, *replies = ask([scoring, *(("HGETALL", name) for name in names)])
+    present = [(owner, reply) for owner, reply in zip(owners, replies, strict=True) if reply != []]
+    read = {owner: _decode_claim(owner, reply) for owner, reply in present}
     return Page(
         found=tuple(found for found in read.values() if found is not None),
         unreadable=tuple(owner for owner, found in read.items() if found is None),
@@ -241,13 +233,10 @@ class LivingState:
 def look_at(owner: CartOwner) -> LivingState | None:
     """Return what is known of one hash, None without one."""
     name, shared = keys.cart_key(owner), keys.shard_keys(keys.shard_prefix(owner))
-    with store_errors():
-        pipeline = get_client().pipeline(transaction=False)
-        pipeline.pttl(name)
-        pipeline.memory_usage(name)
-        for zset in (shared.dirty, shared.merging, shared.set_aside):
-            pipeline.zscore(zset, name)
-        ttl_ms, bytes_used, *moments = pipeline.execute()
+    zsets = (shared.dirty, shared.merging, shared.set_aside)
+    ttl_ms, bytes_used, *moments = ask(
+        [("PTTL", name), ("MEMORY", "USAGE", name), *(("ZSCORE", zset, name) for zset in zsets)]
+    )
     if bytes_used is None:
         return None
     page = read(keys.shard_prefix(owner), [owner])
@@ -343,16 +332,10 @@ def _read_page(members: Sequence[bytes]) -> UnsavedPage:
 def _decode_claim(owner: CartOwner, flat: Any) -> Claim | None:
     """Return the claim, or None for fields that are not a cart's."""
     try:
-        return _decode_fields(owner, pair_fields(flat))
-    except (TypeError, ValueError):
-        return None
-
-
-def _decode_fields(owner: CartOwner, fields: Any) -> Claim | None:
-    try:
+        fields = pair_fields(flat)
         known = tuple(map(int, fields.get(b"@saved", b"0").split(b",")))
         return Claim(decode_cart(owner, fields), known)
-    except (AttributeError, KeyError, TypeError, ValueError, struct.error):
+    except (KeyError, TypeError, ValueError, struct.error):
         return None
 
 
