@@ -159,7 +159,8 @@ CREATE = extend_schema(
         "`itemIds` is left out and `expectedTotal` is the cart's `totalAmount`, which does not "
         "count them, the rest is bought and they stay in the cart.\n\n"
         "A price that has changed since a line was added blocks nothing by itself. Send "
-        "`expectedTotal`: if the lines come to anything else, the answer is `price_changed`."
+        "`expectedTotal`: if the lines come to anything else, the answer is `price_changed`.\n\n"
+        "An order over 0.00 is `PAID` at once."
     ),
     parameters=[GUEST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, REPLAYED_HEADER],
     request=OrderBody,

@@ -4,14 +4,15 @@
 2. Lock the saved cart, where orders of one cart queue up, and see that it is still what was read.
 3. Lock the SKUs in id order, and read their offers as they stand then.
 4. Check the lines, and what they come to.
-5. Take stock and allowance, write the order, and note down what must leave the cart.
+5. Take stock and allowance, write the order, mark it paid if it is over nothing, and note down
+   what must leave the cart.
 
 Nothing but the database is asked meanwhile, and it is asked the same number of questions for any
 number of lines.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from carts.reading import view_cart
 from carts.settling import schedule_settlement
 from config.http.database import in_transaction
 from orders.errors import CartInvalid, PriceChanged
+from orders.lifecycle import SYSTEM, pay_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus
 from orders.numbers import draw_order_number
 from products.catalogue import Offer
@@ -86,6 +88,10 @@ def sell(
     units = {line.sku_id: line.quantity for line, _ in lines}
     take(buyer=buyer, units=units)
     placed = _write_order(cart, lines, draft, now)
+    if placed.order.total_amount == 0:
+        # There is nothing that a payment could tell of.
+        paid = pay_order(order_id=placed.order.pk, actor=SYSTEM, now=now)
+        placed = replace(placed, order=paid)
     schedule_settlement(order_id=placed.order.pk, owner=cart.owner, cart_id=cart.id, units=units)
     if guard is not None:
         guard.leave(placed)

@@ -93,6 +93,15 @@ def test_an_order_drawn_again_keeps_the_totals_of_its_lines(
     expect(totals).to_have_text(["¥55.00", "¥157.00", "¥212.00"])
 
 
+def test_an_order_over_nothing_is_shown_as_paid(guest_window: Window, guest: Shopper) -> None:
+    page = open_checkout(guest_window, guest, put_on_sale("Kazoo", "0.00"))
+    place_order(page)
+
+    expect(page.locator("#order .status")).to_have_text("Paid")
+    expect(page.locator("#order .total-row")).to_contain_text("¥0.00")
+    expect(page.get_by_role("button", name="Cancel the order")).to_be_hidden()
+
+
 def test_a_guest_must_leave_a_way_to_be_reached(guest_window: Window, guest: Shopper) -> None:
     page = open_checkout(guest_window, guest, put_on_sale("Oboe"))
     page.get_by_label("E-mail").fill("")

@@ -194,6 +194,14 @@ def test_a_malformed_event_is_refused(order: Any, field: str, value: Any) -> Non
     assert refusal["error"]["field"] == field
     assert Payment.objects.count() == 0
 
+def test_a_payment_of_an_order_over_nothing_is_flagged(user: Shopper) -> None:
+    order = buy(user, SkuFactory.create(price="0.00"))
+
+    assert report(event_for(order)) == "already_paid"
+
+    assert Order.objects.get().status == "PAID"
+
+
 
 @pytest.mark.parametrize(
     ("body", "slug"),

@@ -1,13 +1,16 @@
 """POST /api/orders: what is bought, for how much, and what stays in the cart."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from redis import Redis
 
-from orders.models import Order
+from orders.lifecycle import cancel_expired_orders
+from orders.models import Order, OrderEvent
 from products.models import Product, Sku
 from tests.carts.shopper import Shopper, item_id, quantities_of
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
@@ -188,6 +191,34 @@ def test_the_answer_is_kept_by_no_cache(shopper: Shopper) -> None:
 
     assert response["Cache-Control"] == "no-store"
     assert "Authorization, X-Guest-ID" in response["Vary"]
+
+
+def test_an_order_over_nothing_is_paid_when_it_is_placed(shopper: Shopper) -> None:
+    sku = SkuFactory.create(price="0.00", stock=5)
+    shopper.add(sku, 2)
+
+    order = place_order(shopper, idempotency_key="k1")
+
+    assert (order["status"], order["totalAmount"]) == ("PAID", 0)
+    assert order["paidAt"] == order["createdAt"]
+    assert shopper.data("GET", f"/orders/{order['id']}") == order
+    assert place_order(shopper, idempotency_key="k1") == order
+    assert shopper.cart()["status"] == "CHECKEDOUT"
+    events = OrderEvent.objects.values_list("from_status", "to_status", "actor")
+    buyer = Order.objects.get().actor
+    assert list(events) == [("", "PENDING", buyer), ("PENDING", "PAID", "system")]
+
+
+def test_an_order_over_nothing_is_never_cancelled_by_time(shopper: Shopper) -> None:
+    sku = SkuFactory.create(price="0.00", stock=5)
+    shopper.add(sku, 2)
+    order = place_order(shopper)
+
+    assert cancel_expired_orders(now=timezone.now() + timedelta(days=1)) == 0
+
+    assert shopper.data("GET", f"/orders/{order['id']}") == order
+    assert read_stock(sku) == [3]
+    assert read_tallies() == {(sku.id, buyer_of(shopper)): 2}
 
 
 def test_what_left_the_cart_is_in_the_change_log_as_an_order(
