@@ -272,8 +272,9 @@ PAYMENT_WEBHOOK = extend_schema(
         "`<t>.<body>` in lower-case hexadecimal, `t` the time of signing in seconds since the "
         "epoch, at most five minutes from now. Several `v1` may be sent while a secret is being "
         "replaced. An event is taken once by its `id`; a payment that is not in order is recorded "
-        "and flagged, and changes nothing. Without a secret in the settings there is no such "
-        "endpoint."
+        "and flagged, and changes nothing. An `id` that told of another order, amount or currency "
+        "before is 409, and flagged for the staff as well. Without a secret in the settings there "
+        "is no such endpoint."
     ),
     auth=[],
     parameters=[
@@ -299,6 +300,7 @@ PAYMENT_WEBHOOK = extend_schema(
             "not_found",
             InvalidField(field="amount", reason="must be a number"),
             errors.InvalidSignature(),
+            errors.PaymentEventReused(),
         ),
     },
     examples=[

@@ -92,6 +92,13 @@ class WebhookDisabled(OrderError):
     message: ClassVar[str] = "Not found"
 
 
+class PaymentEventReused(OrderError):
+    """The event was told of before, about another order, amount or currency; the staff is told."""
+
+    code: ClassVar[str] = "payment_event_reused"
+    message: ClassVar[str] = "This event id was used for another payment"
+
+
 class InvalidSignature(OrderError):
     """The webhook was not signed with our secret, or too long ago."""
 

@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 from rest_framework.request import Request
 
 from carts.domain.cart import CartOwner
+from config.http.envelope import MAX_CENTS
 from config.http.errors import InvalidField
 from config.http.parsing import BodyTooLarge, NotAnObject, parse_json
 from orders.errors import ContactRequired, NothingSelected
@@ -94,7 +95,7 @@ def read_money(value: Any, field: str) -> Decimal:
     # bool is an int to Python, and not an amount to anybody else.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidField(field=field, reason="must be a number")
-    if not 0 <= value <= _MAX_NUMBER / 100:
+    if not 0 <= value <= MAX_CENTS / 100:
         raise InvalidField(field=field, reason="is out of range")
     # The shortest text of a float is the one that was sent.
     amount = Decimal(repr(value))

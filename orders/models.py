@@ -1,5 +1,7 @@
 """Orders as sold, what became of them, what was paid, and what keeps them from being sold twice."""
 
+from decimal import Decimal
+
 from cuid2 import create_id
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -9,11 +11,14 @@ from django.db.models.functions import Concat
 from django.utils.translation import gettext_lazy as _
 
 from carts.domain.cart import CartOwner
+from config.http.envelope import MAX_CENTS
 from products.models import Sku
 
 _ID_LENGTH = 32
 # "user:<id>" or "guest:<id>", as in products.PurchaseTally.
 _BUYER_LENGTH = 140
+# Whatever can be ordered can be paid, so both have the same bound.
+_MAX_AMOUNT = Decimal(MAX_CENTS).scaleb(-2)
 
 
 class OrderStatus(models.TextChoices):
@@ -107,6 +112,9 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 name="order_total_not_negative", condition=Q(total_amount__gte=0)
+            ),
+            models.CheckConstraint(
+                name="order_total_bounded", condition=Q(total_amount__lte=_MAX_AMOUNT)
             ),
             models.CheckConstraint(name="order_has_units", condition=Q(item_count__gt=0)),
             models.CheckConstraint(
@@ -220,12 +228,16 @@ class PaymentFlag(models.TextChoices):
     WRONG_CURRENCY = "wrong_currency", _("Wrong currency")
     ORDER_CANCELLED = "order_cancelled", _("Order was cancelled")
     ALREADY_PAID = "already_paid", _("Order was paid already")
+    EVENT_REUSED = "event_reused", _("Event told of another payment before")
 
 
 class Payment(models.Model):
-    """A payment the provider told of, once per event; a flagged one changed nothing."""
+    """A payment the provider told of, once per event; a flagged one changed nothing.
 
-    event_id = models.CharField(_("event"), max_length=128, unique=True)
+    An event that is used again for something else has a row for that, too, which says so.
+    """
+
+    event_id = models.CharField(_("event"), max_length=128)
     order = models.ForeignKey(
         Order,
         models.PROTECT,
@@ -256,6 +268,18 @@ class Payment(models.Model):
                 condition=Q(order__isnull=False) | ~Q(flag=""),
             ),
             models.CheckConstraint(name="payment_amount_not_negative", condition=Q(amount__gte=0)),
+            models.CheckConstraint(
+                name="payment_amount_bounded", condition=Q(amount__lte=_MAX_AMOUNT)
+            ),
+            models.UniqueConstraint(
+                fields=("event_id",),
+                name="payment_of_event",
+                condition=~Q(flag=PaymentFlag.EVENT_REUSED),
+            ),
+            models.UniqueConstraint(
+                fields=("event_id", "order_reference", "amount", "currency"),
+                name="payment_told_once",
+            ),
         )
         indexes = (
             models.Index(fields=("received_at",), name="payment_flagged", condition=~Q(flag="")),

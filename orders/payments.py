@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +11,11 @@ from decimal import Decimal
 from django.conf import settings
 
 from config.http.database import in_transaction
-from orders.errors import InvalidSignature, WebhookDisabled
+from orders.errors import InvalidSignature, PaymentEventReused, WebhookDisabled
 from orders.lifecycle import pay_order
 from orders.models import Order, OrderStatus, Payment, PaymentFlag
+
+logger = logging.getLogger(__name__)
 
 _TIMESTAMP = re.compile(r"t=([0-9]{1,12})", re.ASCII)
 _SIGNATURE = re.compile(r"v1=([0-9a-f]{64})", re.ASCII)
@@ -53,15 +56,37 @@ def sign(*, secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-@in_transaction
 def record_payment(*, notice: PaymentNotice, now: datetime) -> Payment:
     """Record a payment once per event, mark its order paid if all is in order, and return it.
 
     What is not in order is flagged for somebody to look at, and changes nothing else: an order
-    that was cancelled stays so, and its stock stays given back.
+    that was cancelled stays so, and its stock stays given back. Raises PaymentEventReused, once
+    that is recorded, where the event told of another order, amount or currency before.
     """
+    payment = _record(notice, now)
+    if payment.flag:
+        logger.warning("payment %s is set aside: %s", payment.pk, payment.flag)
+    if payment.flag == PaymentFlag.EVENT_REUSED:
+        raise PaymentEventReused
+    return payment
+
+
+@in_transaction
+def _record(notice: PaymentNotice, now: datetime) -> Payment:
     order = Order.objects.select_for_update(no_key=True).filter(pk=notice.order_id).first()
-    payment, is_new = Payment.objects.get_or_create(
+    payment, is_new = _record_first(order, notice, now)
+    if _read_notice(payment) != notice:
+        return _record_reuse(order, notice, now)
+    if is_new and not payment.flag:
+        pay_order(order_id=notice.order_id, actor=f"payment:{notice.event_id}", now=now)
+    return payment
+
+
+def _record_first(
+    order: Order | None, notice: PaymentNotice, now: datetime
+) -> tuple[Payment, bool]:
+    """Return the payment that the event told of first, and whether it is this one."""
+    return Payment.objects.exclude(flag=PaymentFlag.EVENT_REUSED).get_or_create(
         event_id=notice.event_id,
         defaults={
             "order": order,
@@ -72,9 +97,27 @@ def record_payment(*, notice: PaymentNotice, now: datetime) -> Payment:
             "received_at": now,
         },
     )
-    if is_new and not payment.flag:
-        pay_order(order_id=notice.order_id, actor=f"payment:{notice.event_id}", now=now)
+
+
+def _record_reuse(order: Order | None, notice: PaymentNotice, now: datetime) -> Payment:
+    """Return the payment that a used event told of as well, recorded once."""
+    payment, _ = Payment.objects.get_or_create(
+        event_id=notice.event_id,
+        order_reference=notice.order_id,
+        amount=notice.amount,
+        currency=notice.currency,
+        defaults={"order": order, "flag": PaymentFlag.EVENT_REUSED, "received_at": now},
+    )
     return payment
+
+
+def _read_notice(payment: Payment) -> PaymentNotice:
+    return PaymentNotice(
+        event_id=payment.event_id,
+        order_id=payment.order_reference,
+        amount=payment.amount,
+        currency=payment.currency,
+    )
 
 
 def _is_recent(timestamp: str, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from carts.domain.merging import CapReason
+from config.http.envelope import MAX_CENTS
 from orders.inputs import (
     CURRENCY_LENGTH,
     MAX_EVENT_ID_LENGTH,
@@ -14,6 +15,9 @@ from orders.inputs import (
     PAYMENT_SUCCEEDED,
 )
 from orders.models import OrderStatus, PaymentFlag
+
+# A reused event is refused, not taken.
+_OUTCOME_FLAGS = [flag.value for flag in PaymentFlag if flag not in {"", PaymentFlag.EVENT_REUSED}]
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
@@ -34,6 +38,7 @@ class OrderBody(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         min_value=0,
+        max_value=MAX_CENTS / 100,
         help_text="The total the buyer was shown: the order is refused if it differs.",
     )
     contact = DetailsField(
@@ -136,7 +141,7 @@ class PaymentEventBody(serializers.Serializer[Any]):
         max_length=MAX_REFERENCE_LENGTH, help_text=f"`{PAYMENT_SUCCEEDED}`; others are ignored."
     )
     orderId = serializers.CharField(max_length=MAX_REFERENCE_LENGTH)  # noqa: N815
-    amount = serializers.FloatField(min_value=0)
+    amount = serializers.FloatField(min_value=0, max_value=MAX_CENTS / 100)
     currency = serializers.CharField(max_length=CURRENCY_LENGTH)
 
 
@@ -144,6 +149,6 @@ class PaymentOutcomeSerializer(serializers.Serializer[Any]):
     """What was made of it."""
 
     outcome = serializers.ChoiceField(
-        choices=["paid", "ignored", *(value for value in PaymentFlag.values if value)],
+        choices=["paid", "ignored", *_OUTCOME_FLAGS],
         help_text="`paid`, `ignored`, or why the payment was set aside for the staff.",
     )

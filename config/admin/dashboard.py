@@ -82,7 +82,7 @@ def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
 
 def describe_shop(*, now: datetime, links_skus: bool) -> Dashboard:
     """Read and describe everything; what cannot be read is said to be so."""
-    store, work = read_store(), read_work()
+    store, work = read_store(), read_work(now)
     log, copies = read_log(now.astimezone(UTC)), read_copies(now.astimezone(UTC))
     return Dashboard(
         cards=[*_describe_copies(copies), *_describe_store(store), *_describe_today(log)],

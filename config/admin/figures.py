@@ -28,6 +28,7 @@ from carts.live.gauges import StoreGauges, read_gauges
 from carts.models import UnreadableChange
 from config.admin.memory import Remembered
 from config.http.database import bound_statements
+from orders.models import Payment, PaymentFlag
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ Figures = TypeVar("Figures")
 HOURS = 48
 DAYS = 30
 POPULAR_DAYS = 7
+PAYMENT_DAYS = 7
 _TOP = 8
 _PATIENCE = timedelta(seconds=5)
 
@@ -59,10 +61,14 @@ class CopyFigures:
 
 @dataclass(frozen=True, slots=True)
 class WorkFigures:
-    """What is known of the work behind: when beat last started a job, and entries set aside."""
+    """What is known of the work behind: when beat last started a job, and what was set aside.
+
+    Payments are those flagged in the last PAYMENT_DAYS.
+    """
 
     last_run: datetime | None
     unreadable: int
+    flagged_payments: int
 
 
 def read_log(now: datetime) -> LogFigures | None:
@@ -78,9 +84,9 @@ def read_copies(now: datetime) -> CopyFigures | None:
     )
 
 
-def read_work() -> WorkFigures | None:
-    """Read what the jobs have left: two queries."""
-    return _attempt(_read_work)
+def read_work(now: datetime) -> WorkFigures | None:
+    """Read what jobs and payments have left to people: three queries."""
+    return _attempt(lambda: _read_work(now))
 
 
 def read_store() -> StoreGauges | None:
@@ -132,11 +138,13 @@ def _sum_days(hours: tuple[ActivityFigures, ...]) -> list[ActivityFigures]:
     return days
 
 
-def _read_work() -> WorkFigures:
+def _read_work(now: datetime) -> WorkFigures:
+    flagged = Payment.objects.exclude(flag=PaymentFlag.NONE)
     runs = PeriodicTask.objects.filter(enabled=True, last_run_at__isnull=False)
     return WorkFigures(
         last_run=runs.order_by("-last_run_at").values_list("last_run_at", flat=True).first(),
         unreadable=UnreadableChange.objects.count(),
+        flagged_payments=flagged.filter(received_at__gt=now - _FLAGGED_FOR).count(),
     )
 
 
@@ -146,6 +154,7 @@ def _find_midnight(now: datetime) -> datetime:
 
 # Where the hours that are counted at every look begin, before midnight.
 _RECENT = timedelta(days=2)
+_FLAGGED_FOR = timedelta(days=PAYMENT_DAYS)
 _FIRST_DAY = timedelta(days=DAYS - 1)
 _FIRST_POPULAR_DAY = timedelta(days=POPULAR_DAYS - 1)
 

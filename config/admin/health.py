@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from carts.admin.moments import show_span
 from carts.live.gauges import StoreGauges
-from config.admin.figures import WorkFigures
+from config.admin.figures import PAYMENT_DAYS, WorkFigures
 from config.http.health import EvictionPolicy, describe_postgresql, describe_redis
 
 Level = Literal["good", "warning", "bad"]
@@ -67,6 +67,8 @@ def _check_work(work: WorkFigures | None, now: datetime) -> Iterator[Check]:
     if work is None:
         return
     yield _check_count(_("Changes that cannot be read"), work.unreadable, "warning")
+    title = _("Flagged payments, last %(days)d days") % {"days": PAYMENT_DAYS}
+    yield _check_count(title, work.flagged_payments, "warning")
     title = _("Periodic jobs")
     if work.last_run is None:
         yield Check(title, _("Have never run"), "warning")

@@ -12,6 +12,10 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+# The greatest amount of money, in cents. Above it neighbouring doubles are more than half a cent
+# apart, so that two amounts may read as one JSON number.
+MAX_CENTS = 2**46 * 100
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

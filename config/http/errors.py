@@ -74,6 +74,7 @@ STATUSES: dict[str, int] = {
     "invalid_transition": 409,
     "nothing_selected": 400,
     "order_not_found": 404,
+    "payment_event_reused": 409,
     "price_changed": 409,
 }
 

@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.urls import include, path
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from config.http.envelope import MAX_CENTS, render_money
 from config.wsgi import application
 from tests.carts.shopper import Shopper, addition_of, read_refusal, summary_of
 from tests.factories import SkuFactory
@@ -61,6 +63,14 @@ def test_a_success_is_an_envelope(guest: Shopper) -> None:
     moment = datetime.fromisoformat(envelope["timestamp"])
     assert before - timedelta(seconds=1) < moment < datetime.now(UTC) + timedelta(seconds=1)
     assert response["Content-Type"] == "application/json"
+
+
+def test_every_amount_up_to_the_greatest_is_a_number_of_its_own() -> None:
+    # The last and the first cents that a power of two lies between, where doubles grow coarser.
+    for power in range(7, 47):
+        for cents in range(2**power * 100 - 300, min(2**power * 100 + 300, MAX_CENTS) + 1):
+            text = json.dumps(render_money(cents))
+            assert Decimal(text) * 100 == cents
 
 
 def test_a_failure_is_an_envelope_with_a_slug(guest: Shopper) -> None:

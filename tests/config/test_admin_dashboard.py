@@ -26,6 +26,7 @@ from config.admin.charts import draw_lines
 from config.admin.dashboard import Dashboard, describe_shop
 from config.admin.health import list_checks
 from config.admin.memory import Remembered
+from orders.models import Payment
 from products.models import Sku
 from tests.accounts.factories import PASSWORD, StaffFactory
 from tests.carts.copies import save_all
@@ -247,9 +248,9 @@ def test_it_costs_as_many_queries_for_much_as_for_little() -> None:
 
     for_much = count_queries(client)
 
-    # Session and user 2, figures 12, and for each of the three readings a savepoint of the test's
+    # Session and user 2, figures 13, and for each of the three readings a savepoint of the test's
     # transaction, its release and the time it has.
-    assert for_much == for_little == 23
+    assert for_much == for_little == 24
 
 
 def test_it_costs_fewer_queries_the_next_time() -> None:
@@ -260,7 +261,18 @@ def test_it_costs_fewer_queries_the_next_time() -> None:
     with CaptureQueriesContext(connection) as queries:
         describe_shop(now=now, links_skus=True)
 
-    assert len(queries) == 11
+    assert len(queries) == 12
+
+
+def receive_payment(flag: str, moment: datetime) -> None:
+    Payment.objects.create(
+        event_id="evt-1",
+        order_reference="missing",
+        amount=moment.day,
+        currency="CNY",
+        flag=flag,
+        received_at=moment,
+    )
 
 
 def test_what_may_be_wrong_is_told(redis_server: Redis) -> None:
@@ -268,6 +280,8 @@ def test_what_may_be_wrong_is_told(redis_server: Redis) -> None:
     redis_server.xtrim("cart:changes", maxlen=1, approximate=False)
     PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(minutes=11))
     UnreadableChange.objects.create(stream_id="1-0", entry={}, reason="x")
+    for days in (6, 8):
+        receive_payment("event_reused", timezone.now() - timedelta(days=days))
 
     checks = read_checks(show(sign_in(LOOK)))
 
@@ -279,6 +293,7 @@ def test_what_may_be_wrong_is_told(redis_server: Redis) -> None:
         "Carts that cannot be saved": ("None", "good"),
         "Changes lost before they were logged": ("2", "warning"),
         "Changes that cannot be read": ("1", "warning"),
+        "Flagged payments, last 7 days": ("1", "warning"),
         "Periodic jobs": ("Last run 11\xa0minutes ago", "bad"),
     }
 
@@ -291,7 +306,7 @@ def test_old_unsaved_changes_and_jobs_that_never_ran_are_warned_of() -> None:
 
     checks = {
         check.title: (check.text, check.level)
-        for check in list_checks(store=gauges, work=figures.read_work(), now=NOW)
+        for check in list_checks(store=gauges, work=figures.read_work(NOW), now=NOW)
     }
 
     assert checks["Saving of carts"] == ("1\xa0minute behind", "warning")

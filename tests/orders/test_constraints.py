@@ -1,11 +1,13 @@
 """What the database itself refuses, whoever writes."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from config.http.envelope import MAX_CENTS
 from orders.models import Order, OrderItem, Payment
 from tests.carts.shopper import Shopper
 from tests.factories import SkuFactory
@@ -14,9 +16,11 @@ from tests.orders.buying import buy
 pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
+GREATEST = Decimal(MAX_CENTS) / 100
 ORDER_FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("order_status_known", {"status": "LOST"}),
     ("order_total_not_negative", {"total_amount": -1}),
+    ("order_total_bounded", {"total_amount": GREATEST + Decimal("0.01")}),
     ("order_has_units", {"item_count": 0}),
     ("order_paid_at_when_paid", {"status": "PAID"}),
     ("order_paid_at_when_paid", {"paid_at": NOW}),
@@ -58,6 +62,7 @@ def test_an_item_cannot_be_made_inconsistent(
         ("payment_flag_known", {"flag": "odd"}),
         ("payment_of_unknown_order_is_flagged", {"flag": ""}),
         ("payment_amount_not_negative", {"amount": -1}),
+        ("payment_amount_bounded", {"amount": GREATEST + Decimal("0.01")}),
     ],
 )
 def test_a_payment_cannot_be_made_inconsistent(constraint: str, fault: dict[str, Any]) -> None:

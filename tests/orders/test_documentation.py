@@ -18,7 +18,7 @@ STATUSES = {
     },
     "GET /api/orders/{order_id}": {"200", "400", "401", "404", "429", "503"},
     "POST /api/orders/{order_id}/cancel": {"200", "400", "401", "404", "409", "429", "503"},
-    "POST /api/orders/webhooks/payment": {"200", "400", "401", "404", "413", "503"},
+    "POST /api/orders/webhooks/payment": {"200", "400", "401", "404", "409", "413", "503"},
 }  # fmt: skip
 
 

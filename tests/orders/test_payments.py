@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.utils import timezone
 
+from config.http.envelope import MAX_CENTS
 from orders.lifecycle import pay_order
 from orders.models import Order, OrderEvent, Payment
 from tests.carts.shopper import Shopper, read_refusal, summary_of
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.django_db
 PATH = "/api/orders/webhooks/payment"
 SECRET = "whsec-Zx81k2"
 REFUSED = (401, "invalid_signature", "Invalid signature")
+REUSED = (409, "payment_event_reused", "This event id was used for another payment")
+GREATEST = Decimal(MAX_CENTS) / 100
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +78,12 @@ def report(event: Any) -> str:
     return outcome
 
 
+def refuse(event: Any) -> Any:
+    """Send a signed event that is refused, and return the failure's envelope."""
+    body = json.dumps(event).encode()
+    return read_refusal(post(body, sign(body)))
+
+
 def test_a_payment_marks_the_order_paid(order: Any, user: Shopper) -> None:
     assert report(event_for(order)) == "paid"
 
@@ -92,14 +101,48 @@ def test_an_event_is_taken_once(order: Any) -> None:
     assert OrderEvent.objects.filter(to_status="PAID").count() == 1
 
 
-def test_a_repeated_event_with_another_content_changes_nothing(order: Any, user: Shopper) -> None:
+def test_an_event_used_again_for_another_order_is_refused_and_flagged(
+    order: Any, user: Shopper
+) -> None:
     other = buy(user, SkuFactory.create(price="10.00"), 2)
     report(event_for(order))
 
-    assert report(event_for(other)) == "paid"
+    refusals = [refuse(event_for(other)) for _ in range(2)]
 
+    assert [summary_of(refusal) for refusal in refusals] == [REUSED] * 2
     assert Order.objects.get(pk=other["id"]).status == "PENDING"
-    assert Payment.objects.get().order_id == order["id"]
+    kept = Payment.objects.order_by("id").values_list("event_id", "order_id", "flag")
+    assert list(kept) == [("evt-1", order["id"], ""), ("evt-1", other["id"], "event_reused")]
+
+
+@pytest.mark.parametrize("fields", [{"amount": 20.01}, {"currency": "USD"}, {"orderId": "missing"}])
+def test_an_event_used_again_for_something_else_is_refused_and_flagged(
+    order: Any, fields: Any
+) -> None:
+    report(event_for(order))
+
+    assert summary_of(refuse(event_for(order, **fields))) == REUSED
+
+    assert Order.objects.get().status == "PAID"
+    assert list(Payment.objects.values_list("flag", flat=True)) == ["event_reused", ""]
+    assert report(event_for(order)) == "paid"
+
+
+def test_a_flagged_event_is_not_mended_by_its_reuse(order: Any) -> None:
+    report(event_for(order, amount=1))
+
+    assert summary_of(refuse(event_for(order))) == REUSED
+
+    assert Order.objects.get().status == "PENDING"
+
+
+@pytest.mark.parametrize("amount", [GREATEST, GREATEST - Decimal("0.01")])
+def test_whatever_can_be_ordered_can_be_paid(order: Any, amount: Decimal) -> None:
+    Order.objects.update(total_amount=amount)
+
+    assert report(event_for(order, amount=float(amount))) == "paid"
+
+    assert Payment.objects.get().amount == amount
 
 
 @pytest.mark.parametrize(
@@ -151,6 +194,14 @@ def test_a_second_payment_is_flagged(order: Any) -> None:
     assert Order.objects.get().status == "PAID"
 
 
+def test_a_payment_of_an_order_over_nothing_is_flagged(user: Shopper) -> None:
+    order = buy(user, SkuFactory.create(price="0.00"))
+
+    assert report(event_for(order)) == "already_paid"
+
+    assert Order.objects.get().status == "PAID"
+
+
 def test_a_payment_for_an_unknown_order_is_kept_for_the_staff() -> None:
     event = event_for({"id": "missing", "totalAmount": 5})
 
@@ -182,6 +233,7 @@ def test_events_of_other_types_are_ignored(order: Any) -> None:
         ("amount", True),
         ("amount", 20.001),
         ("amount", -20),
+        ("amount", float(GREATEST) + 0.01),
         ("currency", "YUAN"),
     ],
 )
@@ -193,14 +245,6 @@ def test_a_malformed_event_is_refused(order: Any, field: str, value: Any) -> Non
     assert (refusal["code"], refusal["error"]["type"]) == (400, "invalid_field")
     assert refusal["error"]["field"] == field
     assert Payment.objects.count() == 0
-
-def test_a_payment_of_an_order_over_nothing_is_flagged(user: Shopper) -> None:
-    order = buy(user, SkuFactory.create(price="0.00"))
-
-    assert report(event_for(order)) == "already_paid"
-
-    assert Order.objects.get().status == "PAID"
-
 
 
 @pytest.mark.parametrize(
