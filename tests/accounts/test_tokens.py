@@ -19,6 +19,7 @@ from accounts.models import User
 from accounts.tokens import rotate_tokens
 from tests.accounts.calls import bearer, error_of, get, post, sign_in
 from tests.accounts.factories import UserFactory
+from tests.products.threads import PATIENCE_SECONDS
 
 NOT_VALID = (401, "token_not_valid", "Token is invalid or expired")
 USER_ID = "k3v9mz0q8w2r7t1y5u4x6abc"
@@ -261,7 +262,7 @@ def test_guest_ids_are_random_and_valid() -> None:
 def _exchange_twice_at_once(monkeypatch: pytest.MonkeyPatch, *, blacklist: Any) -> list[str]:
     """Exchange one token in two threads, both past the check for blacklisted tokens."""
     refresh = sign_in(UserFactory.create()).refresh
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     def wait_and_blacklist(token: RefreshToken) -> None:
         barrier.wait()

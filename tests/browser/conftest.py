@@ -41,7 +41,7 @@ NO_LIMITS = dict.fromkeys(
     0,
 )
 # What a page may take to react, on a machine that runs all tests at once.
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 60_000
 
 
 @pytest.fixture(scope="package")

@@ -30,7 +30,7 @@ from tests.factories import SkuFactory
 pytestmark = pytest.mark.django_db
 
 TOPIC = "shop.cart-changes"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 150
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from django.conf import settings
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+# The longest wait for another program: far more than one takes on a busy machine.
+PATIENCE_SECONDS = 150
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What the test run has set for itself, and a person has not.
 _OWN = {"CELERY_BROKER_URL", "DATABASE_URL", "DATA_DIR", "ENVIRONMENT", "REDIS_URL"}
@@ -48,7 +50,7 @@ def run_python(*arguments: str, **variables: str) -> subprocess.CompletedProcess
         env=build_environment(**variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -78,7 +80,7 @@ def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
 def finish(process: subprocess.Popen[str], number: signal.Signals) -> str:
     """Send a signal, and return the rest of the output once the process has ended by it."""
     process.send_signal(number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     return output
 
 

@@ -210,7 +210,7 @@ def locked(table: str) -> Iterator[None]:
 def test_what_cannot_be_read_in_time_is_said_to_be_so_and_the_rest_shown(
     monkeypatch: pytest.MonkeyPatch, table: str, lost: set[str]
 ) -> None:
-    monkeypatch.setattr(figures, "_PATIENCE", timedelta(milliseconds=100))
+    monkeypatch.setattr(figures, "_PATIENCE", timedelta(seconds=1))
     client = sign_in(LOOK)
 
     with locked(table):

@@ -19,7 +19,7 @@ from pathlib import Path
 from config.embedded import open_stores
 with open_stores(Path(sys.argv[1])):
     print("ready", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

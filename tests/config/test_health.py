@@ -22,6 +22,8 @@ from config.embedded import open_stores
 from config.http import health
 
 UNREACHABLE_REDIS = "redis://127.0.0.1:1/0"
+# Ten times what it takes, for a busy machine.
+GIVEN_UP_SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +123,7 @@ def test_readyz_gives_up_on_a_redis_that_hangs(
 
         assert read_checks(client) == {"postgresql": "ok", "redis": "unreachable"}
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < GIVEN_UP_SECONDS
 
 
 @pytest.mark.django_db
@@ -146,7 +148,7 @@ def test_readyz_gives_up_on_a_database_that_hangs(
 
         assert read_checks(client) == {"postgresql": "unreachable", "redis": "ok"}
 
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < GIVEN_UP_SECONDS
 
 
 @pytest.mark.django_db(transaction=True)

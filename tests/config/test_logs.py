@@ -17,7 +17,14 @@ from django.test import Client
 from config.http.context import begin_task
 from config.http.logs import JSONFormatter
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user
-from tests.config.project import finish, name_stores, run_python, start_python, wait_for_line
+from tests.config.project import (
+    PATIENCE_SECONDS,
+    finish,
+    name_stores,
+    run_python,
+    start_python,
+    wait_for_line,
+)
 from tests.factories import SkuFactory
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +122,7 @@ def test_every_line_of_a_web_server_can_be_read_by_machines(transactional_db: No
                 wait_for_line(server, "Started worker")
             _wait_for_port(int(port))
             url = f"http://127.0.0.1:{port}/api/products"
-            urllib.request.urlopen(url, timeout=10).close()
+            urllib.request.urlopen(url, timeout=PATIENCE_SECONDS).close()
         finally:
             lines = finish(server, signal.SIGTERM).splitlines()
 
@@ -126,7 +133,7 @@ def test_every_line_of_a_web_server_can_be_read_by_machines(transactional_db: No
 
 def _wait_for_port(port: int) -> None:
     """Wait until something listens: a worker says that it has started a little before."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

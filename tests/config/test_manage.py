@@ -46,7 +46,7 @@ def test_dbshell_reaches_the_embedded_database(used_dir: Path) -> None:
 
 
 def test_terminated_command_stops_its_servers(used_dir: Path) -> None:
-    code = "import time; print('ready', flush=True); time.sleep(60)"
+    code = "import time; print('ready', flush=True); time.sleep(600)"
     command = start_python("manage.py", "shell", "-c", code, DATA_DIR=str(used_dir))
     with command:
         wait_for_line(command, "ready")

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from tests.carts.shopper import new_guest
 from tests.config.figures import grows, parse_figures
 from tests.config.project import (
+    PATIENCE_SECONDS,
     finish,
     name_stores,
     run_python,
@@ -154,13 +155,13 @@ def web(transactional_db: None) -> Iterator[str]:
 
 
 def fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
         text: str = answer.read().decode()
     return text
 
 
 def wait_until_served(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
             fetch(url)

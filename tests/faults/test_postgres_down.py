@@ -24,16 +24,13 @@ from tests.carts.shopper import (
     read_refusal,
     summary_of,
 )
-from tests.carts.test_store_down import answer_within
 from tests.factories import SkuFactory
-from tests.faults.servers import OwnPostgres, use_database
+from tests.faults.servers import OwnPostgres, answer_in_time, use_database
 
 pytestmark = pytest.mark.usefixtures("database")
 
 UNAVAILABLE = (503, "database_unavailable", "Service is temporarily unavailable")
 STATEMENT_SECONDS = 0.5
-# It takes two seconds more until the server is given up, and two for a new connection to it.
-ANSWER_WITHIN_SECONDS = 6
 UNBOUNDED_SECONDS = 4
 
 
@@ -100,7 +97,7 @@ def test_calls_are_a_503_in_time_and_nothing_is_lost(
     ]
 
     with fault(database):
-        answers = [answer_within(ANSWER_WITHIN_SECONDS, call) for call in calls]
+        answers = [answer_in_time(call) for call in calls]
         tasks.save_changed_carts()
     close_old_connections()
 

@@ -37,18 +37,20 @@ from tests.carts.shopper import (
     summary_of,
     unchanged,
 )
-from tests.carts.test_store_down import UNAVAILABLE, answer_within
+from tests.carts.test_store_down import UNAVAILABLE
 from tests.factories import SkuFactory
 from tests.faults.proxy import FaultyProxy
 from tests.faults.servers import (
     PRODUCTION_TIMEOUT_SECONDS,
     OwnValkey,
+    answer_in_time,
     use_redis,
     wait_until,
 )
 from tests.orders.buying import buy
 
-BACK_WITHIN_SECONDS = 2
+# Ten times what it takes, for a busy machine.
+BACK_WITHIN_SECONDS = 20
 
 
 @dataclass
@@ -104,7 +106,7 @@ def test_every_call_is_a_503_in_time_and_changes_nothing(store: BreakableStore) 
         save_all()
 
         with unchanged(user, guest), in_production(store), store.fault():
-            answers = [answer_within(0.5, partial(user.call, *call)) for call in calls]
+            answers = [answer_in_time(partial(user.call, *call)) for call in calls]
 
     assert [summary_of(read_refusal(answer)) for answer in answers] == [UNAVAILABLE] * len(calls)
     assert {answer["Retry-After"] for answer in answers} == {"1"}
@@ -253,7 +255,7 @@ def test_a_reply_that_comes_too_late_is_not_taken_for_the_next_one(
 
     with use_redis(proxy_url, timeout_seconds=PRODUCTION_TIMEOUT_SECONDS):
         look_until_served(guest)
-        with proxy.delay(2 * PRODUCTION_TIMEOUT_SECONDS):
+        with proxy.delay(10 * PRODUCTION_TIMEOUT_SECONDS):
             late = guest.refusal("GET", "/cart")
         seen = look_until_served(other)
 
@@ -267,13 +269,13 @@ def test_a_connection_kept_after_a_time_out_gives_the_reply_to_the_call_before(
     """The twin: this is what dropping the connection prevents."""
     with Redis.from_url(proxy_url, socket_timeout=PRODUCTION_TIMEOUT_SECONDS) as client:
         connection = client.connection_pool.get_connection()
-        with proxy.delay(2 * PRODUCTION_TIMEOUT_SECONDS):
+        with proxy.delay(10 * PRODUCTION_TIMEOUT_SECONDS):
             connection.send_command("ECHO", "first")
             with pytest.raises(RedisTimeoutError):
                 connection.read_response(disconnect_on_error=False)
 
             connection.send_command("ECHO", "second")
-            reply = connection.read_response(timeout=30)
+            reply = connection.read_response(timeout=60)
 
         connection.disconnect()
         client.connection_pool.release(connection)

@@ -17,7 +17,7 @@ from config.celery import app
 from config.schedule import list_jobs
 from tests.carts.log import STREAM, write_entries
 from tests.carts.shopper import new_guest, new_user
-from tests.config.project import finish, name_stores, start_python, wait_for_line
+from tests.config.project import PATIENCE_SECONDS, finish, name_stores, start_python, wait_for_line
 from tests.factories import SkuFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +47,7 @@ def run_worker_until_idle(redis_server: Redis) -> str:
     with worker:
         try:
             wait_for_line(worker, "ready.")
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while redis_server.llen(QUEUE) or redis_server.hlen("unacked"):
                 assert time.monotonic() < deadline
                 time.sleep(0.05)

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
 
-PATIENCE_SECONDS = 30
+# The longest wait for another thread: far more than one takes on a busy machine.
+PATIENCE_SECONDS = 150
 
 
 def run_together(
