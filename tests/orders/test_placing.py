@@ -70,6 +70,7 @@ def test_an_order_answers_what_was_sold(shopper: Shopper) -> None:
         "paidAt": None,
         "cancelledAt": None,
         "expiresAt": order["expiresAt"],
+        "returned": None,
     }
     assert shopper.data("GET", f"/orders/{order['id']}") == order
 
