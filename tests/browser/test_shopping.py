@@ -85,6 +85,61 @@ def test_a_quantity_shows_at_once_and_is_sent_once(guest_window: Window, guest: 
     expect(page.get_by_role("spinbutton", name="Quantity of Mug")).to_have_value("4")
 
 
+def test_a_quantity_of_none_is_taken_back_at_once(guest_window: Window, guest: Shopper) -> None:
+    page = open_cart_with(guest_window, guest, put_on_sale("Jug", "12.50"), quantity=2)
+    field = page.get_by_role("spinbutton", name="Quantity of Jug")
+
+    field.fill("0")
+    expect(field).to_have_value("2")
+    expect(total_of(page)).to_have_text("¥25.00")
+    field.press("3")
+
+    expect(field).to_have_value("3")
+    expect(total_of(page)).to_have_text("¥37.50")
+
+
+def test_an_unfinished_quantity_is_taken_back_by_enter(
+    guest_window: Window, guest: Shopper
+) -> None:
+    page = open_cart_with(guest_window, guest, put_on_sale("Jar"), quantity=2)
+    field = page.get_by_role("spinbutton", name="Quantity of Jar")
+
+    field.fill("1.5")
+    field.press("Enter")
+
+    expect(field).to_have_value("2")
+
+
+def test_a_shop_that_can_be_reached_again_is_no_longer_said_to_be_out_of_reach(
+    guest_window: Window, guest: Shopper
+) -> None:
+    page = open_cart_with(guest_window, guest, put_on_sale("Tray"))
+    refusal = page.locator("main .line").get_by_role("alert")
+    guest_window.context.set_offline(True)
+    page.get_by_role("button", name="One Tray more").click()
+    expect(refusal).to_contain_text("cannot be reached")
+
+    guest_window.context.set_offline(False)
+
+    expect(refusal).to_be_hidden()
+    guest_window.forgive("net::ERR")
+
+
+def test_what_could_not_be_loaded_is_loaded_when_the_network_is_back(window: Window) -> None:
+    put_on_sale("Broom")
+    page = window.open("/orders")
+    page.route("**/api/products?*", lambda route: route.abort())
+    page.goto(window.address)
+    expect(page.locator("#failure")).to_contain_text("cannot be reached")
+
+    page.unroute("**/api/products?*")
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator("#failure")).to_be_hidden()
+    window.forgive("net::ERR")
+
+
 def test_a_refused_quantity_is_taken_back_and_says_why(
     guest_window: Window, guest: Shopper
 ) -> None:

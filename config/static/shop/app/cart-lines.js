@@ -190,11 +190,19 @@ export function connectStepper(host, onQuantity) {
   };
   slot(host, "less").addEventListener("click", () => step(-1));
   slot(host, "more").addEventListener("click", () => step(1));
-  field.addEventListener("input", () => field.checkValidity() && onQuantity(readQuantity(field)));
-  field.addEventListener("blur", () => {
-    if (field.checkValidity()) return;
-    field.value = field.dataset.shown ?? "1";
+  const takeBack = () => {
+    if (!field.checkValidity()) field.value = field.dataset.shown ?? "1";
+  };
+  field.addEventListener("input", () => {
+    const { rangeUnderflow, rangeOverflow } = field.validity;
+    if (rangeUnderflow || rangeOverflow) {
+      // It must not stand beside another quantity's total. What is typed next replaces it.
+      takeBack();
+      field.select();
+    } else if (field.checkValidity()) onQuantity(readQuantity(field));
   });
+  field.addEventListener("change", takeBack);
+  field.addEventListener("blur", takeBack);
 }
 
 /** @param {HTMLInputElement} field */

@@ -22,6 +22,8 @@ export const cartState = new (class extends EventTarget {
   failure = "";
   /** @type {Map<string, string>} Refusals by line. */
   refusals = new Map();
+  /** @type {Set<string>} Lines whose change did not reach the shop. */
+  #unreached = new Set();
   /** @type {Map<string, WantedQuantity>} */
   #quantities = new Map();
   /** @type {Map<string, { selected: boolean, calls: number }>} */
@@ -57,6 +59,8 @@ export const cartState = new (class extends EventTarget {
     try {
       await client.getCart();
       this.failure = "";
+      this.#unreached.forEach((itemId) => this.refusals.delete(itemId));
+      this.#unreached.clear();
     } catch (error) {
       // Where the session has just ended, there is nothing left to fail.
       this.failure = client.hasIdentity ? describeError(error) : "";
@@ -185,8 +189,10 @@ export const cartState = new (class extends EventTarget {
       this.refusals.set(itemId, describeError(error));
     }
     this.#draw();
+    if (!(error instanceof CartApiError)) return;
     // Something has changed behind the cart that is shown: stock, limit, or the line itself.
-    if (error instanceof CartApiError && error.status !== 0) void this.refresh();
+    if (error.status !== 0) void this.refresh();
+    else this.#unreached.add(itemId);
   }
 
   /** @param {CartItem[]} items That were removed. */

@@ -4,6 +4,7 @@ import { CartApiError } from "../cart-client.js";
 import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
 import { byId, cloneTemplate, drawList, showImage, showText, slot } from "./elements.js";
+import { retryFailure } from "./failure.js";
 import { fill, formatMoney, pageAddress } from "./format.js";
 import { drawPages } from "./pages.js";
 import { describeError, describeShortage } from "./refusals.js";
@@ -185,7 +186,7 @@ function start() {
     searchTimer = setTimeout(followControls, SEARCH_DEBOUNCE_MS);
   });
   byId("pages").addEventListener("click", followPage);
-  slot(byId("failure"), "retry").addEventListener("click", () => void load());
+  retryFailure(load);
   window.addEventListener("popstate", () => {
     fillControls();
     void load();

@@ -4,6 +4,7 @@ import { CartApiError } from "../cart-client.js";
 import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
 import { byId, cloneTemplate, showImage, showOnly, showText, slot } from "./elements.js";
+import { retryFailure } from "./failure.js";
 import { fill, formatClock, formatMoney, formatTime, pageAddress } from "./format.js";
 import { showNotice } from "./notices.js";
 import { drawStatus } from "./order-status.js";
@@ -134,7 +135,7 @@ function start() {
     dialog.showModal();
   });
   dialog.addEventListener("close", () => void cancel());
-  slot(byId("failure"), "retry").addEventListener("click", () => void load());
+  retryFailure(load);
   window.addEventListener("focus", refreshIfPending);
   setInterval(refreshIfPending, REFRESH_MS);
   void load();

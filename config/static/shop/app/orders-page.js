@@ -2,6 +2,7 @@
 
 import { client } from "./client.js";
 import { byId, cloneTemplate, drawList, showImage, showOnly, slot } from "./elements.js";
+import { retryFailure } from "./failure.js";
 import { fill, formatMoney, formatTime, pageAddress } from "./format.js";
 import { drawStatus } from "./order-status.js";
 import { drawPages } from "./pages.js";
@@ -77,7 +78,7 @@ function start() {
     history.pushState(null, "", pageAddress("orders", { status: filter.elements.status.value }));
     void load();
   });
-  slot(byId("failure"), "retry").addEventListener("click", () => void load());
+  retryFailure(load);
   window.addEventListener("popstate", () => void load());
   client.addEventListener("identity", () => void load());
   void load();

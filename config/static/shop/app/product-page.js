@@ -4,6 +4,7 @@ import { CartApiError } from "../cart-client.js";
 import { connectStepper, readQuantity } from "./cart-lines.js";
 import { client } from "./client.js";
 import { byId, cloneTemplate, showImage, showOnly, showText, slot } from "./elements.js";
+import { retryFailure } from "./failure.js";
 import { formatMoney, formatVariant, pageAddress } from "./format.js";
 import { describeError, describeLimit, describeShortage } from "./refusals.js";
 import { openDrawer } from "./shell.js";
@@ -114,7 +115,7 @@ function start() {
     showText(article, "refusal", "");
   });
   form.addEventListener("submit", addToCart);
-  slot(byId("failure"), "retry").addEventListener("click", () => void load());
+  retryFailure(load);
   void load();
 }
 

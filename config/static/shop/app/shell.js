@@ -159,6 +159,7 @@ function start() {
     announceTotal();
   });
   window.addEventListener("focus", refreshIfShown);
+  window.addEventListener("online", refreshIfShown);
   window.addEventListener("pageshow", (event) => event.persisted && refreshIfShown());
   window.addEventListener("pagehide", () => void cartState.flush());
   document.addEventListener("visibilitychange", refreshIfShown);
