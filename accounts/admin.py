@@ -6,13 +6,11 @@ with rights that they lack, and puts no such rights into a group (see `accounts.
 
 from typing import Any
 
-import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -22,13 +20,11 @@ from accounts.rights import may_change_group, may_change_user, own_permissions
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister(Group)
-# Registered by the module imported above. Its pages show living refresh tokens in clear.
-admin.site.unregister((OutstandingToken, BlacklistedToken))
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
-    """Accounts. Deactivating one here refuses its tokens within seconds."""
+    """Accounts. Deactivating one here, or setting its password, ends its tokens within seconds."""
 
     form = UserChangeForm
     add_form = UserCreationForm

@@ -3,17 +3,18 @@
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenBackendError
 from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.state import token_backend
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from accounts.errors import TokenNotValid
+from accounts.signing import get_backend
+from carts.domain.cart import Access
 
 # About 1 KB each in every worker process.
 _REMEMBERED_TOKENS = 4096
@@ -23,11 +24,12 @@ _REMEMBERED_TOKENS = 4096
 class TokenBearer:
     """The user an access token names. Whether that user still exists has not been looked up.
 
-    `expires_at` is in seconds since the epoch.
+    `expires_at` is in seconds since the epoch; `access` tells whether the token has been ended.
     """
 
     id: str
     expires_at: float
+    access: Access
 
     is_authenticated: ClassVar[bool] = True
     is_anonymous: ClassVar[bool] = False
@@ -73,7 +75,7 @@ def read_access_token(token: str) -> TokenBearer:
 @lru_cache(maxsize=_REMEMBERED_TOKENS)
 def _verify_access_token(token: str) -> TokenBearer:
     try:
-        claims: dict[str, Any] = token_backend.decode(cast("Token", token))
+        claims = get_backend().decode(cast("Token", token))
     except TokenBackendError as error:
         raise TokenNotValid from error
     # The backend checks signature, algorithm and time, but lets any claim be absent.
@@ -83,7 +85,9 @@ def _verify_access_token(token: str) -> TokenBearer:
         raise TokenNotValid
     if not isinstance(user_id, str) or not user_id or not isinstance(expires_at, int):
         raise TokenNotValid
-    return TokenBearer(user_id, expires_at)
+    # Tokens of a release before there were these claims are of the first generation.
+    access = Access(claims.get("generation", 0), claims.get("family", ""))
+    return TokenBearer(user_id, expires_at, access)
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -111,8 +111,10 @@ LOGIN = extend_schema(
 REFRESH = extend_schema(
     operation_id="refreshTokens",
     tags=["Accounts"],
-    summary="Exchange a refresh token for a new pair, once",
-    description="The old refresh token is worthless from then on; so is an inactive user's.",
+    summary="Exchange a refresh token for a new pair",
+    description="Within 10 seconds the same token gets another pair (two tabs, a lost answer). One "
+    "that comes again later was copied: it ends its sign-in, and the access tokens of that within "
+    "seconds. Another password or a deactivation ends every token of the user.",
     parameters=[_CHALLENGE, _RETRY_AFTER],
     request=RefreshBody,
     responses={
@@ -125,7 +127,8 @@ LOGOUT = extend_schema(
     operation_id="logout",
     tags=["Accounts"],
     summary="End a refresh token",
-    description="The access token issued with it lives on until it expires: forget it.",
+    description="All refresh tokens that this one was exchanged for end, too. The access tokens "
+    "live on until they expire: forget them.",
     parameters=[_CHALLENGE, _RETRY_AFTER],
     request=RefreshBody,
     responses={

@@ -1,18 +1,23 @@
-"""Users, and the record of when each one's access was last taken away or given back."""
+"""Users, their sign-ins, and the record of when tokens were ended."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 from cuid2 import create_id
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.db.models.functions import Lower
 from django.dispatch import Signal
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-# What Django has no signal for: a bulk update may have changed whether `user_ids` are active.
-# Sent inside the transaction of the update.
+# What Django has no signal for: a bulk update may have ended tokens of `user_ids`. Sent inside the
+# transaction of the update.
 users_updated = Signal()
+
+# A change of one of these may end tokens.
+ENDING_FIELDS = frozenset({"password", "is_active", "generation"})
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -40,13 +45,20 @@ class UserQuerySet(models.QuerySet["User"]):
         )
 
     def update(self, **changes: Any) -> int:
-        if "is_active" not in changes:
+        if ENDING_FIELDS.isdisjoint(changes):
             return super().update(**changes)
         with transaction.atomic(using=self.db):
             user_ids = list(self.values_list("pk", flat=True))
             changed = super().update(**changes)
             users_updated.send(User, user_ids=user_ids)
         return changed
+
+    def renew_hash(self, *, old: str, renewed: str) -> None:
+        """Put another hash of the same password in place of this one, which ends no token."""
+        with transaction.atomic(using=self.db), connections[self.db].cursor() as cursor:
+            # The trigger on the table looks for it.
+            cursor.execute("SELECT set_config('accounts.renewed_hash', %s, true)", [renewed])
+            models.QuerySet.update(self.filter(password=old), password=renewed)
 
 
 _UserManager = UserManager.from_queryset(UserQuerySet)
@@ -62,10 +74,17 @@ class AccountManager(_UserManager["User"]):
 
 
 class User(AbstractUser):
-    """A buyer or a member of staff. Neither two names nor two addresses differ by case alone."""
+    """A buyer or a member of staff. Neither two names nor two addresses differ by case alone.
+
+    Tokens and sessions carry the `generation` of their user, and are worthless once it has risen.
+    The database raises it itself (a trigger): when the password changes, unless its hash is only
+    renewed, and when the user is deactivated. It is never lowered, and rises at least to the time
+    in ms, so that a database restored from a backup gives no number out again.
+    """
 
     id = models.CharField(primary_key=True, max_length=24, default=create_id, editable=False)
     email = models.EmailField(_("email address"))
+    generation = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     objects: ClassVar[AccountManager] = AccountManager()
 
@@ -91,22 +110,35 @@ class User(AbstractUser):
 
         def renew(raw_password: str) -> None:
             renewed = make_password(raw_password)
-            User.objects.filter(pk=self.pk, password=self.password).update(password=renewed)
+            User.objects.filter(pk=self.pk).renew_hash(old=self.password, renewed=renewed)
             self.password = renewed
 
         return check_password(raw_password, self.password, renew)
 
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Save, and learn the generation where the database may have raised it."""
+        is_new = self._state.adding
+        super().save(*args, update_fields=update_fields, **options)
+        if not is_new and (update_fields is None or not ENDING_FIELDS.isdisjoint(update_fields)):
+            self.refresh_from_db(fields=["generation"])
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        salt = "accounts.models.User.session"
+        generation = f"{self.pk}|{self.generation}"
+        return salted_hmac(salt, generation, secret=secret, algorithm="sha256").hexdigest()
+
 
 class AccessChange(models.Model):
-    """When a user was last deactivated, reactivated or deleted.
+    """When a user's generation last rose, or the user was deleted.
 
     The database writes these rows itself (a trigger on the users' table), so they also tell of
     changes no Python code has seen. Access tokens live on without a query: a row younger than
-    one token lifetime says which of them must be refused. Older rows mean nothing.
+    one token lifetime says that those below its generation must be refused. Older rows mean
+    nothing.
     """
 
     user_id = models.CharField(primary_key=True, max_length=24)
-    is_revoked = models.BooleanField()
+    generation = models.BigIntegerField()
     changed_at = models.DateTimeField()
 
     class Meta:
@@ -115,6 +147,38 @@ class AccessChange(models.Model):
 
     def __str__(self) -> str:
         return self.user_id
+
+
+class RefreshFamily(models.Model):
+    """A sign-in: the refresh tokens that follow one another, of which one is current.
+
+    `ended_at` is when an exchanged one came again. Signing out deletes the row.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, editable=False)
+    # Without a constraint, so that raw SQL can delete a user; the row expires by itself.
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="families", db_constraint=False
+    )
+    token_id = models.CharField(max_length=32)
+    previous_id = models.CharField(max_length=32, default="")
+    rotated_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(db_index=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+        indexes = (
+            models.Index(
+                fields=["ended_at"],
+                condition=models.Q(ended_at__isnull=False),
+                name="refreshfamily_ended",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class RoleGrant(models.Model):

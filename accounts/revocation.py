@@ -1,24 +1,26 @@
-"""Taking access away within seconds, although cart calls look no user up.
+"""Ending access tokens within seconds, although cart calls look no user up.
 
-The cart's own read checks one key in Redis (`carts.live.keys.revocation_key`). It is set as soon
-as a change of `User.is_active` commits; and since raw SQL passes the ORM by and Redis may be wiped,
-a periodic task applies all recent changes again, as the database recorded them.
+The cart's own read checks one key in Redis (`carts.live.keys.ended_tokens_key`): what is written
+there as soon as a change commits that ends tokens. Since raw SQL passes the ORM by and Redis may be
+wiped, a periodic task writes all that is recent again, as the database recorded it.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.db.models.signals import post_delete, post_save
 from rest_framework_simplejwt.settings import api_settings
 
-from accounts.models import AccessChange, User, users_updated
+from accounts.models import ENDING_FIELDS, AccessChange, RefreshFamily, User, users_updated
 from carts.domain.errors import CartStoreUnavailable
-from carts.live.store import restore_user, revoke_user
+from carts.live.access import EndedFamily, EndedGenerations, end_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +35,25 @@ def apply_recent_changes() -> None:
     """Apply every change an access token may have outlived, and forget older ones.
 
     Safe at any time and twice at once: a change that came between reading and applying is put
-    right by the next run. One Redis round trip a change.
+    right by the next run. One Redis round trip for 1,000 changes.
     """
     oldest = Now() - _revocation_period()
     AccessChange.objects.filter(changed_at__lt=oldest).delete()
-    _apply(AccessChange.objects.all())
+    _apply(_changes(AccessChange.objects.all()))
+    families = RefreshFamily.objects.filter(ended_at__gte=oldest)
+    _apply(EndedFamily(family.user_id, family.pk) for family in families.iterator())
 
 
 def apply_changes_of(user_ids: Sequence[str]) -> None:
     """Apply the recorded changes of these users, if there are any."""
     for start in range(0, len(user_ids), _BATCH):
-        _apply(AccessChange.objects.filter(pk__in=user_ids[start : start + _BATCH]))
+        some = user_ids[start : start + _BATCH]
+        _apply(_changes(AccessChange.objects.filter(pk__in=some)))
+
+
+def apply_ended_family(user_id: str, family: str) -> None:
+    """Refuse the access tokens of a family that has ended."""
+    _apply([EndedFamily(user_id, family)])
 
 
 def connect_signals() -> None:
@@ -58,21 +68,24 @@ def _revocation_period() -> timedelta:
     return lifetime + _MARGIN
 
 
-def _apply(changes: Iterable[AccessChange]) -> None:
+def _changes(changes: QuerySet[AccessChange]) -> Iterator[EndedGenerations]:
+    for change in changes.iterator():
+        yield EndedGenerations(change.user_id, below=change.generation)
+
+
+def _apply(ended: Iterable[EndedGenerations | EndedFamily]) -> None:
     ttl_seconds = int(_revocation_period().total_seconds())
     try:
-        for change in changes:
-            if change.is_revoked:
-                revoke_user(change.user_id, ttl_seconds=ttl_seconds)
-            else:
-                restore_user(change.user_id)
+        entries = iter(ended)
+        while some := list(islice(entries, _BATCH)):
+            end_tokens(some, ttl_seconds=ttl_seconds)
     except CartStoreUnavailable:
         # The next run of the periodic task applies them again.
-        logger.warning("changes of access are not applied yet: the cart store is unavailable")
+        logger.warning("ended tokens are not refused yet: the cart store is unavailable")
 
 
 def _on_save(instance: User, created: bool, update_fields: frozenset[str] | None, **_: Any) -> None:
-    if not created and (update_fields is None or "is_active" in update_fields):
+    if not created and (update_fields is None or not ENDING_FIELDS.isdisjoint(update_fields)):
         _apply_on_commit([instance.pk])
 
 

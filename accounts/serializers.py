@@ -111,7 +111,7 @@ class UserData(serializers.Serializer[Any]):
 
 
 class TokensData(serializers.Serializer[Any]):
-    """A new pair of tokens; the refresh token works once."""
+    """A new pair of tokens; the refresh token is exchanged once."""
 
     access = serializers.CharField(help_text="For `Authorization: Bearer`; 15 minutes by default.")
     refresh = serializers.CharField(help_text="Exchange it at /api/auth/refresh; 30 days.")

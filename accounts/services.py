@@ -2,11 +2,13 @@
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models import Exists
 from django.utils import timezone
 
 from accounts.attempts import Attempt, counted
 from accounts.errors import AccountExists, InvalidCredentials
-from accounts.models import User
+from accounts.models import RefreshFamily, User
+from carts.domain.cart import Access
 
 
 def register_user(*, username: str, email: str, password: str) -> User:
@@ -50,9 +52,13 @@ def confirm_password(user: User, password: str, *, address: str) -> None:
             raise InvalidCredentials
 
 
-def read_active_user(user_id: str) -> User | None:
-    """Return the user if there is one and the account is active."""
-    return User.objects.filter(pk=user_id, is_active=True).first()
+def read_living_user(user_id: str, access: Access | None) -> User | None:
+    """Return the user of a token if the account is active and the token has not been ended."""
+    if access is None:
+        return None
+    ended = RefreshFamily.objects.filter(pk=access.family, ended_at__isnull=False)
+    users = User.objects.filter(pk=user_id, is_active=True, generation=access.generation)
+    return users.exclude(Exists(ended)).first()
 
 
 def _refuse_taken(*, username: str, email: str) -> None:

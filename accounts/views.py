@@ -18,7 +18,7 @@ from accounts.errors import TokenNotValid
 from accounts.handover import hand_over_cart, save_user_cart
 from accounts.models import User
 from accounts.serializers import LoginBody, RefreshBody, RegisterBody
-from accounts.services import check_credentials, read_active_user, register_user
+from accounts.services import check_credentials, read_living_user, register_user
 from accounts.tokens import issue_tokens, revoke_tokens, rotate_tokens
 from config.http.context import client_address, client_network
 from config.http.envelope import answer
@@ -90,7 +90,8 @@ class MeView(AccountView):
 
     @documentation.ME
     def get(self, request: Request) -> HttpResponse:
-        user = read_active_user(cast(TokenBearer, request.user).id)
+        bearer = cast(TokenBearer, request.user)
+        user = read_living_user(bearer.id, bearer.access)
         if user is None:
             raise TokenNotValid
         return answer(_present_user(user))

@@ -9,12 +9,7 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError
 from psycopg.errors import QueryCanceled
 
-from carts.domain.errors import (
-    CartContended,
-    CartStoreUnavailable,
-    CartUnreadable,
-    UserInactive,
-)
+from carts.domain.errors import CartContended, CartStoreUnavailable, CartUnreadable
 from carts.live.apart import find_apart, set_apart
 from config.http.database import has_lost_race
 
@@ -24,8 +19,8 @@ Entry = TypeVar("Entry")
 
 # An entry that failed is tried again after this long; a cause that was mended needs no more.
 PAUSE = timedelta(minutes=15)
-# What one entry waits for, and is not wrong: others at the same cart, its repair, its user.
-_WAITING = (CartContended, CartUnreadable, UserInactive)
+# What one entry waits for, and is not wrong: others at the same cart, its repair.
+_WAITING = (CartContended, CartUnreadable)
 
 _jobs: list[str] = []
 

@@ -89,7 +89,7 @@ def merge_carts(
     """Move the guest's lines into the user's cart, and give the user what else is the guest's.
 
     A guest who has nothing changes nothing. `strategy` None takes the one of the settings. Raises
-    RateLimited, UserInactive, CartChanged, OperationRepeatedError, CartStoreUnavailable,
+    RateLimited, AccessEnded, CartChanged, OperationRepeatedError, CartStoreUnavailable,
     OperationalError; the merge is then finished later, or never began.
     """
     chosen = strategy or cast(Strategy, settings.CART_MERGE_STRATEGY)
@@ -119,7 +119,7 @@ def merge_carts(
 
 
 def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> MergePlan:
-    """Return what a merge would do now. Raises UserInactive, CartStoreUnavailable."""
+    """Return what a merge would do now. Raises CartStoreUnavailable."""
     guest_cart = leave_out_pending(read_cart(guest))
     user_cart = read_cart(user)
     offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
@@ -129,7 +129,7 @@ def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> M
 def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
     """Finish the merge this guest's cart is handed over to, if it still is.
 
-    Raises UserInactive, CartStoreUnavailable (CartContended among it), OperationalError.
+    Raises CartStoreUnavailable (CartContended among it), OperationalError.
     """
     for _ in range(_ATTEMPTS):
         if guest_cart.handover is None:

@@ -48,7 +48,7 @@ def read_cart(
 ) -> Cart:
     """Return the owner's cart; one that does not exist yet has version 0 and the id it would get.
 
-    Raises OperationRepeatedError, RateLimited, UserInactive, CartStoreUnavailable.
+    Raises OperationRepeatedError, RateLimited, AccessEnded, CartStoreUnavailable.
     """
     opened = store.open_cart(owner, charges=charges, operation=operation)
     if opened.record is not None:

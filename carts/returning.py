@@ -32,7 +32,7 @@ def return_lines(
     """Put the lines of an order back into the owner's cart, once; return what of each went back.
 
     A line that is in the cart keeps its selection, a new one is selected as it was. What cannot be
-    bought now comes back as an unavailable line. Raises UserInactive, CartStoreUnavailable
+    bought now comes back as an unavailable line. Raises AccessEnded, CartStoreUnavailable
     (CartContended among it), OperationalError; whether the lines are back is unknown then, and a
     repeat tells.
     """

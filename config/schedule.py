@@ -58,6 +58,7 @@ def list_jobs() -> list[Job]:
         ),
         Job("Delete old cart changes", "carts.tasks.purge_changes", 1, "hours"),
         Job("Refuse deactivated users", "accounts.tasks.revoke_deactivated_users", 5, "seconds"),
+        Job("Forget expired sign-ins", "accounts.tasks.forget_expired_sign_ins", 1, "hours"),
         Job("Cancel unpaid orders", "orders.tasks.cancel_unpaid", 1, "minutes"),
         Job("Settle orders", "orders.tasks.settle", 30, "seconds"),
         Job("Forget answers to orders", "orders.tasks.forget_old_replies", 1, "hours"),

@@ -5,6 +5,7 @@ default: what is missing or weak stops the start with one sentence (see `config.
 """
 
 import logging
+import os
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -31,6 +32,8 @@ DATA_DIR = (BASE_DIR / env.str("DATA_DIR", ".local")).resolve()
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-used-in-production"  # noqa: S105
 SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
+# Older keys, which still verify what they have signed.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [] if IS_PRODUCTION else ["*"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
@@ -64,7 +67,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "corsheaders",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
@@ -233,11 +235,12 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
+JWT_SIGNING_KEY_FALLBACKS: list[str] = env.list(
+    "JWT_SIGNING_KEY_FALLBACKS", [] if "JWT_SIGNING_KEY" in os.environ else SECRET_KEY_FALLBACKS
+)
 SIMPLE_JWT: dict[str, Any] = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", 15)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_DAYS", 30)),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
     "ALGORITHM": "HS256",
     "SIGNING_KEY": env.str("JWT_SIGNING_KEY", SECRET_KEY),
     "USER_ID_FIELD": "id",

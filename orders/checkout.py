@@ -43,7 +43,7 @@ def place_order(
     then the buyer was shown the cart without it, and it stays there.
 
     Raises NothingSelected, AccessDenied, ItemNotFound, CartNotFound, CartInvalid, PriceChanged,
-    RateLimited, UserInactive, CartStoreUnavailable, CheckoutContended, and what the guard raises;
+    RateLimited, AccessEnded, CartStoreUnavailable, CheckoutContended, and what the guard raises;
     nothing is sold then, and the cart is as it was.
     """
     charges = context.charges

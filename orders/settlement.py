@@ -15,7 +15,6 @@ from carts.domain.errors import (
     CartContended,
     CartStoreUnavailable,
     CartUnreadable,
-    UserInactive,
 )
 from carts.domain.returning import OrderedLine, ReturnedLine
 from carts.jobs import do_each, register_job
@@ -33,7 +32,7 @@ _GRACE = timedelta(seconds=5)
 _SETTLE = register_job("settle_orders")
 _RETURN = register_job("return_lines")
 # What keeps one cart from being changed, and what keeps all of them.
-_ONE_CART = (CartContended, CartUnreadable, UserInactive)
+_ONE_CART = (CartContended, CartUnreadable)
 _ALL_CARTS = (CartStoreUnavailable, OperationalError, InterfaceError)
 
 

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from accounts.errors import TokenNotValid
-from accounts.services import read_active_user
+from accounts.services import read_living_user
 from carts.api.idempotency import read_operation
 from carts.api.identity import identify_owner
 from carts.domain.cart import CartOwner
@@ -128,9 +128,9 @@ class PaymentWebhookView(APIView):
 
 
 def _identify_buyer(request: Request) -> CartOwner:
-    """Return whose orders are meant; no cart is read here, which would tell an inactive user."""
+    """Return whose orders are meant; no cart is read here, which would tell ended tokens."""
     owner = identify_owner(request)
-    if not owner.is_guest and read_active_user(owner.id) is None:
+    if not owner.is_guest and read_living_user(owner.id, owner.access) is None:
         raise TokenNotValid
     return owner
 

@@ -19,7 +19,6 @@ from carts.domain.errors import (
     ProductNotAvailable,
     ProductNotFound,
     PurchaseLimitExceeded,
-    UserInactive,
 )
 
 
@@ -60,5 +59,4 @@ _SENTENCES: dict[type[CartError], Callable[[Any], str]] = {
         "The live store did not answer, so it is not known whether this was done. Look again"
         " shortly."
     ),
-    UserInactive: lambda _error: _("The user is inactive."),
 }

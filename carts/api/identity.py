@@ -6,7 +6,7 @@ from typing import Protocol, cast
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
-from carts.domain.cart import CartOwner
+from carts.domain.cart import Access, CartOwner
 from carts.domain.errors import GuestIdRequired, InvalidGuestId
 
 
@@ -14,6 +14,7 @@ class _Bearer(Protocol):
     """Whoever a valid token names; authentication is a setting, so its own class is not known."""
 
     id: str
+    access: Access
 
 
 _GUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
@@ -28,7 +29,7 @@ def identify_owner(request: Request) -> CartOwner:
     """
     bearer = _read_bearer(request)
     if bearer is not None:
-        return CartOwner.for_user(bearer.id)
+        return CartOwner.for_user(bearer.id, bearer.access)
     guest_id = read_guest_id(request)
     if guest_id is None:
         raise GuestIdRequired
@@ -40,7 +41,7 @@ def identify_user(request: Request) -> CartOwner:
     bearer = _read_bearer(request)
     if bearer is None:
         raise NotAuthenticated
-    return CartOwner.for_user(bearer.id)
+    return CartOwner.for_user(bearer.id, bearer.access)
 
 
 def read_guest_id(request: Request) -> str | None:

@@ -1,6 +1,6 @@
 """A cart as values: who owns it, what is in it. Times are milliseconds since the epoch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 OwnerKind = Literal["user", "guest"]
@@ -8,19 +8,31 @@ CartStatus = Literal["ACTIVE", "EXPIRED", "CHECKEDOUT"]
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What a user's token says of itself, by which it may be ended before it expires."""
+
+    generation: int
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
 class CartOwner:
-    """Whose cart: a user by account id, or a guest by guest id. The two can never be confused."""
+    """Whose cart: a user by account id, or a guest by guest id. The two can never be confused.
+
+    `access` is that of the token a user came with, None where somebody else acts on the cart.
+    """
 
     kind: OwnerKind
     id: str
+    access: Access | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
         """Leave out a guest's id: it is a secret, and what an error quotes is logged."""
         return f"CartOwner({'guest:...' if self.is_guest else self.key})"
 
     @classmethod
-    def for_user(cls, user_id: str) -> "CartOwner":
-        return cls("user", user_id)
+    def for_user(cls, user_id: str, access: Access | None = None) -> "CartOwner":
+        return cls("user", user_id, access)
 
     @classmethod
     def for_guest(cls, guest_id: str) -> "CartOwner":

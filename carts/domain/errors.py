@@ -25,11 +25,11 @@ class CartUnreadable(CartStoreUnavailable):
     """What the live store holds is not a cart, until the staff repair it; nothing was done."""
 
 
-class UserInactive(CartError):
-    """The user was deactivated after the token was issued."""
+class AccessEnded(CartError):
+    """The token was ended before its time: a new password, a deactivation, a copied token."""
 
     code: ClassVar[str] = "token_not_valid"
-    message: ClassVar[str] = "User is inactive"
+    message: ClassVar[str] = "Token is invalid or expired"
 
 
 class GuestIdRequired(CartError):

@@ -74,9 +74,9 @@ def operation_key(owner: CartOwner, operation_id: str) -> str:
     return f"{shard_prefix(owner)}cart:op:{owner.key}:{operation_id}"
 
 
-def revocation_key(user_id: str) -> str:
-    """Return the key whose presence says that this user's tokens are worthless."""
-    return f"auth:revoked:{user_id}"
+def ended_tokens_key(user_id: str) -> str:
+    """Return the key of what tells which of this user's tokens are worthless."""
+    return f"auth:ended:{user_id}"
 
 
 def derive_cart_id(owner: CartOwner, previous_id: str | None) -> str:

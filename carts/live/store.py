@@ -16,9 +16,10 @@ from django.conf import settings
 from redis.exceptions import RedisError, ResponseError
 
 from carts.domain.cart import Cart, CartOwner, Handover
-from carts.domain.errors import CartUnreadable, UserInactive
+from carts.domain.errors import AccessEnded, CartUnreadable
 from carts.domain.merging import MergedLine
 from carts.live import keys
+from carts.live.access import ask_whether_ended, is_ended
 from carts.live.codec import decode_cart, encode_cart, encode_handover, pair_fields
 from carts.live.connection import Command, exchange, get_client, store_errors, take_value
 from carts.live.operations import Answer, Details, Operation, OperationRecord
@@ -103,19 +104,19 @@ def open_cart(
 ) -> Opened:
     """Read a cart, in one round trip with everything else that must be known before serving it.
 
-    Raises RateLimited, UserInactive, CartStoreUnavailable (CartUnreadable among it).
+    Raises RateLimited, AccessEnded, CartStoreUnavailable (CartUnreadable among it).
     """
     commands: list[Command] = [charge.command for charge in charges]
-    if not owner.is_guest:
-        commands.append(("EXISTS", keys.revocation_key(owner.id)))
+    if owner.access is not None:
+        commands.append(ask_whether_ended(owner.id, owner.access))
     if operation is not None:
         commands += _operation_commands(owner, operation)
     commands.append(("HGETALL", keys.cart_key(owner)))
     with store_errors():
         replies = iter(exchange(get_client(), commands))
         _check_charges(charges, replies)
-        if not owner.is_guest and take_value(next(replies)):
-            raise UserInactive
+        if owner.access is not None and is_ended(owner.access, take_value(next(replies))):
+            raise AccessEnded
         record = None if operation is None else _read_record(operation, replies)
         flat = next(replies)
     return Opened(cart=_decode_reply(owner, flat), record=record)
@@ -287,18 +288,6 @@ def record_refusal(owner: CartOwner, operation: Operation, answer: Answer) -> No
             px=operation.ttl_ms,
             nx=True,
         )
-
-
-def revoke_user(user_id: str, *, ttl_seconds: int) -> None:
-    """Refuse this user's tokens on cart calls; they expire by themselves within `ttl_seconds`."""
-    with store_errors():
-        get_client().set(keys.revocation_key(user_id), 1, ex=ttl_seconds)
-
-
-def restore_user(user_id: str) -> None:
-    """Take this user's tokens again."""
-    with store_errors():
-        get_client().delete(keys.revocation_key(user_id))
 
 
 def _ttl_ms(owner: CartOwner) -> int:

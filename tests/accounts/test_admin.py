@@ -156,6 +156,5 @@ def test_a_clerk_cannot_touch_a_superuser(clerk: Client) -> None:
     assert superuser.password == before
 
 
-def test_living_tokens_are_shown_nowhere(superuser: Client) -> None:
-    for name in ("outstandingtoken", "blacklistedtoken"):
-        assert superuser.get(f"/admin/token_blacklist/{name}/").status_code == 404
+def test_sign_ins_are_shown_nowhere(superuser: Client) -> None:
+    assert superuser.get("/admin/accounts/refreshfamily/").status_code == 404

@@ -48,18 +48,21 @@ def test_the_admin_login_finds_a_user_whatever_the_case_of_the_name() -> None:
     assert authenticate(username="lIN", password=PASSWORD) == user
 
 
-def test_the_database_records_deactivation_reactivation_and_deletion_by_raw_sql() -> None:
+def test_the_database_records_what_ends_tokens_by_raw_sql() -> None:
     user_id = UserFactory.create().pk
 
     recorded = []
     for statement in (
         "UPDATE accounts_user SET first_name = 'x', is_active = is_active WHERE id = %s",
         "UPDATE accounts_user SET is_active = false WHERE id = %s",
-        "UPDATE accounts_user SET is_active = true WHERE id = %s",
+        "UPDATE accounts_user SET is_active = true, generation = 0 WHERE id = %s",
+        "UPDATE accounts_user SET password = '!' WHERE id = %s",
+        "UPDATE accounts_user SET generation = generation + 1 WHERE id = %s",
         "DELETE FROM accounts_user WHERE id = %s",
     ):
         with connection.cursor() as cursor:
             cursor.execute(statement, [user_id])
-        recorded.append(list(AccessChange.objects.values_list("user_id", "is_revoked")))
+        recorded.append(AccessChange.objects.values_list("generation", flat=True).first() or 0)
 
-    assert recorded == [[], [(user_id, True)], [(user_id, False)], [(user_id, True)]]
+    unchanged, inactive, active, password, by_hand, deleted = recorded
+    assert 0 == unchanged < inactive == active < password < by_hand < deleted

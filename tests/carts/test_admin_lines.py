@@ -235,17 +235,6 @@ def test_without_the_live_store_a_change_is_a_sentence(shopper: Shopper) -> None
     assert "The live store cannot be reached right now" in answer.text
 
 
-def test_an_inactive_users_cart_refuses_with_a_sentence(user: Shopper, redis_server: Redis) -> None:
-    sku = SkuFactory.create()
-    cart = user.add(sku)
-    redis_server.set(f"auth:revoked:{user.owner_id}", 1)
-    client, _ = sign_in("carts.change_cart")
-
-    answer = do(client, user, "quantity", item=item_id(cart, sku), quantity=2)
-
-    assert answer.messages == ["The user is inactive."]
-
-
 def test_changes_are_posts_with_a_csrf_token(user: Shopper) -> None:
     sku = SkuFactory.create()
     cart = user.add(sku)

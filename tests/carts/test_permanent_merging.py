@@ -371,14 +371,14 @@ def test_the_task_leaves_a_merge_alone_that_may_be_under_way(
 def test_a_merge_that_cannot_be_finished_does_not_stop_the_others(
     scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hopeless = Scene(new_guest(), new_user(is_active=False), scene.theirs, scene.both)
+    hopeless = Scene(new_guest(), new_user(), scene.theirs, scene.both)
     hopeless.guest.add(hopeless.theirs)
     spoiled = Scene(new_guest(), new_user(), scene.theirs, scene.both)
     spoiled.guest.add(spoiled.theirs)
     for each in (scene, hopeless, spoiled):
         with crash(monkeypatch, store, "begin_merge", 1, done=True):
             each.run()
-    store.revoke_user(hopeless.user.owner_id, ttl_seconds=60)
+    redis_server.set(cart_key(owner_of(hopeless.user)), "not a cart")
     redis_server.hset(cart_key(owner_of(spoiled.guest)), "@version", "none")
 
     finished = merging.finish_stalled_merges(begun_before=timezone.now() + timedelta(minutes=1))

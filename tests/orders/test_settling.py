@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
+from redis import Redis
 
+from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.live.store import revoke_user
+from carts.live.keys import cart_key
 from carts.models import PendingSettlement
 from orders import settlement
 from orders.models import Order
@@ -60,7 +62,7 @@ def test_the_task_leaves_orders_that_are_being_placed_alone(user: Shopper) -> No
 
 
 def test_a_cart_that_cannot_be_changed_does_not_hold_up_the_others(
-    user: Shopper, guest: Shopper
+    user: Shopper, guest: Shopper, redis_server: Redis
 ) -> None:
     sku = SkuFactory.create()
     for shopper in (user, guest):
@@ -70,7 +72,7 @@ def test_a_cart_that_cannot_be_changed_does_not_hold_up_the_others(
     PendingSettlement.objects.create(
         order_id=of_user.pk, owner=of_user.buyer, cart_id=of_user.cart_id, units={sku.id: 1}
     )
-    revoke_user(user.owner_id, ttl_seconds=60)
+    redis_server.set(cart_key(CartOwner.for_user(user.owner_id)), "not a cart")
 
     settled = settle_orders(now=timezone.now() + LATER)
 
