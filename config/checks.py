@@ -33,6 +33,13 @@ def _find_weak_secrets() -> Iterator[str]:
             yield f"{name} must be set, and not to the development key."
         elif _is_weak(secret, MIN_SECRET_LENGTH):
             yield f"{name} must be random, with {MIN_SECRET_LENGTH} characters at least."
+    # A key that still verifies is worth as much to somebody who guesses it.
+    for name in ("SECRET_KEY_FALLBACKS", "JWT_SIGNING_KEY_FALLBACKS"):
+        if any(map(_is_guessable, getattr(settings, name))):
+            yield (
+                f"{name} must not name the development key, and must be random, with"
+                f" {MIN_SECRET_LENGTH} characters at least each."
+            )
     # Without one the webhook is closed, and nobody can mark an order paid by guessing.
     webhook = settings.PAYMENT_WEBHOOK_SECRET
     if webhook and _is_weak(webhook, MIN_WEBHOOK_SECRET_LENGTH):
@@ -40,6 +47,10 @@ def _find_weak_secrets() -> Iterator[str]:
             f"PAYMENT_WEBHOOK_SECRET must be random, with {MIN_WEBHOOK_SECRET_LENGTH} characters"
             " at least, or unset."
         )
+
+
+def _is_guessable(key: str) -> bool:
+    return key == settings.DEVELOPMENT_SECRET_KEY or _is_weak(key, MIN_SECRET_LENGTH)
 
 
 def _is_weak(secret: str, min_length: int) -> bool:

@@ -22,6 +22,15 @@ WEAK_SECRET = "SECRET_KEY must be random, with 50 characters at least."
 WEAK_WEBHOOK_SECRET = (
     "PAYMENT_WEBHOOK_SECRET must be random, with 32 characters at least, or unset."
 )
+
+
+def weak_fallbacks(name: str) -> str:
+    return (
+        f"{name}_FALLBACKS must not name the development key, and must be random, with"
+        " 50 characters at least each."
+    )
+
+
 START = "Cartwright does not start in production like this: "
 
 
@@ -59,6 +68,11 @@ def test_safe_production_settings_load() -> None:
         ({"STORES_ARE_EMBEDDED": "1"}, NO_EMBEDDED_SERVERS),
         ({"PAYMENT_WEBHOOK_SECRET": "whsec"}, WEAK_WEBHOOK_SECRET),
         ({"ACCESS_TOKEN_MINUTES": "16"}, "ACCESS_TOKEN_MINUTES must be 1 to 15."),
+        ({"JWT_SIGNING_KEY_FALLBACKS": "k3Y-" * 12}, weak_fallbacks("JWT_SIGNING_KEY")),
+        (
+            {"SECRET_KEY_FALLBACKS": "development-only-secret-key-never-used-in-production"},
+            f"{weak_fallbacks('SECRET_KEY')} {weak_fallbacks('JWT_SIGNING_KEY')}",
+        ),
     ],
 )
 def test_production_refuses(change: dict[str, str], sentence: str) -> None:
