@@ -75,7 +75,7 @@ def as_redis(fields: dict[str, Any]) -> dict[bytes, bytes]:
     }
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(carts(owners))
 def test_a_hash_becomes_rows_and_the_same_hash_again(cart: Cart) -> None:
     fields = as_redis(encode_cart(cart))
@@ -89,7 +89,9 @@ def test_a_hash_becomes_rows_and_the_same_hash_again(cart: Cart) -> None:
 
 @pytest.mark.django_db
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     found=st.lists(

@@ -16,6 +16,7 @@ from config.http.database import allow_rest, bound_statements, in_transaction, l
 from products.models import Sku
 from tests.factories import SkuFactory
 from tests.faults.servers import wait_until
+from tests.products.threads import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +65,7 @@ def test_a_transaction_brings_its_bounds_along(settings: Settings) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_transaction_that_rests_for_too_long_lets_its_rows_go(settings: Settings) -> None:
     sku = SkuFactory.create()
-    settings.DATABASE_IDLE_TIMEOUT_MS = 100
+    settings.DATABASE_IDLE_TIMEOUT_MS = 1_000
 
     with pytest.raises(OperationalError):
         lock_until_it_changes(sku)
@@ -74,11 +75,11 @@ def test_a_transaction_that_rests_for_too_long_lets_its_rows_go(settings: Settin
 
 @pytest.mark.django_db(transaction=True)
 def test_a_transaction_that_may_rest_does_so(settings: Settings) -> None:
-    settings.DATABASE_IDLE_TIMEOUT_MS = 100
+    settings.DATABASE_IDLE_TIMEOUT_MS = 1_000
 
     with transaction.atomic():
         allow_rest(timedelta(minutes=1))
-        time.sleep(0.5)
+        time.sleep(1.5)
         assert ask("SELECT 'still here'") == "still here"
 
 
@@ -95,6 +96,11 @@ def test_a_statement_that_is_given_up_is_ended_on_the_server_too(settings: Setti
     connection.close()
     running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%1234)'"
     wait_until(lambda: ask(running + " AND pid <> pg_backend_pid()") == "0")
+
+
+@pytest.fixture
+def _begins_again_however_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_BEGIN_AGAIN_SECONDS", PATIENCE_SECONDS)
 
 
 class Beginnings:
@@ -122,6 +128,7 @@ def locked_elsewhere(sku: Sku) -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_begins_again_however_late")
 def test_a_transaction_that_waits_too_long_for_a_row_begins_again_and_then_fails(
     settings: Settings,
 ) -> None:
@@ -132,7 +139,7 @@ def test_a_transaction_that_waits_too_long_for_a_row_begins_again_and_then_fails
         in_transaction(change)()
 
     assert isinstance(failure.value.__cause__, LockNotAvailable)
-    assert 1 < change.count <= 5
+    assert change.count == 5
 
 
 @pytest.mark.django_db(transaction=True)
@@ -150,6 +157,7 @@ def test_it_begins_again_only_while_somebody_may_still_wait_for_it(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_begins_again_however_late")
 def test_within_another_transaction_the_outermost_begins_again(settings: Settings) -> None:
     change, outer = Beginnings(SkuFactory.create()), 0
     settings.DATABASE_LOCK_TIMEOUT_MS = 50
@@ -163,14 +171,14 @@ def test_within_another_transaction_the_outermost_begins_again(settings: Setting
     with locked_elsewhere(change.sku), pytest.raises(OperationalError):
         change_twice()
 
-    assert change.count == outer > 1
+    assert change.count == outer == 5
 
 
 def lock_until_it_changes(sku: Sku) -> None:
     with transaction.atomic():
         Sku.objects.select_for_update().get(pk=sku.pk)
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(change_elsewhere, sku).result(30)
+            pool.submit(change_elsewhere, sku).result(PATIENCE_SECONDS)
         ask("SELECT 1")
 
 

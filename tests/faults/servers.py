@@ -23,7 +23,7 @@ from tests.config.project import PATIENCE_SECONDS, name_stores
 PRODUCTION_TIMEOUT_SECONDS = 0.3
 PATIENT_TIMEOUT_SECONDS = 60.0
 # A statement's own time, two seconds until the server is given up, and two for a new connection.
-ANSWERED_SECONDS = 10 * 5
+ANSWERED_SECONDS = 10 * 6
 
 
 @contextmanager
