@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
-from config.checks import find_production_faults
+from config.checks import find_faults
 from config.http.database import bound_waits
 from config.schedule import create_missing_jobs
 
@@ -15,7 +15,8 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         # Every way to start passes here: manage.py, the web server and Celery.
-        if settings.IS_PRODUCTION and (faults := find_production_faults()):
-            sys.exit(f"Cartwright does not start in production like this: {' '.join(faults)}")
+        if faults := find_faults():
+            where = " in production" if settings.IS_PRODUCTION else ""
+            sys.exit(f"Cartwright does not start{where} like this: {' '.join(faults)}")
         connection_created.connect(bound_waits)
         post_migrate.connect(create_missing_jobs, sender=apps.get_app_config("django_celery_beat"))

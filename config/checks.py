@@ -1,4 +1,4 @@
-"""What must hold before the shop may serve: refusals in production, and system checks."""
+"""What must hold before the shop may serve: refusals at the start, and system checks."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,13 +10,31 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
 from config.http.health import EvictionPolicy, StoreUnavailable, read_eviction_policy
+from products.bounds import MAX_PRICE
 
 MIN_SECRET_LENGTH = 50
 MIN_SECRET_CHARACTERS = 5
 # Payment providers give out their own: 32 random letters and digits are common.
 MIN_WEBHOOK_SECRET_LENGTH = 32
 MAX_ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+# Above this, readers of JSON disagree about which number was meant.
+MAX_EXACT_NUMBER = 2**53
 LIFETIMES = ("CART_TTL_DAYS", "IDEMPOTENCY_HOURS", "ORDER_PAYMENT_MINUTES")
+
+
+def find_faults() -> list[str]:
+    """Return a sentence for each setting with which the shop does not start."""
+    faults = [*settings.ENVIRONMENT_FAULTS, *_find_inexact_totals()]
+    return [*faults, *find_production_faults()] if settings.IS_PRODUCTION else faults
+
+
+def _find_inexact_totals() -> Iterator[str]:
+    most = settings.CART_MAX_LINES * settings.CART_MAX_UNITS_PER_LINE
+    if most * MAX_PRICE * 100 > MAX_EXACT_NUMBER:
+        yield (
+            "CART_MAX_LINES times CART_MAX_UNITS_PER_LINE must be at most"
+            f" {int(MAX_EXACT_NUMBER / (MAX_PRICE * 100)):,}, so that totals stay exact."
+        )
 
 
 def find_production_faults() -> list[str]:

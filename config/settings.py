@@ -1,25 +1,27 @@
 """Settings, all from the environment; the README's table lists every variable.
 
 `ENVIRONMENT` is `development` (default), `test` or `production`. Production has no insecure
-default: what is missing or weak stops the start with one sentence (see `config.checks`).
+default: all that is missing, wrong or weak is named at once and stops the start (see
+`config.checks`).
 """
 
 import logging
 import os
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from environs import Env, EnvError, validate
+from environs import validate
 from psycopg.conninfo import conninfo_to_dict
 
+from config.environment import Environment, check_currency, check_networks, find_faults
 from config.theme import THEME
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env()
+env = Environment()
 
 ENVIRONMENT = env.str(
     "ENVIRONMENT",
@@ -279,7 +281,7 @@ RATE_LIMIT_KEYS_IN_ALL = env.int("RATE_LIMIT_KEYS_IN_ALL", 200_000)
 # How many proxies stand before the server, each adding one address to X-Forwarded-For.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 
-CART_CURRENCY = env.str("CART_CURRENCY", "CNY", validate=validate.Regexp(r"[A-Z]{3}\Z"))
+CART_CURRENCY = env.str("CART_CURRENCY", "CNY", validate=check_currency)
 # A script can hold some 3,900 lines, and makes everybody wait for a cart that is read or written.
 CART_MAX_LINES = env.int("CART_MAX_LINES", 200, validate=validate.Range(min=1, max=1_000))
 # The hash has 15 bits for them: more would turn into another quantity.
@@ -347,22 +349,16 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
 # They look for Django's own clickjacking and CSRF classes; the site-only ones do the same work.
 SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003"]
 
-
-def parse_network(text: str) -> IPv4Network | IPv6Network:
-    """Return the network that text such as 10.0.0.0/8 names; raises EnvError."""
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        raise EnvError(f"METRICS_NETWORKS: {error}.") from error
-
-
 # Who may read /metrics: whoever sends the token, and whoever asks from these networks.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
-METRICS_NETWORKS = env.list(
-    "METRICS_NETWORKS",
-    [] if IS_PRODUCTION else [ip_network("127.0.0.0/8"), ip_network("::1/128")],
-    subcast=parse_network,
-)
+METRICS_NETWORKS = [
+    ip_network(network)
+    for network in env.list(
+        "METRICS_NETWORKS",
+        [] if IS_PRODUCTION else ["127.0.0.0/8", "::1/128"],
+        validate=check_networks,
+    )
+]
 
 LOG_FORMAT = env.str(
     "LOG_FORMAT", "json" if IS_PRODUCTION else "line", validate=validate.OneOf(["json", "line"])
@@ -396,3 +392,6 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }
+
+# All variables are read by now. What was wrong with them stops the start.
+ENVIRONMENT_FAULTS = find_faults(env)

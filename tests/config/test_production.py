@@ -5,9 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from environs import ValidationError
 from pytest_django import Settings
 
-from config.checks import find_production_faults
+from config.checks import find_faults, find_production_faults
+from config.environment import check_currency
 from tests.config.project import run_python
 
 GOOD = {
@@ -32,6 +34,7 @@ def weak_fallbacks(name: str) -> str:
 
 
 START = "Cartwright does not start in production like this: "
+START_ANYWHERE = "Cartwright does not start like this: "
 
 
 @pytest.fixture
@@ -171,16 +174,24 @@ def test_production_without_a_store_starts_no_embedded_one(missing: str, data_di
     ended = run_python("manage.py", "check", **variables, DATA_DIR=str(data_dir))
 
     assert ended.returncode == 1
-    assert ended.stderr == f'Environment variable "{missing}" not set\n'
+    assert ended.stderr == f"{START}{missing} must be set.\n"
     assert not data_dir.exists()
 
 
-def test_malformed_setting_is_named() -> None:
-    ended = run_python("manage.py", "check", **GOOD | {"CART_MAX_LINES": "many"})
+@pytest.mark.parametrize("arguments", [["manage.py", "check"], ["-m", "config.server"]])
+def test_all_that_production_lacks_is_named_at_once(arguments: list[str], data_dir: Path) -> None:
+    ended = run_python(
+        *arguments, ENVIRONMENT="production", DATA_DIR=str(data_dir), CART_MAX_LINES="many"
+    )
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith('Environment variable "CART_MAX_LINES" invalid: ')
-    assert ended.stderr.count("\n") == 1
+    assert ended.stderr == (
+        f"{START}DATABASE_URL must be set. REDIS_URL must be set."
+        " CART_MAX_LINES is invalid: Not a valid integer."
+        " SECRET_KEY must be set, and not to the development key."
+        " JWT_SIGNING_KEY must be set, and not to the development key."
+        " ALLOWED_HOSTS must name the shop's hosts.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,10 +202,47 @@ def test_malformed_setting_is_named() -> None:
         ("CART_MAX_BATCH", "0"),
         ("CART_CURRENCY", "EURO"),
         ("CART_CURRENCY", "eur"),
+        ("CART_CURRENCY", "EUR\n"),
+        ("METRICS_NETWORKS", "10.0.0.0/8,10.0.0.0/99"),
     ],
 )
 def test_what_the_stores_cannot_hold_is_refused(name: str, value: str) -> None:
     ended = run_python("manage.py", "check", **GOOD | {name: value})
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f'Environment variable "{name}" invalid: ')
+    assert ended.stderr.startswith(f"{START}{name} is invalid: ")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("code", ["JPY", "KRW", "CLP", "KWD", "BHD", "XAU"])
+def test_a_currency_without_two_decimals_is_refused(code: str) -> None:
+    with pytest.raises(ValidationError, match="must have two decimals"):
+        check_currency(code)
+
+
+@pytest.mark.parametrize("code", ["CNY", "EUR", "USD", "GBP", "INR", "MXN"])
+def test_a_currency_with_two_decimals_is_taken(code: str) -> None:
+    check_currency(code)
+
+
+def test_no_environment_starts_with_a_currency_without_cents(data_dir: Path) -> None:
+    stores = {"DATABASE_URL": GOOD["DATABASE_URL"], "REDIS_URL": GOOD["REDIS_URL"]}
+
+    ended = run_python("manage.py", "check", **stores, CART_CURRENCY="JPY")
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"{START_ANYWHERE}CART_CURRENCY is invalid:"
+        " A currency must have two decimals, and this one has not.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "units", "starts"), [(200, 9_999, True), (1_000, 9_007, True), (1_000, 9_008, False)]
+)
+def test_limits_that_allow_inexact_totals_are_refused(
+    settings: Settings, lines: int, units: int, starts: bool
+) -> None:
+    settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE = lines, units
+
+    assert (find_faults() == []) is starts
