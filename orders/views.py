@@ -1,6 +1,5 @@
 """Orders over HTTP: read identity and input, call one service, present what it returns."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,9 +26,8 @@ from config.http.parsing import read_object
 from config.http.ratelimit import (
     Charge,
     RateLimit,
-    RateLimiterUnavailable,
     active_charges,
-    enforce_limits,
+    enforce_limits_if_counted,
 )
 from orders import documentation
 from orders.answers import answer_order, refuse_order
@@ -49,8 +47,6 @@ from orders.presentation import present_order
 from orders.replies import answer_once
 from orders.selling import PlacedOrder, RepeatGuard
 from orders.settlement import return_lines
-
-logger = logging.getLogger(__name__)
 
 SIGNATURE_HEADER = "HTTP_X_PAYMENT_SIGNATURE"
 
@@ -87,7 +83,7 @@ class OrderViewSet(ViewSet):
     def cancel(self, request: Request, order_id: str) -> HttpResponse:
         owner, now = _identify_buyer(request), timezone.now()
         restores_cart = read_restore_cart(request)
-        _limit_openly(_list_charges(request, owner))
+        enforce_limits_if_counted(_list_charges(request, owner))
         order = get_order(owner=owner, order_id=order_id)
         cancel = cancel_order_for_return if restores_cart else cancel_order
         # A merge may give the order to a user at any moment.
@@ -140,7 +136,7 @@ def _identify_reader(request: Request) -> CartOwner:
     owner = _identify_buyer(request)
     if owner.is_guest:
         limit = RateLimit("order-reads-address", settings.RATE_LIMIT_ORDER_READS_PER_ADDRESS)
-        _limit_openly([Charge(limit, client_network(request))])
+        enforce_limits_if_counted([Charge(limit, client_network(request))])
     return owner
 
 
@@ -152,14 +148,6 @@ def _describe_purchase(
     if operation is not None:
         charges += operation.charges
     return ChangeContext(source="order", request_id=current_request_id(), charges=charges)
-
-
-def _limit_openly(charges: Sequence[Charge]) -> None:
-    """Count a request that needs the database alone, and is served while nothing can be counted."""
-    try:
-        enforce_limits(charges)
-    except RateLimiterUnavailable:
-        logger.warning("a request for an order goes uncounted: rate limiter unavailable")
 
 
 def _list_charges(request: Request, owner: CartOwner) -> Sequence[Charge]:

@@ -3,33 +3,42 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Lookup, QuerySet, Value
+from django.db.models.functions import Upper
+from django.db.models.sql.compiler import SQLCompiler
 
 from products.errors import ProductNotFound
-from products.models import Merchant, Product, ProductQuerySet, Sku
+from products.models import Merchant, Product, ProductListing, Sku
 
-# The id makes every order total, so that pages neither repeat nor skip a product.
+# By columns of listings. The id makes every order total, so that pages neither repeat nor skip a
+# product.
 ORDERINGS: Mapping[str, tuple[str, str]] = {
-    "price": ("lowest_price", "id"),
-    "-price": ("-lowest_price", "-id"),
-    "name": ("name", "id"),
-    "-name": ("-name", "-id"),
-    "createdAt": ("created_at", "id"),
-    "-createdAt": ("-created_at", "-id"),
+    "price": ("lowest_price", "pk"),
+    "-price": ("-lowest_price", "-pk"),
+    "name": ("name", "pk"),
+    "-name": ("-name", "-pk"),
+    "createdAt": ("created_at", "pk"),
+    "-createdAt": ("-created_at", "-pk"),
 }
 NEWEST_FIRST = "-createdAt"
+
+# How many products a search shows and counts, and how many it sorts at most.
+MAX_SEARCH_RESULTS = 2_000
+_MOST_SORTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class ProductQuery:
     """Which products, in which order.
 
-    `search` holds words which must all occur in the name or the description, `ordering` is a key
-    of ORDERINGS. Every SKU of a product that is not in stock is at 0. Empty and None do not filter.
+    All `words` must occur in the name or the description; `ordering` is a key of ORDERINGS. Every
+    SKU of a product that is not in stock is at 0. Empty and None do not filter.
     """
 
-    search: str = ""
+    words: tuple[str, ...] = ()
     merchant_id: str = ""
     in_stock: bool | None = None
     ordering: str = NEWEST_FIRST
@@ -54,18 +63,21 @@ class ListedProduct:
 def find_products(*, query: ProductQuery, rows: slice) -> tuple[list[ListedProduct], int]:
     """Return some of the products the query finds, and how many it finds in all.
 
-    Costs three queries, whatever the number of products. A search word of less than three letters
-    has no trigram to look up, and reads every listed product.
+    Costs three queries, whatever the number of products. A search finds MAX_SEARCH_RESULTS at most.
     """
-    found = _filter_products(query)
-    page = found.select_related("merchant").order_by(*ORDERINGS[query.ordering])[rows]
-    return _with_skus(page), found.count()
+    listings = _filter_listings(query)
+    if query.words:
+        found, total = _search(listings, query.words)
+        rows = slice(min(rows.start, total), min(rows.stop, total))
+    else:
+        found, total = listings, listings.count()
+    return _with_skus(_read_page(found, query.ordering, rows)), total
 
 
 def get_product(product_id: str) -> ListedProduct:
     """Return one product, at a cost of two queries. Raises ProductNotFound."""
-    listed = Product.objects.listed().filter(id=product_id).select_related("merchant")
-    for product in _with_skus(listed):
+    listed = ProductListing.objects.listed().filter(pk=product_id).values("pk")
+    for product in _with_skus(Product.objects.filter(pk__in=listed).select_related("merchant")):
         return product
     raise ProductNotFound
 
@@ -75,20 +87,52 @@ def find_merchants(*, rows: slice) -> tuple[list[Merchant], int]:
     return list(Merchant.objects.order_by("name", "id")[rows]), Merchant.objects.count()
 
 
-def _filter_products(query: ProductQuery) -> ProductQuerySet:
-    products = Product.objects.listed()
-    for word in query.search.split():
-        products = products.filter(Q(name__icontains=word) | Q(description__icontains=word))
+def _filter_listings(query: ProductQuery) -> QuerySet[ProductListing]:
+    listings = ProductListing.objects.listed()
     if query.merchant_id:
-        products = products.filter(merchant=query.merchant_id)
-    skus = Sku.objects.active().filter(product=OuterRef("pk"))
+        listings = listings.filter(merchant_id=query.merchant_id)
     if query.in_stock is not None:
-        has_stock = Exists(skus.filter(stock__gt=0))
-        products = products.filter(has_stock if query.in_stock else ~has_stock)
-    return products.alias(lowest_price=Subquery(skus.order_by("price").values("price")[:1]))
+        listings = listings.filter(in_stock=query.in_stock)
+    return listings
 
 
-def _with_skus(products: ProductQuerySet) -> list[ListedProduct]:
+class _FoundBy(Lookup):
+    """Whether grams hold those of all words, told by the index (see the migration of listings)."""
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[Any, ...]]:
+        grams, parameters = self.process_lhs(compiler, connection)
+        words, more = self.process_rhs(compiler, connection)
+        return f"{grams} @@ products_search_query({words})", (*parameters, *more)
+
+
+def _search(
+    listings: QuerySet[ProductListing], words: Sequence[str]
+) -> tuple[QuerySet[ProductListing], int]:
+    """Return those that hold all words, and how many of them are shown.
+
+    The index finds either few, which are sorted, or so many that a page is full soon where all are
+    read in order. The planner is not asked which: it takes the grams of a word for independent of
+    each other, and so for far rarer together than they are.
+    """
+    matching = listings
+    for word in words:
+        matching = matching.filter(search__contains=Upper(Value(word)))
+    found = matching.filter(_FoundBy(F("grams"), Value(" ".join(words))))
+    count = found[: _MOST_SORTED + 1].count()
+    return found if count <= _MOST_SORTED else matching, min(count, MAX_SEARCH_RESULTS)
+
+
+def _read_page(found: QuerySet[ProductListing], ordering: str, rows: slice) -> QuerySet[Product]:
+    """Find the page in the index of its order alone, and only then look its rows up."""
+    column, key = ORDERINGS[ordering]
+    page = Product.objects.filter(pk__in=found.order_by(column, key).values("pk")[rows])
+    direction, name = ("-", column[1:]) if column.startswith("-") else ("", column)
+    return page.select_related("merchant").order_by(f"{direction}listing__{name}", key)
+
+
+def _with_skus(products: QuerySet[Product]) -> list[ListedProduct]:
     page = list(products)
     skus = _read_skus([product.id for product in page])
     # The last SKU of a product may have been withdrawn between the two queries.

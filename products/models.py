@@ -3,12 +3,12 @@
 from typing import Any
 
 from cuid2 import create_id
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Value
-from django.db.models.functions import Upper
+from django.db.models import F, Q, Value
 from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -64,16 +64,8 @@ class ShelfStatus(models.IntegerChoices):
     ON = 1, _("On shelf")
 
 
-_LISTED = Q(status=ShelfStatus.ON, is_deleted=False)
-
-
-class ProductQuerySet(models.QuerySet["Product"]):
-    """Products as the storefront and the staff look for them."""
-
-    def listed(self) -> "ProductQuerySet":
-        """Keep what the storefront shows: on shelf, not deleted, with an active SKU."""
-        active = Sku.objects.active().filter(product=OuterRef("pk"))
-        return self.filter(Exists(active), _LISTED)
+# Of listings; without a parameter, so that an index under this condition serves any plan.
+_LISTED = Q(is_shown=True, lowest_price__isnull=False)
 
 
 class Product(models.Model):
@@ -105,8 +97,6 @@ class Product(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    objects = ProductQuerySet.as_manager()
-
     class Meta:
         ordering = ("-created_at", "-id")
         verbose_name = _("product")
@@ -120,25 +110,71 @@ class Product(models.Model):
                 condition=Exact(JSONType(F("images")), Value("array")),
             ),
         )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListingQuerySet(models.QuerySet["ProductListing"]):
+    """Listings as the storefront looks for them."""
+
+    def listed(self) -> "ListingQuerySet":
+        """Keep what the storefront shows: on shelf, not deleted, with an active SKU."""
+        return self.filter(_LISTED)
+
+
+class ProductListing(models.Model):
+    """What lists of products are filtered, sorted and searched by: a row for each product.
+
+    The database's triggers keep it as current as products and SKUs are, whatever changes those;
+    what anybody else writes to it is ignored. `lowest_price` and `in_stock` are those of active
+    SKUs, None and False without one. `search` is name and description in capitals, `grams` the
+    pairs of letters in it.
+    """
+
+    product = models.OneToOneField(
+        Product,
+        models.DO_NOTHING,
+        primary_key=True,
+        db_constraint=False,
+        related_name="listing",
+        verbose_name=_("product"),
+    )
+    merchant_id = models.CharField(max_length=_ID_LENGTH)
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    is_shown = models.BooleanField()
+    lowest_price = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    in_stock = models.BooleanField()
+    search = models.TextField()
+    grams = SearchVectorField()
+
+    objects = ListingQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        # Whatever the filter, a page at any depth is found in one of these without a look at a row.
         indexes = (
+            *(
+                models.Index(
+                    fields=(column, "product"),
+                    name=f"listing_by_{name}",
+                    condition=_LISTED,
+                    include=("merchant_id", "in_stock"),
+                )
+                for name, column in (
+                    ("age", "created_at"),
+                    ("name", "name"),
+                    ("price", "lowest_price"),
+                )
+            ),
             models.Index(
-                F("created_at").desc(), F("id").desc(), name="product_newest", condition=_LISTED
-            ),
-            models.Index("name", "id", name="product_by_name", condition=_LISTED),
-            models.Index(
-                "merchant",
-                F("created_at").desc(),
-                F("id").desc(),
-                name="product_of_merchant",
+                fields=("merchant_id", "created_at", "product"),
+                name="listing_of_merchant",
                 condition=_LISTED,
+                include=("in_stock",),
             ),
-            # What `icontains` asks for is UPPER(column) LIKE '%…%'.
-            GinIndex(
-                OpClass(Upper("name"), name="gin_trgm_ops"),
-                OpClass(Upper("description"), name="gin_trgm_ops"),
-                name="product_search",
-                condition=_LISTED,
-            ),
+            GinIndex("grams", name="listing_search", condition=_LISTED, fastupdate=False),
         )
 
     def __str__(self) -> str:

@@ -1,17 +1,23 @@
 """The catalogue's endpoints: public, read-only, the same for everybody."""
 
+from typing import Any
+
+from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
+from config.http.context import client_network
 from config.http.envelope import answer
 from config.http.errors import InvalidField
 from config.http.openapi import document_answer, document_errors
 from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, page_data, read_page
+from config.http.ratelimit import Charge, RateLimit, enforce_limits_if_counted
 from products.errors import ProductNotFound
 from products.listing import (
+    MAX_SEARCH_RESULTS,
     NEWEST_FIRST,
     ORDERINGS,
     ProductQuery,
@@ -31,6 +37,7 @@ from products.serializers import (
 )
 
 MAX_SEARCH_LENGTH = 100
+MAX_SEARCH_WORDS = 10
 
 _EXAMPLE_MERCHANT = {"id": "q7x1m0c4v9k2t8b5n3w6z0ha", "name": "澄明传感 Lumen Sensors"}
 _EXAMPLE_PRODUCT = {
@@ -71,7 +78,8 @@ _QUERY_PARAMETERS = [
     OpenApiParameter(
         "search",
         {"type": "string", "maxLength": MAX_SEARCH_LENGTH},
-        description="Words which must all occur in the name or the description.",
+        description=f"Up to {MAX_SEARCH_WORDS} words which must all occur in the name or the"
+        f" description. A search shows and counts the first {MAX_SEARCH_RESULTS:,} products.",
     ),
     OpenApiParameter("merchantId", OpenApiTypes.STR, description="One merchant's products only."),
     OpenApiParameter(
@@ -87,10 +95,19 @@ _QUERY_PARAMETERS = [
 ]
 
 
-class ProductViewSet(ViewSet):
-    """Products on shelf."""
+class _PublicViewSet(ViewSet):
+    """Reads for everybody, so often from one address."""
 
     authentication_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        limit = RateLimit("catalogue-address", settings.RATE_LIMIT_CATALOGUE_PER_ADDRESS)
+        enforce_limits_if_counted([Charge(limit, client_network(request))])
+
+
+class ProductViewSet(_PublicViewSet):
+    """Products on shelf."""
 
     @extend_schema(
         summary="List products",
@@ -102,7 +119,7 @@ class ProductViewSet(ViewSet):
                 name="ProductPage",
                 example={"items": [_EXAMPLE_PRODUCT], "total": 1, "page": 1, "pageSize": 20},
             ),
-            **document_errors("invalid_field"),
+            **document_errors("invalid_field", "rate_limited"),
         },
     )
     def list(self, request: Request) -> HttpResponse:
@@ -120,7 +137,7 @@ class ProductViewSet(ViewSet):
                 name="Product",
                 example=_EXAMPLE_PRODUCT | {"skus": [_EXAMPLE_SKU]},
             ),
-            **document_errors("not_found"),
+            **document_errors("not_found", "rate_limited"),
         },
     )
     def retrieve(self, request: Request, product_id: str) -> HttpResponse:
@@ -129,10 +146,8 @@ class ProductViewSet(ViewSet):
         return answer(present_product_with_skus(get_product(product_id)))
 
 
-class MerchantViewSet(ViewSet):
+class MerchantViewSet(_PublicViewSet):
     """Merchants."""
-
-    authentication_classes = ()
 
     @extend_schema(
         summary="List merchants by name",
@@ -144,7 +159,7 @@ class MerchantViewSet(ViewSet):
                 name="MerchantPage",
                 example={"items": [_EXAMPLE_MERCHANT], "total": 1, "page": 1, "pageSize": 20},
             ),
-            **document_errors("invalid_field"),
+            **document_errors("invalid_field", "rate_limited"),
         },
     )
     def list(self, request: Request) -> HttpResponse:
@@ -162,7 +177,7 @@ def _read_query(request: Request) -> ProductQuery:
     if ordering not in ORDERINGS:
         raise InvalidField(field="ordering", reason=f"must be one of {', '.join(ORDERINGS)}")
     return ProductQuery(
-        search=_read_text(request, "search"),
+        words=_read_words(request),
         merchant_id=_read_text(request, "merchantId"),
         in_stock=_FLAGS[in_stock],
         ordering=ordering,
@@ -170,6 +185,13 @@ def _read_query(request: Request) -> ProductQuery:
 
 
 _FLAGS = {"": None, "true": True, "false": False}
+
+
+def _read_words(request: Request) -> tuple[str, ...]:
+    words = tuple(_read_text(request, "search").split())
+    if len(words) > MAX_SEARCH_WORDS:
+        raise InvalidField(field="search", reason=f"must have at most {MAX_SEARCH_WORDS} words")
+    return words
 
 
 def _read_text(request: Request, name: str) -> str:

@@ -3,6 +3,7 @@
 A window lets through at most twice its limit around a boundary, which is the accepted inexactness.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,6 +16,8 @@ from config.http.hashing import hash_secret
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+
+logger = logging.getLogger(__name__)
 
 # KEYS[1] the counter; ARGV[1] the window in ms. Returns {count, ms until the window ends}.
 _COUNT_SCRIPT = """
@@ -102,6 +105,17 @@ def enforce_limits(charges: Sequence[Charge]) -> None:
     replies = _execute([charge.command for charge in charges])
     for charge, reply in zip(charges, replies, strict=True):
         charge.check(reply)
+
+
+def enforce_limits_if_counted(charges: Sequence[Charge]) -> None:
+    """Count a request that needs the database alone, and is served while nothing can be counted.
+
+    Raises RateLimited.
+    """
+    try:
+        enforce_limits(charges)
+    except RateLimiterUnavailable:
+        logger.warning("a request goes uncounted: rate limiter unavailable")
 
 
 def take_back(charges: Sequence[Charge]) -> None:

@@ -26,7 +26,7 @@ from tests.benchmarks.bench import Bench, BenchmarkError, Table
 from tests.benchmarks.load import find_generator
 from tests.benchmarks.server import serve
 
-BENCHMARKS = ("speed", "checkout", "memory", "saving", "behind")
+BENCHMARKS = ("speed", "checkout", "memory", "saving", "behind", "catalogue")
 
 # As in production, but for the embedded stores, which it refuses. Limits are counted and never
 # reached; tokens outlive the run.
@@ -43,6 +43,7 @@ ENVIRONMENT = {
     "RATE_LIMIT_CART_WRITES_PER_ADDRESS": "1000000000",
     "RATE_LIMIT_ORDERS": "1000000000",
     "RATE_LIMIT_ORDERS_PER_ADDRESS": "1000000000",
+    "RATE_LIMIT_CATALOGUE_PER_ADDRESS": "1000000000",
 }
 
 

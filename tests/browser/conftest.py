@@ -37,6 +37,7 @@ NO_LIMITS = dict.fromkeys(
         "RATE_LIMIT_ORDERS",
         "RATE_LIMIT_ORDERS_PER_ADDRESS",
         "RATE_LIMIT_ORDER_READS_PER_ADDRESS",
+        "RATE_LIMIT_CATALOGUE_PER_ADDRESS",
     ),
     0,
 )

@@ -1,14 +1,16 @@
 """GET /api/products, /api/products/{id} and /api/merchants."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
 import factory
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from redis import Redis
 
 from products.listing import ORDERINGS
 from products.models import Product, Sku
@@ -258,6 +260,7 @@ def test_every_word_of_a_search_must_occur(client: Client, search: str, names: l
         ({"page": "١"}, "page"),
         ({"pageSize": "101"}, "pageSize"),
         ({"search": "x" * 101}, "search"),
+        ({"search": "a " * 11}, "search"),
         ({"search": "a\0b"}, "search"),
         ({"merchantId": "\0"}, "merchantId"),
     ],
@@ -326,7 +329,7 @@ def test_the_catalogue_is_public_and_read_only(client: Client, sensor: Product, 
 
 
 def read_plan(client: Client, **query: str) -> str:
-    """Return how PostgreSQL finds the page."""
+    """Return how PostgreSQL counts and finds the page."""
     statements: list[tuple[str, Any]] = []
 
     def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -335,23 +338,92 @@ def read_plan(client: Client, **query: str) -> str:
 
     with connection.execute_wrapper(record):
         get_data(client, "/api/products", **query)
+    plans = []
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {statements[0][0]}", statements[0][1])
-        return "\n".join(line for (line,) in cursor.fetchall())
+        for sql, params in statements[:2]:
+            cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS) {sql}", params)
+            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+    return "\n\n".join(plans)
+
+
+def fill_catalogue() -> None:
+    merchant, *others = MerchantFactory.create_batch(30)
+    products = ProductFactory.build_batch(2_900, merchant=factory.Iterator(others))
+    products += ProductFactory.build_batch(100, merchant=merchant, name="Barometer")
+    Product.objects.bulk_create(products, batch_size=500)
+    skus = [SkuFactory.build(product=product) for product in products]
+    Sku.objects.bulk_create(skus, batch_size=500)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE products_productlisting, products_product, products_merchant")
 
 
 def test_lists_and_searches_of_a_large_catalogue_use_their_indexes(client: Client) -> None:
-    merchant, *others = MerchantFactory.create_batch(30)
-    products = ProductFactory.build_batch(2_900, merchant=factory.Iterator(others))
-    products += ProductFactory.build_batch(100, merchant=merchant)
-    Product.objects.bulk_create(products)
-    Sku.objects.bulk_create(SkuFactory.build(product=product) for product in products)
-    with connection.cursor() as cursor:
-        # Entries not yet merged into the search index count against using it.
-        cursor.execute("SELECT gin_clean_pending_list('product_search')")
-        cursor.execute("ANALYZE products_product, products_sku, products_merchant")
+    fill_catalogue()
+    queries: list[tuple[dict[str, str], str]] = [
+        ({}, "listing_by_age"),
+        ({"ordering": "name"}, "listing_by_name"),
+        ({"ordering": "price"}, "listing_by_price"),
+        ({"ordering": "-price", "inStock": "true"}, "listing_by_price"),
+        (
+            {
+                "merchantId": Product.objects.filter(name="Barometer").values_list(
+                    "merchant_id", flat=True
+                )[0]
+            },
+            "listing_of_merchant",
+        ),
+        ({"search": "barometer"}, "listing_search"),
+        ({"search": "ba"}, "listing_search"),
+        ({"search": "锅"}, "listing_search"),
+    ]
 
-    assert "product_newest" in read_plan(client)
-    assert "product_by_name" in read_plan(client, ordering="name")
-    assert "product_of_merchant" in read_plan(client, merchantId=merchant.id)
-    assert "product_search" in read_plan(client, search="barometer")
+    for query, index in queries:
+        plan = read_plan(client, pageSize="5", **query)
+        assert index in plan
+        assert "SubPlan" not in plan
+        assert "on products_sku" not in plan
+
+    deep = read_plan(client, pageSize="5", page="500", ordering="price")
+    lookups = re.findall(r"on products_product \(actual rows=[\d.]+ loops=(\d+)\)", deep)
+    assert lookups == ["5"]
+
+
+@override_settings(RATE_LIMIT_CATALOGUE_PER_ADDRESS=3)
+def test_an_address_reads_the_catalogue_only_so_often(client: Client, sensor: Product) -> None:
+    paths = ["/api/products", f"/api/products/{sensor.id}", "/api/merchants"]
+
+    statuses = [client.get(path).status_code for path in [*paths, *paths]]
+
+    refusal = client.get("/api/products")
+    assert statuses == [200, 200, 200, 429, 429, 429]
+    assert refusal.json()["error"]["type"] == "rate_limited"
+    assert 1 <= int(refusal["Retry-After"]) <= 60
+    assert client.get("/api/products", REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+@override_settings(RATE_LIMIT_CATALOGUE_PER_ADDRESS=1)
+def test_the_catalogue_is_shown_while_nothing_can_be_counted(
+    client: Client, sensor: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = Redis(port=1, socket_connect_timeout=0.1)
+    monkeypatch.setattr("config.http.ratelimit.get_redis_connection", lambda _: nobody)
+
+    assert [client.get("/api/products").status_code for _ in range(3)] == [200, 200, 200]
+
+
+def test_a_search_counts_and_shows_the_first_results_alone(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for price in range(1, 8):
+        SkuFactory.create(product__name=f"Lamp {price}", price=price)
+    monkeypatch.setattr("products.listing.MAX_SEARCH_RESULTS", 5)
+    query = {"search": "lamp", "ordering": "price", "pageSize": "3"}
+
+    # Once where all that is found is sorted, once where it is read in order.
+    for most_sorted in (10, 6):
+        monkeypatch.setattr("products.listing._MOST_SORTED", most_sorted)
+        pages = [get_data(client, "/api/products", page=str(page), **query) for page in (1, 2, 3)]
+
+        prices = [[item["price"] for item in page["items"]] for page in pages]
+        assert prices == [[1, 2, 3], [4, 5], []]
+        assert {page["total"] for page in pages} == {5}
