@@ -1,7 +1,6 @@
 """Listings: lists are sorted and filtered by what products and SKUs are, whatever changed them."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
@@ -28,9 +27,12 @@ def product() -> Product:
     return product
 
 
-def read_listing(product: Product) -> tuple[Decimal | None, bool]:
+def read_listing(product: Product) -> tuple[float | None, bool]:
     """Return the lowest price and whether anything is in stock."""
-    return ProductListing.objects.values_list("lowest_price", "in_stock").get(pk=product.pk)
+    price, in_stock = ProductListing.objects.values_list("lowest_price", "in_stock").get(
+        pk=product.pk
+    )
+    return (None if price is None else float(price)), in_stock
 
 
 def save_sku(sku_id: str, **values: Any) -> None:
