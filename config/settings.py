@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from environs import validate
+from phonenumbers import SUPPORTED_REGIONS
 from psycopg.conninfo import conninfo_to_dict
 
 from config.environment import Environment, check_currency, check_networks, find_faults
@@ -312,6 +313,16 @@ CART_RETENTION_DAYS = env.int("CART_RETENTION_DAYS", 90)
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", 24)
 
 ORDER_PAYMENT_MINUTES = env.int("ORDER_PAYMENT_MINUTES", 30)
+# Whose numbers those without a country code are, as two letters.
+ORDER_PHONE_REGION = env.str(
+    "ORDER_PHONE_REGION", "CN", validate=validate.OneOf(sorted(SUPPORTED_REGIONS))
+)
+# How many orders, and units in them, may wait for payment: of one user or one guest's contact, and
+# from one address. 0 turns a limit off.
+ORDER_MAX_PENDING = env.int("ORDER_MAX_PENDING", 20)
+ORDER_MAX_PENDING_UNITS = env.int("ORDER_MAX_PENDING_UNITS", 1_000)
+ORDER_MAX_PENDING_PER_ADDRESS = env.int("ORDER_MAX_PENDING_PER_ADDRESS", 200)
+ORDER_MAX_PENDING_UNITS_PER_ADDRESS = env.int("ORDER_MAX_PENDING_UNITS_PER_ADDRESS", 5_000)
 # Shared with the payment provider; without one the webhook is closed.
 PAYMENT_WEBHOOK_SECRET = env.str("PAYMENT_WEBHOOK_SECRET", "")
 # How far the time of a signature may be from now.

@@ -43,8 +43,8 @@ def place_order(
     then the buyer was shown the cart without it, and it stays there.
 
     Raises NothingSelected, AccessDenied, ItemNotFound, CartNotFound, CartInvalid, PriceChanged,
-    RateLimited, AccessEnded, CartStoreUnavailable, CheckoutContended, and what the guard raises;
-    nothing is sold then, and the cart is as it was.
+    TooManyPendingOrders, RateLimited, AccessEnded, CartStoreUnavailable, CheckoutContended, and
+    what the guard raises; nothing is sold then, and the cart is as it was.
     """
     charges = context.charges
     for _ in range(_ATTEMPTS):

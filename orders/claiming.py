@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import F, Func, Sum, Value
 
 from carts.domain.cart import CartOwner
 from carts.returning import find_returned
@@ -37,9 +37,14 @@ def _claim(guest: CartOwner, user: CartOwner) -> int:
     alive = [pk for pk, status in statuses.items() if status != OrderStatus.CANCELLED]
     if alive:
         hand_over(giver=guest.key, taker=user.key, units=_count_units(alive))
-    Order.objects.filter(pk__in=statuses).update(buyer=user.key, user_id=user.id)
+    claimed = Order.objects.filter(pk__in=statuses)
+    claimed.update(buyer=user.key, user_id=user.id, marks=_append(F("marks"), Value(user.key)))
     _hand_over_replies(guest, user)
     return len(statuses)
+
+
+def _append(marks: F, mark: Value) -> Func:
+    return Func(marks, mark, function="array_append")
 
 
 def _keep_returned(guest: CartOwner) -> None:

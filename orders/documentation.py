@@ -131,6 +131,7 @@ def _document_create() -> dict[int, OpenApiResponse]:
         errors.CheckoutContended(),
         errors.ContactRequired(),
         errors.NothingSelected(),
+        errors.TooManyPendingOrders(counted="orders", limit=20, pending=20),
         "cart_invalid",
         "price_changed",
     )
@@ -160,7 +161,11 @@ CREATE = extend_schema(
         "count them, the rest is bought and they stay in the cart.\n\n"
         "A price that has changed since a line was added blocks nothing by itself. Send "
         "`expectedTotal`: if the lines come to anything else, the answer is `price_changed`.\n\n"
-        "An order over 0.00 is `PAID` at once."
+        "An order over 0.00 is `PAID` at once.\n\n"
+        "A guest who gives the same e-mail address or phone number under another guest id is the "
+        "same buyer to purchase limits. Orders that wait for payment, and the units in them, are "
+        "limited by user or guest's contact and by network address: `too_many_pending_orders` "
+        "tells which are too many, and goes once they are paid or cancelled."
     ),
     parameters=[GUEST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, REPLAYED_HEADER],
     request=OrderBody,

@@ -1,7 +1,7 @@
 """What can go wrong with an order. Codes are part of the API, with statuses in config.http."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from carts.reading import CartView
 from config.http.envelope import render_money
@@ -57,6 +57,23 @@ class PriceChanged(OrderError):
         }
 
 
+@dataclass(eq=False)
+class TooManyPendingOrders(OrderError):
+    """So much waits for its payment already; `pending` orders or units, as `counted` says."""
+
+    code: ClassVar[str] = "too_many_pending_orders"
+    message: ClassVar[str] = "Too many orders are waiting for payment"
+
+    counted: Literal["orders", "units"]
+    limit: int
+    pending: int
+
+    def __str__(self) -> str:
+        if self.counted == "orders":
+            return self.message
+        return "Too many units are waiting for payment"
+
+
 class CheckoutContended(OrderError):
     """Other orders of the same buyer kept coming first; nothing was done, a retry is welcome."""
 
@@ -82,7 +99,10 @@ class InvalidTransition(OrderError):
     wanted: str
 
     def __str__(self) -> str:
-        return f"A {self.status} order cannot become {self.wanted}"
+        status, wanted = self.status.lower(), self.wanted.lower()
+        if status == wanted:
+            return f"The order is {status} already"
+        return f"An order that is {status} cannot become {wanted}"
 
 
 class WebhookDisabled(OrderError):

@@ -1,19 +1,17 @@
 """From JSON bodies and queries to typed values, strictly: no coercion."""
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from rest_framework.request import Request
 
 from carts.domain.cart import CartOwner
 from config.http.envelope import MAX_CENTS
 from config.http.errors import InvalidField
 from config.http.parsing import BodyTooLarge, NotAnObject, parse_json
+from orders.contacts import can_be_reached, read_contact
 from orders.errors import ContactRequired, NothingSelected
 from orders.models import OrderStatus
 from orders.payments import PaymentNotice
@@ -22,20 +20,20 @@ from orders.selling import OrderDraft
 MAX_NOTE_LENGTH = 1_000
 MAX_DETAILS_ENTRIES = 50
 MAX_DETAILS_TEXT = 500
-MAX_EMAIL_LENGTH = 254
 MAX_EVENT_ID_LENGTH = 128
 MAX_REFERENCE_LENGTH = 64
 CURRENCY_LENGTH = 3
 PAYMENT_SUCCEEDED = "payment.succeeded"
 
-_PHONE = re.compile(r"(?=(?:[^0-9]*[0-9]){3})[0-9+()./ -]{3,32}", re.ASCII)
-_LEFT_OUT = (None, "")
 # Above this, readers of JSON disagree about which number was meant.
 _MAX_NUMBER = 2**53 - 1
 
 
-def read_draft(body: Mapping[str, Any], owner: CartOwner) -> OrderDraft:
-    """Return what the body orders; raises InvalidField, NothingSelected, ContactRequired."""
+def read_draft(body: Mapping[str, Any], owner: CartOwner, *, address: str) -> OrderDraft:
+    """Return what the body orders, and from what address.
+
+    Raises InvalidField, NothingSelected, ContactRequired.
+    """
     contact = _read_contact(body.get("contact"))
     draft = OrderDraft(
         item_ids=_read_item_ids(body.get("itemIds")),
@@ -43,8 +41,9 @@ def read_draft(body: Mapping[str, Any], owner: CartOwner) -> OrderDraft:
         contact=contact,
         shipping_address=_read_details(body.get("shippingAddress"), "shippingAddress"),
         note=_read_note(body.get("note")),
+        address=address,
     )
-    if owner.is_guest and not _can_be_reached(contact):
+    if owner.is_guest and not can_be_reached(contact):
         raise ContactRequired
     return draft
 
@@ -122,28 +121,8 @@ def _read_cents(value: Any, field: str) -> int | None:
 
 
 def _read_contact(value: Any) -> dict[str, Any] | None:
-    contact = _read_details(value, "contact")
-    if contact is None:
-        return None
-    email, phone = contact.get("email"), contact.get("phone")
-    if email not in _LEFT_OUT:
-        _check_email(email)
-    if phone not in _LEFT_OUT and not (isinstance(phone, str) and _PHONE.fullmatch(phone)):
-        raise InvalidField(field="contact.phone", reason="must be a phone number")
-    return contact
-
-
-def _check_email(email: Any) -> None:
-    try:
-        if not isinstance(email, str) or len(email) > MAX_EMAIL_LENGTH:
-            raise ValidationError("not an address")
-        validate_email(email)
-    except ValidationError as error:
-        raise InvalidField(field="contact.email", reason="must be an email address") from error
-
-
-def _can_be_reached(contact: Mapping[str, Any] | None) -> bool:
-    return contact is not None and bool(contact.get("email") or contact.get("phone"))
+    details = _read_details(value, "contact")
+    return None if details is None else read_contact(details)
 
 
 def _read_details(value: Any, field: str) -> dict[str, Any] | None:

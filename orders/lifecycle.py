@@ -13,6 +13,7 @@ from config.http.database import in_transaction
 from orders.errors import InvalidTransition, OrderNotFound
 from orders.listing import list_ids
 from orders.models import LineReturn, Order, OrderEvent, OrderStatus
+from orders.pending import keep_contact_marks
 from products.stock import give_back
 
 TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
@@ -104,7 +105,7 @@ def _cancel(order: Order, actor: str, now: datetime, **changes: Any) -> Order:
         order, OrderStatus.CANCELLED, actor, now, cancelled_at=now, **changes
     )
     units = dict(order.items.values_list("sku_id", "quantity"))
-    give_back(buyer=order.buyer, units=units)
+    give_back(buyer=order.buyer, also=keep_contact_marks(order.marks), units=units)
     return cancelled
 
 
@@ -115,10 +116,10 @@ def _change_status(
     before = OrderStatus(order.status)
     if status not in TRANSITIONS[before]:
         raise InvalidTransition(status=before, wanted=status)
-    order.status = status
+    changes |= {"status": status, "marks": keep_contact_marks(order.marks)}
     for field, value in changes.items():
         setattr(order, field, value)
-    order.save(update_fields=["status", *changes])
+    order.save(update_fields=list(changes))
     OrderEvent.objects.create(
         order=order, from_status=before, to_status=status, actor=actor, created_at=now
     )

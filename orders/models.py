@@ -4,6 +4,8 @@ from decimal import Decimal
 
 from cuid2 import create_id
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q, Value
@@ -17,6 +19,7 @@ from products.models import Sku
 _ID_LENGTH = 32
 # "user:<id>" or "guest:<id>", as in products.PurchaseTally.
 _BUYER_LENGTH = 140
+_MARK_LENGTH = 160
 # Whatever can be ordered can be paid, so both have the same bound.
 _MAX_AMOUNT = Decimal(MAX_CENTS).scaleb(-2)
 
@@ -46,7 +49,8 @@ class Order(models.Model):
     """What one buyer bought from one cart. Amounts, names and lines never change.
 
     `settled_at` is when the bought units had left the cart; until then a task sees to it.
-    `returned` is what of a cancelled order went back into the cart, as the API shows it.
+    `returned` is what of a cancelled order went back into the cart, as the API shows it. `marks`
+    are whom it counts against (see `orders.pending`).
     """
 
     id = models.CharField(
@@ -78,6 +82,9 @@ class Order(models.Model):
         choices=LineReturn.choices,
         blank=True,
         default=LineReturn.NONE,
+    )
+    marks = ArrayField(
+        models.CharField(max_length=_MARK_LENGTH), default=list, db_default=[], editable=False
     )
     returned = models.JSONField(_("returned to cart"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"))
@@ -134,6 +141,11 @@ class Order(models.Model):
             models.Index(
                 fields=("expires_at",),
                 name="order_unpaid",
+                condition=Q(status=OrderStatus.PENDING),
+            ),
+            GinIndex(
+                fields=("marks",),
+                name="order_pending_marks",
                 condition=Q(status=OrderStatus.PENDING),
             ),
             models.Index(

@@ -14,13 +14,13 @@ from carts.domain.cart import CartOwner
 from carts.live.operations import Operation
 from config.http.errors import STATUSES, ServiceError
 from orders.answers import answer_order, refuse_order
-from orders.errors import CheckoutContended
+from orders.errors import CheckoutContended, TooManyPendingOrders
 from orders.models import Reply
 from orders.selling import PlacedOrder, RepeatGuard
 
 # Refusals a repeat gets again; the others tell of the moment, and a repeat is tried anew.
 _FINAL = frozenset({400, 403, 404, 409})
-_OF_THE_MOMENT = (RequestInProgress, CheckoutContended)
+_OF_THE_MOMENT = (RequestInProgress, CheckoutContended, TooManyPendingOrders)
 _FORGOTTEN_BATCH = 1_000
 
 

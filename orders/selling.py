@@ -4,8 +4,8 @@
 2. Lock the saved cart, where orders of one cart queue up, and see that it is still what was read.
 3. Lock the SKUs in id order, and read their offers as they stand then.
 4. Check the lines, and what they come to.
-5. Take stock and allowance, write the order, mark it paid if it is over nothing, and note down
-   what must leave the cart.
+5. Take stock and allowance, see that not too much waits for payment, write the order, mark it paid
+   if it is over nothing, and note down what must leave the cart.
 
 Nothing but the database is asked meanwhile, and it is asked the same number of questions for any
 number of lines.
@@ -26,10 +26,12 @@ from carts.models import CartStatus, PendingSettlement
 from carts.reading import view_cart
 from carts.settling import schedule_settlement
 from config.http.database import in_transaction
+from orders.contacts import list_contact_marks
 from orders.errors import CartInvalid, PriceChanged
 from orders.lifecycle import SYSTEM, pay_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus
 from orders.numbers import draw_order_number
+from orders.pending import hold_pending, list_marks
 from products.catalogue import Offer
 from products.holding import hold_offers
 from products.stock import take
@@ -39,7 +41,8 @@ from products.stock import take
 class OrderDraft:
     """What a buyer orders: lines by id (None for all selected ones), and where it goes.
 
-    `expected_cents` is the total the buyer was shown, None if unknown.
+    `expected_cents` is the total the buyer was shown, None if unknown; `address` is where the
+    request came from, "" if unknown.
     """
 
     item_ids: tuple[str, ...] | None = None
@@ -47,6 +50,7 @@ class OrderDraft:
     contact: dict[str, Any] | None = None
     shipping_address: dict[str, Any] | None = None
     note: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +81,20 @@ def sell(
 ) -> PlacedOrder:
     """Sell all lines of `cart`: a saved cart, but for the lines that were not chosen.
 
-    Raises CartMoved, CartInvalid, PriceChanged, and what the guard raises; nothing is sold then.
+    Raises CartMoved, CartInvalid, PriceChanged, TooManyPendingOrders, and what the guard raises;
+    nothing is sold then.
     """
-    buyer = cart.owner.key
+    buyer, contacts = cart.owner.key, _find_contacts(cart, draft)
     if guard is not None:
         guard.enter()
     _claim_cart(cart)
-    offers = hold_offers(sku_ids=cart.sku_ids, buyer=buyer)
+    offers = hold_offers(sku_ids=cart.sku_ids, buyer=buyer, also=contacts)
     lines = _check_lines(cart, offers, draft)
     units = {line.sku_id: line.quantity for line, _ in lines}
-    take(buyer=buyer, units=units)
-    placed = _write_order(cart, lines, draft, now)
+    take(buyer=buyer, also=contacts, units=units)
+    marks = list_marks(cart.owner, contacts, draft.address)
+    hold_pending(marks=marks, units=sum(units.values()))
+    placed = _write_order(cart, lines, draft, marks, now)
     if placed.order.total_amount == 0:
         # There is nothing that a payment could tell of.
         paid = pay_order(order_id=placed.order.pk, actor=SYSTEM, now=now)
@@ -96,6 +103,11 @@ def sell(
     if guard is not None:
         guard.leave(placed)
     return placed
+
+
+def _find_contacts(cart: Cart, draft: OrderDraft) -> tuple[str, ...]:
+    """Return what a guest is known by under any guest id; a user is known by the account."""
+    return list_contact_marks(draft.contact) if cart.owner.is_guest else ()
 
 
 def _claim_cart(cart: Cart) -> None:
@@ -133,7 +145,11 @@ def _check_lines(
 
 
 def _write_order(
-    cart: Cart, lines: Sequence[tuple[Line, Offer]], draft: OrderDraft, now: datetime
+    cart: Cart,
+    lines: Sequence[tuple[Line, Offer]],
+    draft: OrderDraft,
+    marks: list[str],
+    now: datetime,
 ) -> PlacedOrder:
     owner = cart.owner
     order = Order(
@@ -147,6 +163,7 @@ def _write_order(
         contact=draft.contact,
         shipping_address=draft.shipping_address,
         note=draft.note,
+        marks=marks,
         created_at=now,
         expires_at=now + timedelta(minutes=settings.ORDER_PAYMENT_MINUTES),
     )

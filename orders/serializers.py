@@ -42,7 +42,11 @@ class OrderBody(serializers.Serializer[Any]):
         help_text="The total the buyer was shown: the order is refused if it differs.",
     )
     contact = DetailsField(
-        required=False, help_text="`email` and `phone` are checked; a guest must give one of them."
+        required=False,
+        help_text=(
+            "A guest must give `email` or `phone`. Both are checked and trimmed: a mailbox may be "
+            "in any script, a number may have an extension, and one from abroad begins with `+`."
+        ),
     )
     shippingAddress = DetailsField(required=False)  # noqa: N815
     note = serializers.CharField(

@@ -57,7 +57,7 @@ class OrderViewSet(ViewSet):
     @documentation.CREATE
     def create(self, request: Request) -> HttpResponse:
         owner, now = identify_owner(request), timezone.now()
-        draft = read_draft(read_object(request), owner)
+        draft = read_draft(read_object(request), owner, address=client_network(request))
         operation = read_operation(request, owner, "order")
         context = _describe_purchase(request, owner, operation)
 

@@ -3,26 +3,40 @@
 Whoever locks several takes them in id order, so that two of them queue up instead of deadlocking.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
 
 from config.http.database import in_transaction
 from products.catalogue import Offer, read_offers
-from products.models import Sku
+from products.models import PurchaseTally, Sku
 
 
-def hold_offers(*, sku_ids: Collection[str], buyer: str) -> dict[str, Offer]:
+def hold_offers(
+    *, sku_ids: Collection[str], buyer: str, also: Collection[str] = ()
+) -> dict[str, Offer]:
     """Lock SKUs in id order, as `products.stock` does, and return their offers as they are then.
 
-    Costs two queries. Must run in a transaction. Whoever changes a SKU, and by a trigger whoever
-    changes a product or renames a merchant, waits for its end.
+    `bought` is the most that is tallied under any name that the buyer is known by (`also`). Costs
+    two queries, and one more for further names. Must run in a transaction. Whoever changes a SKU,
+    and by a trigger whoever changes a product or renames a merchant, waits for its end.
     """
     lock_rows(Sku.objects.filter(id__in=list(sku_ids)))
     # A query of its own: one which had to wait for the locks would see the tallies as they were
     # before it did.
-    return read_offers(sku_ids=sku_ids, buyer=buyer)
+    offers = read_offers(sku_ids=sku_ids, buyer=buyer)
+    return _count_further(offers, also) if also else offers
+
+
+def _count_further(offers: Mapping[str, Offer], buyers: Collection[str]) -> dict[str, Offer]:
+    limited = [sku_id for sku_id, offer in offers.items() if offer.purchase_limit is not None]
+    tallies = PurchaseTally.objects.filter(buyer__in=buyers, sku__in=limited)
+    most = dict(tallies.order_by("units").values_list("sku_id", "units"))
+    return {
+        sku_id: offer._replace(bought=max(offer.bought, most.get(sku_id, 0)))
+        for sku_id, offer in offers.items()
+    }
 
 
 @in_transaction

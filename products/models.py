@@ -358,7 +358,8 @@ class StockChange(models.Model):
 class PurchaseTally(models.Model):
     """How many units of a SKU a buyer has in orders that are not cancelled.
 
-    `buyer` is "user:<id>" or "guest:<id>". Only `products.stock` writes here.
+    `buyer` is "user:<id>", "guest:<id>", or "contact:<hash>" of a guest, whose units are in both.
+    Only `products.stock` writes here.
     """
 
     sku = models.ForeignKey(

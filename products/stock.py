@@ -2,11 +2,12 @@
 
 Every change happens under the locks of the SKU rows, taken in id order, so that changes of the
 same SKU queue up instead of overtaking or deadlocking each other. A buyer is "user:<id>" or
-"guest:<id>". Purchases are tallied whether or not the SKU has a limit: one set later then counts
-them too, and giving back never depends on what the limit was at the time of the purchase.
+"guest:<id>"; a guest is also known as "contact:<hash>", whatever the guest id. Purchases are
+tallied whether or not the SKU has a limit: one set later then counts them too, and giving back
+never depends on what the limit was at the time of the purchase.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,9 +27,10 @@ class Cause:
     actor: str
 
 
-def take(*, buyer: str, units: Mapping[str, int]) -> None:
+def take(*, buyer: str, units: Mapping[str, int], also: Sequence[str] = ()) -> None:
     """Take units of SKUs (at least 1 each) out of stock for the buyer: all of them, or none.
 
+    They are tallied, and limited, under each other name that the buyer is known by (`also`), too.
     Costs four queries whatever the number of SKUs. Must run in a transaction, and the locks are
     held until it ends. Raises InsufficientStock or PurchaseLimitExceeded for the first SKU, in id
     order, which does not suffice; nothing has changed then.
@@ -37,14 +39,16 @@ def take(*, buyer: str, units: Mapping[str, int]) -> None:
     skus = _lock_skus(units)
     # A query of its own: one joined to the locking query would see the tallies as they were
     # before it had to wait.
-    bought = _read_tallies(buyer, units)
+    buyers = [buyer, *also]
+    bought = _read_tallies(buyers, units)
     for sku_id in sorted(units):
-        _check(sku_id, skus.get(sku_id), bought=bought.get(sku_id, 0), requested=units[sku_id])
+        most = max(bought.get((name, sku_id), 0) for name in buyers)
+        _check(sku_id, skus.get(sku_id), bought=most, requested=units[sku_id])
     _take_from_stock(units)
-    _add_to_tallies(buyer, units)
+    _add_to_tallies(buyers, units)
 
 
-def give_back(*, buyer: str, units: Mapping[str, int]) -> None:
+def give_back(*, buyer: str, units: Mapping[str, int], also: Sequence[str] = ()) -> None:
     """Undo a `take` of the same buyer, wholly or in part: stock returns, and so does allowance.
 
     Costs four queries. Must run in the transaction which makes sure that it happens once, such as
@@ -53,11 +57,14 @@ def give_back(*, buyer: str, units: Mapping[str, int]) -> None:
     """
     _require_positive(units)
     _lock_skus(units)
-    taken = _read_tallies(buyer, units)
-    if any(taken.get(sku_id, 0) < returned for sku_id, returned in units.items()):
-        raise ValueError(f"cannot give back {dict(units)}: only {taken} were taken")
+    buyers = [buyer, *also]
+    taken = _read_tallies(buyers, units)
+    for sku_id, returned in units.items():
+        least = min(taken.get((name, sku_id), 0) for name in buyers)
+        if least < returned:
+            raise ValueError(f"cannot give back {returned} of {sku_id}: only {least} were taken")
     _add_to_stock(units)
-    _take_from_tallies(buyer, units)
+    _take_from_tallies(buyers, units)
 
 
 def hand_over(*, giver: str, taker: str, units: Mapping[str, int]) -> None:
@@ -67,10 +74,10 @@ def hand_over(*, giver: str, taker: str, units: Mapping[str, int]) -> None:
     run in the transaction which makes sure that it happens once.
     """
     _lock_skus(units)
-    taken = _read_tallies(giver, units)
-    moved = {sku_id: min(count, taken.get(sku_id, 0)) for sku_id, count in units.items()}
-    _take_from_tallies(giver, moved)
-    _add_to_tallies(taker, moved)
+    taken = _read_tallies([giver], units)
+    moved = {sku_id: min(count, taken.get((giver, sku_id), 0)) for sku_id, count in units.items()}
+    _take_from_tallies([giver], moved)
+    _add_to_tallies([taker], moved)
 
 
 @in_transaction
@@ -137,9 +144,10 @@ def _lock_skus(units: Mapping[str, int]) -> dict[str, tuple[int, int | None]]:
     return {sku_id: (stock, limit) for sku_id, stock, limit in rows}
 
 
-def _read_tallies(buyer: str, units: Mapping[str, int]) -> dict[str, int]:
-    tallies = PurchaseTally.objects.filter(buyer=buyer, sku__in=list(units))
-    return dict(tallies.values_list("sku_id", "units"))
+def _read_tallies(buyers: Sequence[str], units: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """Return the units that are tallied by buyer and SKU id."""
+    tallies = PurchaseTally.objects.filter(buyer__in=buyers, sku__in=list(units))
+    return {(row.buyer, row.sku_id): row.units for row in tallies}
 
 
 def _check(
@@ -165,22 +173,22 @@ def _add_to_stock(units: Mapping[str, int]) -> None:
         )
 
 
-def _add_to_tallies(buyer: str, units: Mapping[str, int]) -> None:
+def _add_to_tallies(buyers: Sequence[str], units: Mapping[str, int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO products_purchasetally AS tally (sku_id, buyer, units) "
-            "SELECT taken.sku_id, %s, taken.units "
-            "FROM unnest(%s::text[], %s::int[]) AS taken(sku_id, units) "
+            "SELECT taken.sku_id, buyer, taken.units "
+            "FROM unnest(%s::text[], %s::int[]) AS taken(sku_id, units), unnest(%s::text[]) buyer "
             "ON CONFLICT (sku_id, buyer) DO UPDATE SET units = tally.units + excluded.units",
-            (buyer, list(units), list(units.values())),
+            (list(units), list(units.values()), list(buyers)),
         )
 
 
-def _take_from_tallies(buyer: str, units: Mapping[str, int]) -> None:
+def _take_from_tallies(buyers: Sequence[str], units: Mapping[str, int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE products_purchasetally AS tally SET units = tally.units - returned.units "
             "FROM unnest(%s::text[], %s::int[]) AS returned(sku_id, units) "
-            "WHERE tally.sku_id = returned.sku_id AND tally.buyer = %s",
-            (list(units), list(units.values()), buyer),
+            "WHERE tally.sku_id = returned.sku_id AND tally.buyer = ANY(%s::text[])",
+            (list(units), list(units.values()), list(buyers)),
         )

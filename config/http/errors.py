@@ -76,6 +76,7 @@ STATUSES: dict[str, int] = {
     "order_not_found": 404,
     "payment_event_reused": 409,
     "price_changed": 409,
+    "too_many_pending_orders": 409,
 }
 
 

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.utils import timezone
 
-from orders import lifecycle, replies, selling
+from orders import lifecycle, pending, replies, selling
 from orders.models import Order, OrderEvent
 from products.catalogue import Offer, read_offers
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
@@ -34,6 +34,10 @@ def _no_limits() -> Iterator[None]:
     with override_settings(
         RATE_LIMIT_ORDERS=0,
         RATE_LIMIT_ORDERS_PER_ADDRESS=0,
+        ORDER_MAX_PENDING=0,
+        ORDER_MAX_PENDING_UNITS=0,
+        ORDER_MAX_PENDING_PER_ADDRESS=0,
+        ORDER_MAX_PENDING_UNITS_PER_ADDRESS=0,
         RATE_LIMIT_CART_WRITES=0,
         RATE_LIMIT_CART_WRITES_PER_ADDRESS=0,
     ):
@@ -167,6 +171,34 @@ def test_without_claims_and_keys_a_cart_is_bought_many_times(
 
     assert Order.objects.count() == THREADS
     assert read_stock(sku) == [100 - 2 * THREADS]
+
+
+@override_settings(ORDER_MAX_PENDING=3)
+def test_orders_at_the_same_time_are_all_counted_among_those_that_wait() -> None:
+    buyers = [new_guest() for _ in range(THREADS)]
+    for buyer in buyers:
+        # Each of another SKU, whose lock makes nobody wait.
+        buyer.add(SkuFactory.create(stock=9))
+
+    answers = count_answers(submit_together(submit, buyers))
+
+    assert answers == {"": 3, "too_many_pending_orders": THREADS - 3}
+    assert Order.objects.count() == 3
+
+
+@override_settings(ORDER_MAX_PENDING=3)
+def test_without_the_lock_more_orders_wait_than_may(
+    meet: Callable[[str, Callable[..., Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyers = [new_guest() for _ in range(THREADS)]
+    for buyer in buyers:
+        buyer.add(SkuFactory.create(stock=9))
+    monkeypatch.setattr(pending, "_LOCK", "SELECT %s")
+    meet("hold_pending", pending.hold_pending)
+
+    answers = count_answers(submit_together(submit, buyers))
+
+    assert answers == {"": THREADS}
 
 
 def test_what_is_added_between_two_orders_is_bought_by_the_second() -> None:

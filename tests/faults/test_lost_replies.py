@@ -146,6 +146,7 @@ def test_orders_repeated_with_their_keys_are_placed_and_settled_once(
     proxy: FaultyProxy, settings: Settings
 ) -> None:
     settings.RATE_LIMIT_ORDERS = settings.RATE_LIMIT_ORDERS_PER_ADDRESS = 0
+    settings.ORDER_MAX_PENDING_PER_ADDRESS = 0
     sku = SkuFactory.create(stock=1_000)
     buyers = [new_user() for _ in range(REPEATED)]
     for buyer in buyers:

@@ -11,7 +11,8 @@ from tests.carts.copies import is_unsaved, version_of
 from tests.model.books import Books
 from tests.model.stage import LIMITS, STOCK, SlowSaver, Stage
 from tests.model.states import State
-from tests.orders.buying import buyer_of, read_tallies
+from tests.orders.buying import buyer_of
+from tests.products.rows import read_tallies
 
 
 class Machine(RuleBasedStateMachine):

@@ -46,7 +46,10 @@ _GUARD = " AND cart.version < new.version"
 @pytest.fixture
 def stage(redis_server: Redis) -> Iterator[Stage]:
     limits = ("CART_WRITES", "CART_WRITES_PER_ADDRESS", "MERGE", "ORDERS", "ORDERS_PER_ADDRESS")
-    with override_settings(**{f"RATE_LIMIT_{limit}": 0 for limit in limits}):
+    waiting = ("", "_UNITS", "_PER_ADDRESS", "_UNITS_PER_ADDRESS")
+    off = {f"RATE_LIMIT_{limit}": 0 for limit in limits}
+    off |= {f"ORDER_MAX_PENDING{limit}": 0 for limit in waiting}
+    with override_settings(**off):
         yield Stage.set_up(redis_server)
 
 

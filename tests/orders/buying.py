@@ -8,7 +8,7 @@ from carts.models import PendingSettlement
 from orders.models import Order, OrderEvent, OrderItem
 from products.models import Sku
 from tests.carts.shopper import Shopper, unchanged
-from tests.products.rows import read_tallies
+from tests.products.rows import read_all_tallies
 
 CONTACT = {"email": "lin@example.com"}
 
@@ -47,7 +47,7 @@ def nothing_sold(*shoppers: Shopper) -> Iterator[None]:
 def _read_books() -> Any:
     return (
         dict(Sku.objects.values_list("id", "stock")),
-        read_tallies(),
+        read_all_tallies(),
         Order.objects.count(),
         OrderItem.objects.count(),
         OrderEvent.objects.count(),

@@ -38,7 +38,8 @@ def test_an_order_takes_the_same_queries_for_any_number_of_lines(shopper: Shoppe
         counts.append(count_queries(shopper, {}))
 
     assert counts == [counts[0]] * 3
-    assert counts[0] <= 30
+    # A guest's contact takes one more, and what waits for payment two.
+    assert counts[0] <= 33
 
 
 def test_a_key_adds_four_queries(user: Shopper) -> None:

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
+from orders.contacts import list_contact_marks
+from orders.models import Order
 from products.models import Product, Sku
 from tests.carts.shopper import Shopper, item_id, new_guest, quantities_of, summary_of
 from tests.factories import SkuFactory
@@ -79,11 +82,39 @@ def test_a_guest_must_leave_a_contact(guest: Shopper, contact: Any) -> None:
     assert refusal["error"] == {"type": "contact_required"}
 
 
-@pytest.mark.parametrize("contact", [{"email": "a@b.example"}, {"phone": "0571-8888 0000"}])
+@pytest.mark.parametrize(
+    "contact",
+    [
+        {"email": "a@b.example"},
+        {"email": "林@例子.中国"},
+        {"email": "o'neil+shop@xn--fiqs8s.example"},
+        {"phone": "0571-8888 0000"},
+        {"phone": "13800138000"},
+        {"phone": "+44 20 7946 0958"},
+        {"phone": "(0571) 8888 0000 ext. 12"},
+    ],
+)
 def test_one_contact_is_enough_for_a_guest(guest: Shopper, contact: Any) -> None:
     guest.add(SkuFactory.create())
 
     assert place_order(guest, {"contact": contact})["contact"] == contact
+
+
+def test_spaces_around_a_contact_are_left_out(guest: Shopper) -> None:
+    guest.add(SkuFactory.create())
+    typed = {"email": " lin@example.com\t", "phone": "\u00a013800138000 ", "name": " Lin "}
+
+    kept = place_order(guest, {"contact": typed})["contact"]
+
+    assert kept == {"email": "lin@example.com", "phone": "13800138000", "name": " Lin "}
+
+
+@override_settings(ORDER_PHONE_REGION="GB")
+def test_numbers_without_a_country_code_are_of_the_shops_region(guest: Shopper) -> None:
+    guest.add(SkuFactory.create())
+
+    assert place_order(guest, {"contact": {"phone": "020 7946 0958"}})
+    assert Order.objects.get().marks[0] == list_contact_marks({"phone": "+442079460958"})[0]
 
 
 def test_a_user_needs_no_contact(user: Shopper) -> None:
@@ -116,7 +147,13 @@ MALFORMED: list[tuple[str, Any]] = [
     ("contact.email", False),
     ("contact.email", "a@b.example\r\nBcc: x@y.example"),
     ("contact.email", f"{'x' * 250}@b.example"),
+    ("contact.email", "lin@localhost"),
+    ("contact.email", "lin@[127.0.0.1]"),
     ("contact.phone", "call me"),
+    ("contact.phone", "123"),
+    ("contact.phone", "+123"),
+    ("contact.phone", "+99 5555 55555"),
+    ("contact.phone", "1" * 41),
     ("contact.phone", "12"),
     ("contact.phone", 5718888),
     ("contact.phone", "٣٣٣٣٣٣"),

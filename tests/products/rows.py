@@ -12,8 +12,21 @@ def read_stock(*skus: Sku) -> list[int]:
 
 
 def read_tallies() -> dict[tuple[str, str], int]:
-    """Return the units bought by SKU id and buyer."""
+    """Return the units bought by SKU id and buyer: a user or a guest."""
+    return {key: units for key, units in read_all_tallies().items() if not _is_contact(key)}
+
+
+def read_contact_tallies() -> dict[tuple[str, str], int]:
+    """Return the units bought by guests, by SKU id and contact."""
+    return {key: units for key, units in read_all_tallies().items() if _is_contact(key)}
+
+
+def read_all_tallies() -> dict[tuple[str, str], int]:
     return {(tally.sku_id, tally.buyer): tally.units for tally in PurchaseTally.objects.all()}
+
+
+def _is_contact(key: tuple[str, str]) -> bool:
+    return key[1].startswith("contact:")
 
 
 def run_sql(sql: str, *parameters: str) -> None:

@@ -20,6 +20,8 @@ const SENTENCES = {
   nothing_selected: () => gettext("No items are selected."),
   cart_invalid: () => gettext("Some items cannot be bought like this."),
   checkout_contended: () => gettext("Another order of yours is being placed. Try again."),
+  too_many_pending_orders: () =>
+    gettext("Too many of your orders are waiting for payment. Pay or cancel one of them first."),
   contact_required: () => gettext("Give an e-mail address or a phone number."),
   order_not_found: () => gettext("There is no such order here."),
   invalid_transition: () => gettext("This order has moved on and cannot be cancelled."),
