@@ -14,7 +14,7 @@ from carts.live.keys import shard_prefix
 from carts.models import CartChange
 from carts.permanent.changes import LoggedChange, UnreadableEntry, read_entry
 from config.http.admin import STAFF
-from config.http.hashing import hash_secret
+from config.http.hashing import hash_by_every_key
 from products.models import Sku
 
 _MAX_SHOWN = 30
@@ -48,10 +48,11 @@ class ChangeRow:
 
 def list_changes(owner: CartOwner, *, now: datetime) -> list[ChangeRow]:
     """Return the owner's last changes, newest first: at most 30, in three queries."""
-    owner_id = hash_secret(owner.key) if owner.is_guest else owner.id
+    owner_ids = hash_by_every_key(owner.key) if owner.is_guest else [owner.id]
     # In this order a change that is drained between the two is seen twice rather than never.
-    newest = _read_waiting(owner, owner_id)
-    kept = list(CartChange.objects.filter(owner_id=owner_id).order_by("-at", "-id")[:_MAX_SHOWN])
+    newest = _read_waiting(owner, owner_ids)
+    logged = CartChange.objects.filter(owner_id__in=owner_ids)
+    kept = list(logged.order_by("-at", "-id")[:_MAX_SHOWN])
     known = {(change.version, change.stream_id) for change in kept}
     waiting = [each for each in newest if (each.version, each.stream_id) not in known]
     shown: list[_Change] = [*waiting, *kept]
@@ -74,7 +75,7 @@ def _read_names(actors: list[str]) -> dict[str, str]:
     return {actor: names[pk] for actor, pk in people.items() if pk in names}
 
 
-def _read_waiting(owner: CartOwner, owner_id: str) -> list[LoggedChange]:
+def _read_waiting(owner: CartOwner, owner_ids: list[str]) -> list[LoggedChange]:
     """Return what of the owner's is among the newest entries of the stream, if it can be read."""
     try:
         entries = read_newest_changes(shard_prefix(owner), count=_MAX_WAITING)
@@ -86,7 +87,7 @@ def _read_waiting(owner: CartOwner, owner_id: str) -> list[LoggedChange]:
             change = read_entry(entry)
         except UnreadableEntry:
             continue
-        if (change.owner_kind, change.owner_id) == (owner.kind, owner_id):
+        if change.owner_kind == owner.kind and change.owner_id in owner_ids:
             changes.append(change)
     return changes
 

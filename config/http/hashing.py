@@ -13,5 +13,14 @@ def hash_secret(text: str) -> str:
 
     Keyed, because a guest id that a client made up itself may be short enough to be guessed.
     """
-    key = settings.SECRET_KEY.encode()[:_KEY_BYTES]
+    return _hash(text, settings.SECRET_KEY)
+
+
+def hash_by_every_key(text: str) -> list[str]:
+    """Return what stands for a text, and what stood for it under SECRET_KEY_FALLBACKS."""
+    return [_hash(text, key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+
+
+def _hash(text: str, secret: str) -> str:
+    key = secret.encode()[:_KEY_BYTES]
     return hashlib.blake2b(text.encode(), digest_size=HASH_LENGTH // 2, key=key).hexdigest()

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import Settings
 from redis import Redis
 
 from carts.admin.changes import ACTIONS, SOURCES
@@ -125,6 +126,16 @@ def test_every_action_that_is_logged_has_words() -> None:
 
     assert len(found) > 8
     assert found <= set(ACTIONS)
+
+
+def test_a_guests_older_changes_are_found_after_another_secret_key(settings: Settings) -> None:
+    log(after=1, owner_id=hash_secret("guest:guest-12345678"))
+    client = sign_in(LOOK)
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, [settings.SECRET_KEY]
+    log(after=2, owner_id=hash_secret("guest:guest-12345678"))
+
+    assert find(client, q="guest-12345678") == [2, 1]
 
 
 def test_every_way_of_changing_a_cart_has_words(guest: Shopper) -> None:

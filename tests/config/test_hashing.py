@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import Settings
 
-from config.http.hashing import hash_secret
+from config.http.hashing import hash_by_every_key, hash_secret
 
 
 def test_the_same_text_always_has_the_same_stand_in() -> None:
@@ -29,3 +29,11 @@ def test_whoever_lacks_the_secret_key_cannot_test_guesses(settings: Settings) ->
     settings.SECRET_KEY = "two" * 20
 
     assert hash_secret("guest-12345678") != mine
+
+
+def test_what_stood_for_a_text_under_an_older_key_is_still_known(settings: Settings) -> None:
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "one" * 20, []
+    before = hash_secret("guest-12345678")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "two" * 20, ["one" * 20]
+
+    assert hash_by_every_key("guest-12345678") == [hash_secret("guest-12345678"), before]
