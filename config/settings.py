@@ -341,6 +341,10 @@ CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# However long the broker is away, or takes no changes: a full disk, a failover, a full memory.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
+CELERY_WORKER_CONSUMER = "config.consumer:PatientConsumer"
 # A task whose whole worker died comes again after this long; the limit keeps a slow one from
 # meeting its own repetition. Periodic jobs go on where the last one stopped, so neither loses work.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}

@@ -51,7 +51,7 @@ def serve() -> Iterator[int]:
     )
     with server:
         try:
-            wait_until(lambda: is_serving(port), seconds=60)
+            wait_until(lambda: is_serving(port))
             yield port
         finally:
             finish(server, signal.SIGTERM)

@@ -57,11 +57,11 @@ def make_unsaved(redis: Redis, count: int) -> dict[str, Cart]:
 
 
 @contextmanager
-def run_worker() -> Iterator[subprocess.Popen[str]]:
+def run_worker(**variables: str) -> Iterator[subprocess.Popen[str]]:
     """Run a worker with one child; whatever is left of it is killed afterwards."""
     worker = start_python(
         "-m", "celery", "-A", "config", "worker", "--loglevel", "INFO", "-c", "1",
-        CART_SAVE_BATCH=str(BATCH), **name_stores(),
+        CART_SAVE_BATCH=str(BATCH), **name_stores() | variables,
     )  # fmt: skip
     with worker:
         try:

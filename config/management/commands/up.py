@@ -32,6 +32,8 @@ class Command(BaseCommand):
         " the environment. For development: production runs each of them by itself."
     )
 
+    is_up = False
+
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.IS_PRODUCTION:
             raise CommandError("up is for development; see the README for production.")
@@ -46,7 +48,8 @@ class Command(BaseCommand):
             self.stdout.write("Stopped.")
         except ProgramEnded as ended:
             raise CommandError(
-                f"{ended.name} ended with exit code {ended.exit_code}, so all was stopped."
+                f"{ended.name} ended with exit code {ended.exit_code}"
+                f"{' again and again' if self.is_up else ''}, so all was stopped."
             ) from ended
 
     def _prepare_data(self) -> None:
@@ -60,11 +63,14 @@ class Command(BaseCommand):
     def _run_programs(self, host: str, port: int) -> None:
         with Supervisor() as supervisor:
             supervisor.start("web", PROGRAMS["web"], os.environ)
+            supervisor.start("worker", PROGRAMS["worker"], os.environ, ready_words=" ready.")
             supervisor.wait_until(lambda: _is_serving(host, port))
-            supervisor.start("worker", PROGRAMS["worker"], os.environ)
+            # What beat sends to a worker that is not there yet would come to it too late.
+            supervisor.wait_until(lambda: supervisor.is_ready("worker"))
             supervisor.start("beat", PROGRAMS["beat"], os.environ)
             self._announce(f"http://{host}:{port}")
-            supervisor.wait_until(lambda: False)
+            self.is_up = True
+            supervisor.keep_running()
 
     def _announce(self, address: str) -> None:
         self.stdout.write(f"Shop      {address}/")
