@@ -21,6 +21,7 @@ _STOPPED = timedelta(minutes=10)
 _STATES = {
     "ok": gettext_lazy("Ready"),
     "unreachable": gettext_lazy("Does not answer"),
+    "takes no changes": gettext_lazy("Takes no changes"),
     "migrations missing": gettext_lazy("Migrations are missing"),
     EvictionPolicy.WOULD_DROP_CARTS.value: gettext_lazy(
         "Ready, but would drop carts if its memory were limited"

@@ -11,16 +11,21 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_redis import get_redis_connection
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from config.http.envelope import answer, refuse
 
 # What has been applied stays applied while this process runs, so one look is enough.
 _migrations_seen = threading.Event()
+_READ_ONLY = "takes no changes"
 
 
 class StoreUnavailable(Exception):
     """A store cannot be asked."""
+
+
+class StoreReadOnly(Exception):
+    """A store answers, but takes no changes."""
 
 
 class MigrationsMissing(Exception):
@@ -45,7 +50,7 @@ def get_health(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def get_readiness(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if carts can be served and kept, else 503; `checks` says what is wrong."""
+    """Answer 200 if both stores take changes and keep them; `checks` says what is wrong."""
     redis, redis_ready = describe_redis()
     postgresql, postgresql_ready = describe_postgresql()
     checks = {"postgresql": postgresql, "redis": redis}
@@ -75,12 +80,30 @@ def read_eviction_policy() -> EvictionPolicy:
 
 
 def describe_redis() -> tuple[str, bool]:
-    """Return how the carts' Redis is, and whether carts are safe there."""
+    """Return how the carts' Redis is, and whether it takes changes, and carts are safe there."""
     try:
         policy = read_eviction_policy()
+        if policy is not EvictionPolicy.DROPS_CARTS:
+            _try_to_write()
     except StoreUnavailable:
         return "unreachable", False
+    except StoreReadOnly:
+        return _READ_ONLY, False
     return policy.value, policy is not EvictionPolicy.DROPS_CARTS
+
+
+def _try_to_write() -> None:
+    """Ask for a change of a key that there is not, which changes nothing.
+
+    Refused are changes by a server whose memory or disk is full, by one that is a replica or lacks
+    its own, and by one that is busy with a script.
+    """
+    try:
+        get_redis_connection("carts").set("health:probe", "", xx=True)
+    except ResponseError as error:
+        raise StoreReadOnly from error
+    except RedisError as error:
+        raise StoreUnavailable from error
 
 
 def describe_postgresql() -> tuple[str, bool]:
@@ -89,6 +112,8 @@ def describe_postgresql() -> tuple[str, bool]:
         _check_postgresql()
     except StoreUnavailable:
         return "unreachable", False
+    except StoreReadOnly:
+        return _READ_ONLY, False
     except MigrationsMissing:
         return "migrations missing", False
     return "ok", True
@@ -100,9 +125,18 @@ def _check_postgresql() -> None:
     try:
         with closing(connection.copy()) as probe:
             probe.ensure_connection()
+            _check_changes(probe)
             _check_migrations(probe)
     except (DatabaseError, InterfaceError) as error:
         raise StoreUnavailable from error
+
+
+def _check_changes(probe: BaseDatabaseWrapper) -> None:
+    """Raise StoreReadOnly for a standby, and where somebody has made the database read-only."""
+    with probe.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        if cursor.fetchone() != ("off",):
+            raise StoreReadOnly
 
 
 def _check_migrations(probe: BaseDatabaseWrapper) -> None:

@@ -1,11 +1,15 @@
 """The pages: translated frames which the shop's scripts fill from the API."""
 
+import sys
+
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from config.http.errors import STORE_RETRY_SECONDS
 from config.shop.policy import PAGE_POLICY, with_policy
 
 
@@ -24,5 +28,12 @@ def show_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBa
 
 @with_policy(PAGE_POLICY)
 def show_failure(request: HttpRequest) -> HttpResponseBase:
-    """Say that something broke, by a page that needs nothing which may be broken."""
+    """Say that something broke, by a page that needs nothing which may be broken.
+
+    A database that is away, takes no changes or is busy is a 503 here as it is in the API.
+    """
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        page = render(request, "500.html", {"is_temporary": True}, status=503)
+        page["Retry-After"] = str(STORE_RETRY_SECONDS)
+        return page
     return render(request, "500.html", status=500)
