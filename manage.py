@@ -13,6 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 from environs import EnvError
 
 from config.embedded import EmbeddedStoreError, find_data_dir, open_stores
@@ -35,6 +36,9 @@ def main() -> None:
             execute_from_command_line(sys.argv)
         except (EmbeddedStoreError, EnvError) as error:
             sys.exit(f"{error}")
+        except OperationalError as error:
+            # The driver takes several lines to say that nobody listens.
+            sys.exit(f"The database cannot be used: {' '.join(str(error).split())}")
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
 

@@ -63,3 +63,13 @@ def test_broken_data_folder_is_one_sentence(data_dir: Path) -> None:
 
     assert ended.returncode == 1
     assert ended.stderr == f"The data folder cannot be used: {data_dir}: File exists.\n"
+
+
+def test_migrating_without_a_database_is_one_sentence() -> None:
+    stores = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+
+    ended = run_python("manage.py", "migrate", **stores)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The database cannot be used: connection failed")
+    assert ended.stderr.count("\n") == 1
