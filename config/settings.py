@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "config.http.middleware.BodyMiddleware",
     "config.http.middleware.SiteSessionMiddleware",
     "config.http.middleware.SiteLocaleMiddleware",
     "config.http.middleware.SiteCommonMiddleware",
@@ -264,6 +265,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 MAX_BODY_BYTES = 64 * 1024
+# What a page of the shop or of admin may be sent.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 # Requests a minute; 0 turns a limit off.
 RATE_LIMIT_CART_WRITES = env.int("RATE_LIMIT_CART_WRITES", 600)

@@ -303,6 +303,8 @@ PAYMENT_WEBHOOK = extend_schema(
             "invalid_body",
             "malformed_json",
             "not_found",
+            "request_timeout",
+            "unsupported_media_type",
             InvalidField(field="amount", reason="must be a number"),
             errors.InvalidSignature(),
             errors.PaymentEventReused(),

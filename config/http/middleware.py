@@ -19,7 +19,8 @@ from django.utils import translation
 
 from config.http.context import begin_request
 from config.http.envelope import refuse
-from config.http.errors import handle_api_exception
+from config.http.errors import ServiceError, handle_api_exception, refuse_service_error
+from config.http.parsing import check_body
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,22 @@ class RequestContextMiddleware:
             return known
         logger.error("unhandled error on %s %s", request.method, request.path, exc_info=error)
         return refuse(status=500, message="Internal server error", error={"type": "internal_error"})
+
+
+class BodyMiddleware:
+    """Refuse a body that the API cannot read, before anything is done without it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not _is_api(request):
+            return self.get_response(request)
+        try:
+            check_body(request)
+        except ServiceError as error:
+            return refuse_service_error(error)
+        return self.get_response(request)
 
 
 def _is_api(request: HttpRequest) -> bool:

@@ -64,7 +64,13 @@ ETAG_HEADER = OpenApiParameter(
 )
 
 # What can be wrong with a body before anybody reads what it says.
-BODY_ERRORS = ("body_too_large", "invalid_body", "malformed_json", "unsupported_media_type")
+BODY_ERRORS = (
+    "body_too_large",
+    "invalid_body",
+    "malformed_json",
+    "request_timeout",
+    "unsupported_media_type",
+)
 
 
 def document_answer(
@@ -90,11 +96,11 @@ def document_answer(
 def document_errors(*failures: str | Exception) -> dict[int, OpenApiResponse]:
     """Describe failures by status: each a slug of `STATUSES`, or an error to be shown as example.
 
-    405 and 500 belong to all.
+    405, 500 and the 503 of a server that is overloaded belong to all.
     """
     slugs: dict[int, set[str]] = {}
     examples: dict[int, list[OpenApiExample]] = {}
-    for failure in (*failures, "method_not_allowed", "internal_error"):
+    for failure in (*failures, "method_not_allowed", "internal_error", "overloaded"):
         if isinstance(failure, str):
             slugs.setdefault(STATUSES[failure], set()).add(failure)
             continue

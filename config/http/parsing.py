@@ -7,7 +7,7 @@ from typing import IO, Any, ClassVar
 
 import orjson
 from django.conf import settings
-from django.http import RawPostDataException, UnreadablePostError
+from django.http import HttpRequest, RawPostDataException, UnreadablePostError
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -26,11 +26,57 @@ class BodyTooLarge(ServiceError):
 
 
 @dataclass(eq=False)
+class LengthRequired(ServiceError):
+    """The body has no length, so this server would take it for an empty one."""
+
+    code: ClassVar[str] = "length_required"
+    message: ClassVar[str] = "Content-Length is required"
+
+
+@dataclass(eq=False)
+class UnknownEncoding(ServiceError):
+    """The body is compressed."""
+
+    code: ClassVar[str] = "unsupported_media_type"
+    message: ClassVar[str] = "Unsupported content encoding"
+
+
+@dataclass(eq=False)
+class UnreadableBody(ServiceError):
+    """The body ended too soon, or is not encoded as it says."""
+
+    code: ClassVar[str] = "bad_request"
+    message: ClassVar[str] = "The request body could not be read"
+
+
+@dataclass(eq=False)
 class NotAnObject(ServiceError):
     """The body is JSON, but not an object."""
 
     code: ClassVar[str] = "invalid_body"
     message: ClassVar[str] = "The request body must be a JSON object"
+
+
+def find_body_limit(path: str) -> int:
+    """Return how many bytes a request to this path may send."""
+    if path.startswith("/api/"):
+        limit: int = settings.MAX_BODY_BYTES
+    else:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return limit
+
+
+def check_body(request: HttpRequest) -> None:
+    """Raise BodyTooLarge, LengthRequired or UnknownEncoding for a body that cannot be read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    # `config.server` has read every body and knows its length; other servers may not.
+    if not length.isdecimal() or "HTTP_TRANSFER_ENCODING" in request.META:
+        raise LengthRequired
+    limit = find_body_limit(request.path_info)
+    if int(length) > limit:
+        raise BodyTooLarge(max_bytes=limit)
+    if int(length) and request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnknownEncoding
 
 
 class StrictJSONParser(BaseParser):

@@ -23,7 +23,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # Every status a cart call can answer with, but for 405 and 500, which all have.
 READ = {"200", "400", "401", "503"}
 WRITE = READ | {"412", "429"}
-BODY = WRITE | {"413", "415"}
+BODY = WRITE | {"408", "413", "415"}
 STATUSES = {
     "GET /api/cart": READ | {"304"},
     "GET /api/cart/summary": READ,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.test.client import FakePayload
 
 from tests.carts.shopper import (
     JSON,
@@ -159,6 +161,49 @@ def test_a_body_that_is_not_declared_as_json_is_refused(
         refusal = read_refusal(guest.send(method, path, body, content_type))
 
     assert (refusal["code"], refusal["error"]) == (415, {"type": "unsupported_media_type"})
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity", "nonsense"])
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_compressed_body_is_refused(
+    guest: Shopper, encoding: str, method: str, path: str
+) -> None:
+    sku = SkuFactory.create()
+    guest.add(sku)
+
+    with unchanged(guest):
+        response = guest.call(method, path, addition_of(sku), Content_Encoding=encoding)
+
+    assert summary_of(read_refusal(response)) == (
+        415,
+        "unsupported_media_type",
+        "Unsupported content encoding",
+    )
+
+
+@pytest.mark.parametrize(
+    "variables", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"CONTENT_LENGTH": "some"}]
+)
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_body_that_this_server_did_not_read_is_not_an_empty_one(
+    guest: Shopper, variables: dict[str, str], method: str, path: str
+) -> None:
+    guest.add(SkuFactory.create())
+    environ: dict[str, Any] = {
+        "CONTENT_TYPE": JSON,
+        "HTTP_X_GUEST_ID": guest.owner_id,
+        "wsgi.input": FakePayload(b"2\r\n{}\r\n0\r\n\r\n"),
+        **variables,
+    }
+
+    with unchanged(guest):
+        response = Client().generic(method, f"/api{path}", **environ)
+
+    assert summary_of(read_refusal(response)) == (
+        411,
+        "length_required",
+        "Content-Length is required",
+    )
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,14 @@ def test_a_body_over_the_limit_is_refused() -> None:
     assert read_refusal(post(body, sign(body)))["code"] == 413
 
 
+def test_a_compressed_body_is_refused() -> None:
+    headers = {"Content-Encoding": "gzip", "X-Payment-Signature": sign(b"{}")}
+
+    response = Client().post(PATH, b"{}", "application/json", headers=headers)
+
+    assert read_refusal(response)["code"] == 415
+
+
 def unsigned(body: bytes) -> str | None:
     return None
 
