@@ -1,18 +1,25 @@
 """The web server as production runs it: `python -m config.server`.
 
-HOST (127.0.0.1) and PORT (8000) say where it listens, WEB_WORKERS (2) how many processes serve.
+HOST (127.0.0.1) and PORT (8000) say where it listens; the settings WEB_* say the rest.
 """
 
 import os
+import resource
 import sys
 from tempfile import TemporaryDirectory
 
 import django
 from django.conf import settings
 from environs import Env, EnvError, validate
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
+
+# A request's head, and what is read of a body at once.
+_BUFFER_BYTES = 64 * 1024
+# What a worker opens beside connections of clients: modules, logs, figures, the stores.
+_OTHER_FILES = 256
 
 
 def main() -> None:
@@ -31,19 +38,39 @@ def main() -> None:
 
 
 def build_server(env: Env) -> MPServer:
-    """Return the server. Each worker has one thread, so one connection to each store."""
+    """Return the server.
+
+    It speaks HTTP/1.1 alone: before it knows that a client does not speak HTTP/2 without TLS, no
+    time-out would be in force. What has not ended WEB_STOP_SECONDS after a signal is killed.
+    """
     return MPServer(
-        "config.wsgi:application",
-        interface=Interfaces.WSGI,
+        "config.asgi:application",
+        interface=Interfaces.ASGINL,
         address=env.str("HOST", "127.0.0.1"),
         port=env.int("PORT", 8000, validate=validate.Range(min=1, max=65_535)),
-        workers=env.int("WEB_WORKERS", 2, validate=validate.Range(min=1)),
-        blocking_threads=1,
+        workers=settings.WEB_WORKERS,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=settings.WEB_CLIENT_SECONDS * 1_000,
+            max_buffer_size=_BUFFER_BYTES,
+        ),
+        backpressure=_bound_connections(settings.WEB_CONNECTIONS),
         websockets=False,
+        workers_kill_timeout=settings.WEB_STOP_SECONDS,
         respawn_failed_workers=True,
         log_level=LogLevels.info,
         log_dictconfig=settings.LOGGING,
     )
+
+
+def _bound_connections(wanted: int) -> int:
+    """Return how many connections a worker can hold, having asked for as many as are wanted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))
 
 
 if __name__ == "__main__":

@@ -268,6 +268,16 @@ MAX_BODY_BYTES = 64 * 1024
 # What a page of the shop or of admin may be sent.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
+# What `config.server` serves with. Each thread has a connection to every store.
+WEB_WORKERS = env.int("WEB_WORKERS", 2, validate=validate.Range(min=1))
+WEB_THREADS = env.int("WEB_THREADS", 2, validate=validate.Range(min=1, max=64))
+# Connections of clients that one worker holds; more wait until one of them ends.
+WEB_CONNECTIONS = env.int("WEB_CONNECTIONS", 4_096, validate=validate.Range(min=1, max=65_536))
+# How long a client may take for the head of a request, for its body, and for a part of the answer.
+WEB_CLIENT_SECONDS = env.int("WEB_CLIENT_SECONDS", 10, validate=validate.Range(min=1, max=60))
+# How long requests under way may take to end when the server is to stop.
+WEB_STOP_SECONDS = env.int("WEB_STOP_SECONDS", 8, validate=validate.Range(min=1, max=300))
+
 # Requests a minute; 0 turns a limit off.
 RATE_LIMIT_CART_WRITES = env.int("RATE_LIMIT_CART_WRITES", 600)
 RATE_LIMIT_CART_WRITES_PER_ADDRESS = env.int("RATE_LIMIT_CART_WRITES_PER_ADDRESS", 6_000)

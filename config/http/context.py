@@ -60,9 +60,10 @@ def client_network(request: HttpRequest) -> str:
 
 def network_of(address: str) -> str:
     """Return what a limit counts by: an IPv6 client has all of a /64 to itself."""
-    if ":" not in address:
+    parsed = _parse_address(address)
+    if not isinstance(parsed, IPv6Address):
         return address
-    return str(ip_network((address, _CLIENT_PREFIX_LENGTH), strict=False))
+    return str(ip_network((parsed, _CLIENT_PREFIX_LENGTH), strict=False))
 
 
 def is_forwarded_by_others(request: HttpRequest) -> bool:
@@ -91,7 +92,8 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     if match := _BRACKETED.fullmatch(text) or _WITH_PORT.fullmatch(text):
         text = match[1]
     try:
-        address = ip_address(text)
+        # A zone names an interface of whoever wrote it.
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     # What a socket for both families calls a client that speaks IPv4.

@@ -31,6 +31,7 @@ PEER = "192.0.2.1"
         (1, "[2001:db8::7]:41234", "2001:db8::7"),
         (1, "[2001:db8::7]", "2001:db8::7"),
         (1, "2001:DB8:0::7", "2001:db8::7"),
+        (1, "[fe80::7%eth0]", "fe80::7"),
         (1, "::ffff:198.51.100.7", "198.51.100.7"),
         # No addresses.
         (1, "unknown", PEER),
@@ -62,6 +63,7 @@ def test_claims_of_the_client_are_not_believed(
         ("2001:db8:1:3:aaaa::1", "2001:db8:1:3:aaaa::1", "2001:db8:1:3::/64"),
         # Connected by a socket file.
         ("", "", ""),
+        ("run/web:1.sock", "run/web:1.sock", "run/web:1.sock"),
     ],
 )
 def test_an_ipv6_client_is_counted_with_its_network(

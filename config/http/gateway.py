@@ -1,0 +1,150 @@
+"""The gateway between clients, who may be slow, and threads, which are few.
+
+The event loop reads each request in full before a thread gets it, and passes the answer on while
+the thread serves another. So a slow client holds a connection, and nothing else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
+
+from config.http.answers import Answer
+from config.http.environ import build_environ
+from config.http.errors import ServiceError, refuse_service_error
+from config.http.parsing import UnreadableBody, find_body_limit
+from config.http.threads import Threads, hashes_password
+from config.http.wsgi import UTF8Request
+
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Of a body over its limit, this much more is read and thrown away: a client that still sends may
+# not see an answer before a closed connection.
+_DISCARDED_BYTES = 1024 * 1024
+# A refusal is counted, logged and open to other origins as every answer is.
+_REFUSING = (
+    "corsheaders.middleware.CorsMiddleware",
+    "config.http.middleware.RequestContextMiddleware",
+    "config.http.recording.RecordingMiddleware",
+)
+
+
+@dataclass(eq=False)
+class RequestTimedOut(ServiceError):
+    """The body did not come in time. Nothing has been done."""
+
+    code: ClassVar[str] = "request_timeout"
+    message: ClassVar[str] = "The request body did not arrive in time"
+
+
+class Gateway:
+    """Serve a WSGI application by ASGI, in WEB_THREADS threads."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            answer = await self._serve(build_environ(scope, await _read_body(scope, receive)))
+        except ServiceError as error:
+            answer = _refuse(build_environ(scope, b""), error)
+        await self._send(answer, send)
+
+    @cached_property
+    def _threads(self) -> Threads:
+        return Threads(settings.WEB_THREADS)
+
+    async def _serve(self, environ: dict[str, Any]) -> Answer:
+        hashes = hashes_password(method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"])
+        run = self._threads.run_hashing if hashes else self._threads.run
+        return await run(Answer.of, self._application, environ)
+
+    async def _send(self, answer: Answer, send: Send) -> None:
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in answer.headers
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if answer.is_last:
+            await send({"type": "http.response.body", "body": answer.part})
+            return
+        try:
+            await self._send_parts(answer, send)
+        except (TimeoutError, ServiceError):
+            # Too late to say so: the client sees that the answer is cut off.
+            return
+        finally:
+            answer.close()
+
+    async def _send_parts(self, answer: Answer, send: Send) -> None:
+        """Send a large answer by parts, each once the client has taken those before."""
+        while True:
+            message = {"type": "http.response.body", "body": answer.part}
+            async with asyncio.timeout(settings.WEB_CLIENT_SECONDS):
+                await send(message | {"more_body": not answer.is_last})
+            if answer.is_last:
+                return
+            await self._threads.run(answer.read_on)
+
+
+async def _read_body(scope: Mapping[str, Any], receive: Receive) -> bytes:
+    """Return the body; of one over its limit a byte more than that, so that it is seen to be.
+
+    Raises RequestTimedOut, UnreadableBody.
+    """
+    if not _has_body(scope):
+        return b""
+    try:
+        async with asyncio.timeout(settings.WEB_CLIENT_SECONDS):
+            return await _collect(receive, find_body_limit(scope["path"]) + 1)
+    except TimeoutError:
+        raise RequestTimedOut from None
+
+
+def _has_body(scope: Mapping[str, Any]) -> bool:
+    headers = scope["headers"]
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings not in ([], [b"chunked"]):
+        raise UnreadableBody
+    return (
+        bool(codings)
+        or any(value != b"0" for name, value in headers if name == b"content-length")
+        # HTTP/2 frames bodies by itself.
+        or not scope["http_version"].startswith("1")
+    )
+
+
+async def _collect(receive: Receive, most: int) -> bytes:
+    body = bytearray()
+    received = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            # The client left, or broke off its chunks.
+            raise UnreadableBody
+        chunk = message.get("body", b"")
+        received += len(chunk)
+        body += chunk[: most - len(body)]
+        if not message.get("more_body", False) or received > most + _DISCARDED_BYTES:
+            return bytes(body)
+
+
+def _refuse(environ: dict[str, Any], error: ServiceError) -> Answer:
+    """Return the answer that the application would have given."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        return refuse_service_error(error)
+
+    for name in _REFUSING:
+        respond = import_string(name)(respond)
+    response = respond(UTF8Request(environ))
+    return Answer(response.status_code, list(response.items()), response)
