@@ -9,6 +9,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
+from config.http.envelope import MAX_CENTS
 from config.http.health import EvictionPolicy, StoreUnavailable, read_eviction_policy
 from products.bounds import MAX_PRICE
 
@@ -17,8 +18,6 @@ MIN_SECRET_CHARACTERS = 5
 # Payment providers give out their own: 32 random letters and digits are common.
 MIN_WEBHOOK_SECRET_LENGTH = 32
 MAX_ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
-# Above this, readers of JSON disagree about which number was meant.
-MAX_EXACT_NUMBER = 2**53
 LIFETIMES = ("CART_TTL_DAYS", "IDEMPOTENCY_HOURS", "ORDER_PAYMENT_MINUTES")
 
 
@@ -30,10 +29,10 @@ def find_faults() -> list[str]:
 
 def _find_inexact_totals() -> Iterator[str]:
     most = settings.CART_MAX_LINES * settings.CART_MAX_UNITS_PER_LINE
-    if most * MAX_PRICE * 100 > MAX_EXACT_NUMBER:
+    if most * MAX_PRICE * 100 > MAX_CENTS:
         yield (
             "CART_MAX_LINES times CART_MAX_UNITS_PER_LINE must be at most"
-            f" {int(MAX_EXACT_NUMBER / (MAX_PRICE * 100)):,}, so that totals stay exact."
+            f" {int(MAX_CENTS / (MAX_PRICE * 100)):,}, so that totals stay exact."
         )
 
 

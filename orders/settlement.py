@@ -50,7 +50,7 @@ def settle(order: Order, *, now: datetime) -> None:
 def settle_orders(*, now: datetime) -> int:
     """Settle the orders a crash left unsettled; return how many.
 
-    An order whose cart cannot be changed now, such as a deactivated user's, waits for the next run.
+    An order whose cart cannot be changed now waits for the next run.
     Raises CartStoreUnavailable, OperationalError.
     """
     unsettled = Order.objects.filter(settled_at=None, created_at__lt=now - _GRACE)
