@@ -11,11 +11,11 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import User
 from accounts.rights import may_change_group, may_change_user, own_permissions
+from config.http.admin import StaffAdmin
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -23,7 +23,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
+class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[misc,type-arg]
     """Accounts. Deactivating one here, or setting its password, ends its tokens within seconds."""
 
     form = UserChangeForm
@@ -65,7 +65,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(DjangoGroupAdmin, StaffAdmin):  # type: ignore[misc]
     """Groups of permissions."""
 
     def formfield_for_manytomany(

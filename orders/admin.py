@@ -15,13 +15,13 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from carts.admin.moments import Cell, show_moment
 from carts.admin.naming import owner_url
 from carts.admin.sections import Link, Section, register_finder, register_section
 from carts.domain.cart import CartOwner
-from config.http.admin import ReadOnlyAdmin, StrictActions, find_username, name_actor
+from config.http.admin import ReadOnlyAdmin, StaffAdmin, StrictActions, find_username, name_actor
 from orders.errors import InvalidTransition
 from orders.lifecycle import TRANSITIONS, cancel_order, complete_order, pay_order, ship_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus, Payment
@@ -73,7 +73,7 @@ class PaymentInline(ReadOnlyAdmin, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Order)
-class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
+class OrderAdmin(StrictActions, ReadOnlyAdmin, StaffAdmin):
     """Orders. Each action needs a permission of its own, and is logged with who took it.
 
     An order's page offers those that its status allows, the list all of them.
@@ -89,6 +89,8 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc
         "created_at",
     )
     list_filter = ("status", ("created_at", admin.DateFieldListFilter), "line_return")
+    # A cart's page leads to all orders of its owner.
+    list_lookups = ("user__exact",)
     list_select_related = ("user",)
     list_per_page = 50
     search_fields = ("=id", "number", "user__username", "user__email", "contact__email")
@@ -218,7 +220,7 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
+class PaymentAdmin(ReadOnlyAdmin, StaffAdmin):
     """Payments; flagged ones wait for somebody to settle them with the buyer."""
 
     list_display = ("event_id", "order", "amount", "currency", "flag", "received_at")

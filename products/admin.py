@@ -17,12 +17,13 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import action
 
 from config.http.admin import (
     PeriodFilter,
     ReadOnlyAdmin,
+    StaffAdmin,
     StrictActions,
     find_username,
     name_actor,
@@ -106,7 +107,7 @@ class StockChangeInline(_StockChanges, TabularInline):  # type: ignore[misc]
     tab = True
 
 
-class _Contended(ModelAdmin):  # type: ignore[misc]
+class _Contended(StaffAdmin):
     """A form whose rows, or those that triggers renew along with them, are being sold."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
@@ -336,7 +337,7 @@ class SkuAdmin(_LogicalDeletion):
 
 
 @admin.register(StockChange)
-class StockChangeAdmin(_StockChanges, ModelAdmin):  # type: ignore[misc]
+class StockChangeAdmin(_StockChanges, StaffAdmin):
     """Every change of a stock by the staff."""
 
     list_display = ("at", "sku", "before", "after", "reason", "note", "person")

@@ -13,14 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
 from carts.admin.naming import page_url
 from carts.domain.cart import CartOwner
 from carts.finding import find_users
 from carts.models import CartChange, Publication, UnreadableChange
-from config.http.admin import PeriodFilter, ReadOnlyAdmin, find_username
+from config.http.admin import PeriodFilter, ReadOnlyAdmin, StaffAdmin, find_username
 from config.http.hashing import hash_by_every_key
 from products.models import Sku
 
@@ -82,7 +81,7 @@ class SourceFilter(admin.SimpleListFilter):
         return queryset.filter(source=self.value()) if self.value() else queryset
 
 
-class _LogAdmin(ReadOnlyAdmin, ModelAdmin):  # type: ignore[misc]
+class _LogAdmin(ReadOnlyAdmin, StaffAdmin):
     """Rows that are only ever added, in pages that do not know how many there are."""
 
     list_per_page = 50

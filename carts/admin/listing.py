@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.http import HttpRequest
-from unfold.views import ChangeList
 
 from carts.admin.naming import OwnerLink, link_owners
 from carts.domain.errors import CartStoreUnavailable
@@ -11,11 +10,12 @@ from carts.finding import read_active_rows
 from carts.live import lookups
 from carts.models import Cart
 from carts.permanent.mapping import owner_of
+from config.http.admin import StaffChangeList
 
 _MAX_LIVE_ONLY = 50
 
 
-class CartChangeList(ChangeList):  # type: ignore[misc]
+class CartChangeList(StaffChangeList):
     """A page of carts. The live store is asked once for all of them."""
 
     live_only: list[OwnerLink]

@@ -21,9 +21,9 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from config.http.admin import StaffAdmin
 from config.schedule import list_jobs
 
 # Registered by the module imported above; no job runs once only, or by the sun.
@@ -45,7 +45,7 @@ class NewTaskForm(BeatPeriodicTaskForm):  # type: ignore[misc]
         self.fields["task"].widget = UnfoldAdminTextInputWidget()
 
 
-class _NoBulkDeletion(ModelAdmin):  # type: ignore[misc]
+class _NoBulkDeletion(StaffAdmin):
     """Whether a row may be deleted depends on the row, which the bulk action does not ask."""
 
     list_per_page = 50
