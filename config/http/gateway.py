@@ -46,10 +46,19 @@ class RequestTimedOut(ServiceError):
 
 
 class Gateway:
-    """Serve a WSGI application by ASGI, in WEB_THREADS threads."""
+    """Serve a WSGI application by ASGI, in WEB_THREADS threads.
 
-    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+    `prepare` is called once, at the first request: by then the server listens.
+    """
+
+    def __init__(
+        self,
+        application: Callable[..., Iterable[bytes]],
+        *,
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
         self._application = application
+        self._prepare = prepare
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -61,6 +70,7 @@ class Gateway:
 
     @cached_property
     def _threads(self) -> Threads:
+        self._prepare()
         return Threads(settings.WEB_THREADS)
 
     async def _serve(self, environ: dict[str, Any]) -> Answer:
