@@ -26,7 +26,7 @@ from tests.benchmarks.bench import Bench, BenchmarkError, Table
 from tests.benchmarks.load import find_generator
 from tests.benchmarks.server import serve
 
-BENCHMARKS = ("speed", "checkout", "memory", "saving", "behind", "catalogue")
+BENCHMARKS = ("speed", "checkout", "memory", "saving", "behind", "catalogue", "slow")
 
 # As in production, but for the embedded stores, which it refuses. Limits are counted and never
 # reached; tokens outlive the run.

@@ -7,19 +7,23 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.config.project import PATIENCE_SECONDS
 from tests.factories import SkuFactory
 from tests.faults.servers import wait_until
-from tests.faults.web import GUEST, PATIENCE_SECONDS, Web, crowd, read_to_the_end, run_web
+from tests.faults.web import (
+    GUEST,
+    SILENT,
+    SLOW_HEAD,
+    SLOW_LOGIN,
+    UNREAD_SCHEMA,
+    Web,
+    crowd,
+    read_to_the_end,
+    run_web,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SLOW_LOGIN = """\
-POST /api/auth/login HTTP/1.1
-Host: localhost
-Content-Type: application/json
-Content-Length: 1000
-
-{"""
 STOP_SECONDS = 3
 
 
@@ -37,7 +41,7 @@ def assert_served(web: Web) -> None:
 
 
 def test_slow_bodies_stop_nobody_and_are_given_up(web: Web) -> None:
-    with crowd(web, 300, SLOW_LOGIN, drips=True) as clients:
+    with crowd(web.port, 300, SLOW_LOGIN, drips=True) as clients:
         assert_served(web)
         answers = [read_to_the_end(client) for client in clients]
 
@@ -45,9 +49,9 @@ def test_slow_bodies_stop_nobody_and_are_given_up(web: Web) -> None:
     assert b'"type":"request_timeout"' in answers[0]
 
 
-@pytest.mark.parametrize("text", ["", "GET /api/cart HTTP/1.1\nHost: localhost\n"])
+@pytest.mark.parametrize("text", [SILENT, SLOW_HEAD])
 def test_silent_connections_stop_nobody_and_are_closed(web: Web, text: str) -> None:
-    with crowd(web, 1_000, text) as clients:
+    with crowd(web.port, 1_000, text) as clients:
         assert_served(web)
         answers = [read_to_the_end(client) for client in clients]
 
@@ -55,14 +59,14 @@ def test_silent_connections_stop_nobody_and_are_closed(web: Web, text: str) -> N
 
 
 def test_who_does_not_read_the_answer_stops_nobody(web: Web) -> None:
-    with crowd(web, 100, "GET /api/schema HTTP/1.1\nHost: localhost\n\n"):
+    with crowd(web.port, 100, UNREAD_SCHEMA):
         assert_served(web)
 
 
 def test_a_slow_body_does_not_hold_up_the_end(django_db_setup: None) -> None:
     with run_web(WEB_CLIENT_SECONDS="60", WEB_STOP_SECONDS=str(STOP_SECONDS)) as web:
         added = add_one(web)
-        with crowd(web, 5, SLOW_LOGIN, drips=True):
+        with crowd(web.port, 5, SLOW_LOGIN, drips=True):
             web.begin_to_stop()
             web.wait_for_end(STOP_SECONDS + PATIENCE_SECONDS)
 

@@ -13,12 +13,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tests.config.project import name_stores, start_python
+from tests.config.project import PATIENCE_SECONDS, name_stores, start_python
 from tests.faults.servers import wait_until
 
 GUEST = {"X-Guest-ID": "guest-of-faults"}
-# Ten times what the slowest answer took on a busy machine.
-PATIENCE_SECONDS = 20
+# What slow clients send at first.
+SILENT = ""
+SLOW_LOGIN = """\
+POST /api/auth/login HTTP/1.1
+Host: localhost
+Content-Type: application/json
+Content-Length: 1000
+
+{"""
+SLOW_HEAD = "GET /api/cart HTTP/1.1\nHost: localhost\n"
+UNREAD_SCHEMA = "GET /api/schema HTTP/1.1\nHost: localhost\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,9 @@ def raise_file_limit(needed: int) -> None:
 
 
 @contextmanager
-def crowd(web: Web, number: int, text: str = "", *, drips: bool = False) -> Iterator[list[Any]]:
+def crowd(
+    port: int, number: int, text: str, *, drips: bool = False
+) -> Iterator[list[socket.socket]]:
     """Hold many connections on which this has been sent; on those that drip, a byte now and then.
 
     Their receive buffers are the smallest there are.
@@ -108,7 +119,7 @@ def crowd(web: Web, number: int, text: str = "", *, drips: bool = False) -> Iter
             client = stack.enter_context(socket.socket())
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
             client.settimeout(PATIENCE_SECONDS)
-            client.connect(("127.0.0.1", web.port))
+            client.connect(("127.0.0.1", port))
             client.sendall(text.replace("\n", "\r\n").encode())
             clients.append(client)
         is_over = threading.Event()
