@@ -1,8 +1,15 @@
-"""What the catalogue can hold at most; constraints in the database say the same."""
+"""What the catalogue can hold; constraints in the database say the same."""
 
 from decimal import Decimal
 
 MAX_PRICE = Decimal("9999999.99")
-# Less than half of what the column holds, so that there is room for all units which orders may give
-# back.
+# What the staff may set. Orders that give units back may pass it: the column holds far more.
 MAX_STOCK = 1_000_000_000
+# The ids of products and SKUs, as `is_id` tells them. A line's id is a cart's and a SKU's, joined
+# by "_".
+ID_PATTERN = "^-*[A-Za-z0-9][A-Za-z0-9-]*$"
+
+
+def is_id(text: str) -> bool:
+    """Tell whether text can be an id of this system: 1 to 64 of a-z, A-Z, 0-9 and '-'."""
+    return 0 < len(text) <= 64 and text.isascii() and text.replace("-", "").isalnum()

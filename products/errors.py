@@ -45,3 +45,10 @@ class StockMoved(Exception):
 
     expected: int
     available: int
+
+
+@dataclass(eq=False)
+class StockTooHigh(Exception):
+    """The staff would set a stock above the `most` they may."""
+
+    most: int

@@ -1,26 +1,69 @@
 """The catalogue: merchants, products, their SKUs, and what each SKU was at every revision."""
 
+import json
+import re
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from cuid2 import create_id
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Q, Value
 from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from psycopg.types.json import Json
+
+from products.bounds import ID_PATTERN, MAX_PRICE, MAX_STOCK, is_id
 
 _ID_LENGTH = 32
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class JSONType(models.Func):
     """The type of a JSON value by name: "array", "object", ..."""
 
-    function = "jsonb_typeof"
+    template = "jsonb_typeof((%(expressions)s)::jsonb)"
     output_field = models.TextField()
+
+
+class HasOtherThanTexts(models.Func):
+    """Whether what `members`, a strict JSON path, finds in a JSON value has anything but texts."""
+
+    template = (
+        "jsonb_path_exists((%(expressions)s)::jsonb,"
+        """ 'strict %(members)s ? (@.type() != "string")', '{}', true)"""
+    )
+    output_field = models.BooleanField()
+
+
+class OrderedJSONField(models.JSONField):
+    """JSON kept as it was written, where the base class sorts the members of objects."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "json"
+
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> Any:
+        adapted = super().get_db_prep_value(value, connection, prepared)
+        # Kept as written, so written as short as can be.
+        return Json(adapted.obj, dumps=partial(json.dumps, ensure_ascii=False))
+
+    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        # The driver has read this type already.
+        return value
+
+
+def validate_id(value: str) -> None:
+    """Refuse an id that the API would not take back."""
+    if not is_id(value):
+        raise ValidationError(_("An id has letters a to z, digits and hyphens alone."))
 
 
 def validate_image_urls(value: Any) -> None:
@@ -28,14 +71,19 @@ def validate_image_urls(value: Any) -> None:
     if not isinstance(value, list):
         raise ValidationError(_("Enter a JSON list of image URLs."))
     for url in value:
-        if not isinstance(url, str) or not url.startswith(("https://", "http://", "/")):
+        if not _is_text(url) or not url.startswith(("https://", "http://", "/")):
             raise ValidationError(_("Every image must be an http(s) URL or a path like /static/…"))
 
 
 def validate_attributes(value: Any) -> None:
     """Refuse what is not an object of texts, such as {"颜色": "白"}."""
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+    if not isinstance(value, dict) or not all(map(_is_text, chain(*value.items()))):
         raise ValidationError(_('Enter a JSON object of texts, such as {"颜色": "白"}.'))
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether a JSON value is text that can be kept: no NUL, and no half of a character."""
+    return isinstance(value, str) and "\0" not in value and not _HALVES.search(value)
 
 
 class Merchant(models.Model):
@@ -72,7 +120,11 @@ class Product(models.Model):
     """What is sold, in one or several SKUs. Its name and first image go into their revisions."""
 
     id = models.CharField(
-        primary_key=True, max_length=_ID_LENGTH, default=create_id, editable=False
+        primary_key=True,
+        max_length=_ID_LENGTH,
+        default=create_id,
+        editable=False,
+        validators=[validate_id],
     )
     merchant = models.ForeignKey(
         Merchant,
@@ -109,6 +161,11 @@ class Product(models.Model):
                 name="product_images_are_a_list",
                 condition=Exact(JSONType(F("images")), Value("array")),
             ),
+            models.CheckConstraint(
+                name="product_images_are_texts",
+                condition=Exact(HasOtherThanTexts(F("images"), members="$[*]"), Value(False)),
+            ),
+            models.CheckConstraint(name="product_id_plain", condition=Q(id__regex=ID_PATTERN)),
         )
 
     def __str__(self) -> str:
@@ -199,7 +256,11 @@ class Sku(models.Model):
     """
 
     id = models.CharField(
-        primary_key=True, max_length=_ID_LENGTH, default=create_id, editable=False
+        primary_key=True,
+        max_length=_ID_LENGTH,
+        default=create_id,
+        editable=False,
+        validators=[validate_id],
     )
     product = models.ForeignKey(
         Product,
@@ -209,7 +270,7 @@ class Sku(models.Model):
         verbose_name=_("product"),
     )
     code = models.CharField(_("code"), max_length=64, unique=True)
-    attributes = models.JSONField(
+    attributes = OrderedJSONField(
         _("attributes"),
         blank=True,
         default=dict,
@@ -217,7 +278,10 @@ class Sku(models.Model):
         help_text=_('What tells it from its siblings, such as {"颜色": "白"}.'),
     )
     price = models.DecimalField(
-        _("price"), max_digits=12, decimal_places=2, validators=[MinValueValidator(0)]
+        _("price"),
+        max_digits=12,
+        decimal_places=2,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_PRICE)],
     )
     original_price = models.DecimalField(
         _("original price"),
@@ -225,10 +289,15 @@ class Sku(models.Model):
         decimal_places=2,
         null=True,
         blank=True,
-        validators=[MinValueValidator(0)],
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_PRICE)],
         help_text=_("Shown struck through beside the price."),
     )
-    stock = models.IntegerField(_("stock"), default=0, validators=[MinValueValidator(0)])
+    # Wide enough for all that orders may give back to what the staff may set.
+    stock = models.BigIntegerField(
+        _("stock"),
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_STOCK)],
+    )
     purchase_limit = models.IntegerField(
         _("purchase limit"),
         null=True,
@@ -263,6 +332,16 @@ class Sku(models.Model):
             models.CheckConstraint(
                 name="sku_attributes_are_an_object",
                 condition=Exact(JSONType(F("attributes")), Value("object")),
+            ),
+            models.CheckConstraint(
+                name="sku_attributes_are_texts",
+                condition=Exact(HasOtherThanTexts(F("attributes"), members="$.*"), Value(False)),
+            ),
+            models.CheckConstraint(name="sku_id_plain", condition=Q(id__regex=ID_PATTERN)),
+            models.CheckConstraint(name="sku_price_bounded", condition=Q(price__lte=MAX_PRICE)),
+            models.CheckConstraint(
+                name="sku_original_price_bounded",
+                condition=Q(original_price__isnull=True) | Q(original_price__lte=MAX_PRICE),
             ),
         )
         # Stock is in no index, so that a sale is a HOT update.
@@ -327,8 +406,8 @@ class StockChange(models.Model):
         db_index=False,
         verbose_name=_("SKU"),
     )
-    before = models.IntegerField(_("stock before"))
-    after = models.IntegerField(_("stock after"))
+    before = models.BigIntegerField(_("stock before"))
+    after = models.BigIntegerField(_("stock after"))
     reason = models.CharField(_("reason"), max_length=10, choices=StockReason.choices)
     note = models.CharField(_("note"), max_length=200, blank=True)
     actor = models.CharField(_("by"), max_length=150)

@@ -14,7 +14,8 @@ from datetime import datetime
 from django.db import connection
 
 from config.http.database import in_transaction
-from products.errors import InsufficientStock, PurchaseLimitExceeded, StockMoved
+from products.bounds import MAX_STOCK
+from products.errors import InsufficientStock, PurchaseLimitExceeded, StockMoved, StockTooHigh
 from products.models import PurchaseTally, Sku, StockChange, StockReason
 
 
@@ -84,11 +85,14 @@ def hand_over(*, giver: str, taker: str, units: Mapping[str, int]) -> None:
 def adjust(*, sku_id: str, units: int, cause: Cause, now: datetime) -> StockChange:
     """Add units to a SKU's stock, or take them out where negative, and keep a record of it.
 
-    Raises Sku.DoesNotExist, and InsufficientStock where fewer are left; nothing has changed then.
+    Raises Sku.DoesNotExist, InsufficientStock where fewer are left, and StockTooHigh above
+    MAX_STOCK; nothing has changed then.
     """
     stock = _lock_stock(sku_id)
     if stock + units < 0:
         raise InsufficientStock(sku_id=sku_id, available=stock, requested=-units)
+    if units > 0:
+        _require_room(stock + units)
     return _record(sku_id, before=stock, after=stock + units, cause=cause, now=now)
 
 
@@ -96,15 +100,21 @@ def adjust(*, sku_id: str, units: int, cause: Cause, now: datetime) -> StockChan
 def recount(
     *, sku_id: str, counted: int, expected: int, cause: Cause, now: datetime
 ) -> StockChange:
-    """Set a SKU's stock to what was counted (at least 0) while it was as expected.
+    """Set a SKU's stock to what was counted (0 to MAX_STOCK) while it was as expected.
 
-    Raises Sku.DoesNotExist, and StockMoved where units have been sold or added since: the count
-    would undo that. Nothing has changed then.
+    Raises Sku.DoesNotExist, StockTooHigh, and StockMoved where units have been sold or added
+    since: the count would undo that. Nothing has changed then.
     """
+    _require_room(counted)
     stock = _lock_stock(sku_id)
     if stock != expected:
         raise StockMoved(expected=expected, available=stock)
     return _record(sku_id, before=stock, after=counted, cause=cause, now=now)
+
+
+def _require_room(stock: int) -> None:
+    if stock > MAX_STOCK:
+        raise StockTooHigh(most=MAX_STOCK)
 
 
 def _lock_stock(sku_id: str) -> int:

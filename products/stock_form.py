@@ -14,7 +14,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from products.errors import InsufficientStock, StockMoved
+from products.errors import InsufficientStock, StockMoved, StockTooHigh
 from products.models import Sku, StockChange, StockReason
 from products.stock import Cause, adjust, recount
 
@@ -76,6 +76,9 @@ class StockForm(forms.Form):
         except InsufficientStock as refusal:
             left = _("There are only %(count)d units left.") % {"count": refusal.available}
             self.add_error("units", ValidationError(left))
+        except StockTooHigh as refusal:
+            most = _("The stock would be above %(most)d.") % {"most": refusal.most}
+            self.add_error("units", ValidationError(most))
         except StockMoved as refusal:
             moved = _("The stock was %(expected)d when you opened this page, and is %(now)d now.")
             figures = {"expected": refusal.expected, "now": refusal.available}

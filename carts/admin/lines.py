@@ -130,7 +130,7 @@ def _show_issues(line: Line, offer: Offer | None, snapshots: Mapping[int, Snapsh
 
 
 def _show_attributes(offer: Offer) -> str:
-    return ", ".join(orjson.loads(offer.attributes_json).values())
+    return ", ".join(map(str, orjson.loads(offer.attributes_json).values()))
 
 
 def _compare(living: Line | None, copy: Line | None) -> frozenset[str]:

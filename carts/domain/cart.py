@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from products.bounds import is_id
+
 OwnerKind = Literal["user", "guest"]
 CartStatus = Literal["ACTIVE", "EXPIRED", "CHECKEDOUT"]
 
@@ -134,11 +136,6 @@ class LineId:
         if not separator or not is_id(cart_id) or not is_id(sku_id):
             return None
         return cls(cart_id, sku_id)
-
-
-def is_id(text: str) -> bool:
-    """Tell whether text can be an id of this system: 1 to 64 of a-z, A-Z, 0-9 and '-'."""
-    return 0 < len(text) <= 64 and text.isascii() and text.replace("-", "").isalnum()
 
 
 @dataclass(frozen=True, slots=True)
