@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
+from accounts.errors import AccountExists, InvalidCredentials
 from accounts.serializers import (
     GuestData,
     LoginBody,
@@ -25,6 +26,7 @@ _BODY_ERRORS = (
     "malformed_json",
     "unsupported_media_type",
 )
+_ACCOUNT_EXISTS = AccountExists(fields={"email": ["This email address is taken."]})
 _SIGN_IN_ERRORS = (
     *_BODY_ERRORS,
     "rate_limited",
@@ -81,7 +83,7 @@ REGISTER = extend_schema(
     request=RegisterBody,
     responses={
         200: document_answer(SignInData(), name="Register", example=_SIGN_IN | {"merge": None}),
-        **document_errors(*_SIGN_IN_ERRORS, "account_exists"),
+        **document_errors(*_SIGN_IN_ERRORS, _ACCOUNT_EXISTS),
     },
     examples=[
         _example_body(
@@ -100,7 +102,7 @@ LOGIN = extend_schema(
     request=LoginBody,
     responses={
         200: document_answer(SignInData(), name="Login", example=_SIGN_IN),
-        **document_errors(*_SIGN_IN_ERRORS, "invalid_credentials"),
+        **document_errors(*_SIGN_IN_ERRORS, InvalidCredentials()),
     },
     examples=[
         _example_body("By username", {"username": "lin", "password": _PASSWORD}),

@@ -137,7 +137,7 @@ class ProductViewSet(_PublicViewSet):
                 name="Product",
                 example=_EXAMPLE_PRODUCT | {"skus": [_EXAMPLE_SKU]},
             ),
-            **document_errors("not_found", "rate_limited"),
+            **document_errors(ProductNotFound(), "rate_limited"),
         },
     )
     def retrieve(self, request: Request, product_id: str) -> HttpResponse:

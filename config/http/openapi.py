@@ -1,7 +1,7 @@
 """What every endpoint's documentation needs: the envelope around its data, its errors, headers."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from drf_spectacular.drainage import set_override
@@ -13,9 +13,15 @@ from drf_spectacular.utils import (
     OpenApiResponse,
     inline_serializer,
 )
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
+from rest_framework_simplejwt.exceptions import InvalidToken
 
-from config.http.errors import STATUSES, handle_api_exception
+from config.http.envelope import refuse
+from config.http.errors import STATUSES, InvalidField, handle_api_exception
+from config.http.gateway import RequestTimedOut
+from config.http.parsing import BodyTooLarge, NotAnObject
+from config.http.ratelimit import RateLimited, RateLimiterUnavailable
+from config.http.threads import Overloaded
 
 _TIME = "2026-01-02T03:04:05.678Z"
 
@@ -96,25 +102,27 @@ def document_answer(
 def document_errors(*failures: str | Exception) -> dict[int, OpenApiResponse]:
     """Describe failures by status: each a slug of `STATUSES`, or an error to be shown as example.
 
-    405, 500 and the 503 of a server that is overloaded belong to all.
+    405, 500 and the 503 of a server that is overloaded belong to all. A slug that carries data has
+    its example from the caller.
     """
-    slugs: dict[int, set[str]] = {}
-    examples: dict[int, list[OpenApiExample]] = {}
+    shown: dict[int, dict[str, Any]] = {}
     for failure in (*failures, "method_not_allowed", "internal_error", "overloaded"):
         if isinstance(failure, str):
-            slugs.setdefault(STATUSES[failure], set()).add(failure)
-            continue
-        envelope = _answer_to(failure)
-        status, slug = envelope["code"], envelope["error"]["type"]
-        slugs.setdefault(status, set()).add(slug)
-        examples.setdefault(status, []).append(OpenApiExample(slug, envelope, response_only=True))
+            shown.setdefault(STATUSES[failure], {}).setdefault(failure, _sample(failure))
+        else:
+            envelope = _answer_to(failure)
+            shown.setdefault(envelope["code"], {})[envelope["error"]["type"]] = envelope
     return {
         status: OpenApiResponse(
-            _describe_failures(status, slugs[status]),
-            description=", ".join(f"`{slug}`" for slug in sorted(slugs[status])),
-            examples=examples.get(status, []),
+            _describe_failures(status, envelopes.keys()),
+            description=", ".join(f"`{slug}`" for slug in sorted(envelopes)),
+            examples=[
+                OpenApiExample(slug, envelope, response_only=True)
+                for slug, envelope in envelopes.items()
+                if envelope is not None
+            ],
         )
-        for status in sorted(slugs)
+        for status, envelopes in sorted(shown.items())
     }
 
 
@@ -267,7 +275,41 @@ def _answer_to(error: Exception) -> Any:
     return json.loads(response.content) | {"timestamp": _TIME}
 
 
-def _describe_failures(status: int, slugs: set[str]) -> Mapping[str, Any]:
+def _sample(slug: str) -> Any:
+    """Return an envelope of this slug, or None where the caller shows what belongs to it."""
+    if slug in _SAMPLES:
+        return _answer_to(_SAMPLES[slug])
+    if slug not in _SENTENCES:
+        return None
+    answer = refuse(status=STATUSES[slug], message=_SENTENCES[slug], error={"type": slug})
+    return json.loads(answer.content) | {"timestamp": _TIME}
+
+
+# What stands for a failure that is documented by its slug.
+_SAMPLES: dict[str, Exception] = {
+    "body_too_large": BodyTooLarge(max_bytes=64 * 1024),
+    "invalid_body": NotAnObject(),
+    "invalid_field": InvalidField(field="page", reason="must be a whole number"),
+    "malformed_json": exceptions.ParseError("Malformed JSON: duplicate key"),
+    "method_not_allowed": exceptions.MethodNotAllowed("PATCH"),
+    "not_authenticated": exceptions.NotAuthenticated(),
+    "overloaded": Overloaded(),
+    "rate_limited": RateLimited(retry_after_seconds=30),
+    "rate_limiter_unavailable": RateLimiterUnavailable(),
+    "request_timeout": RequestTimedOut(),
+    "token_not_valid": InvalidToken(),
+    "unsupported_media_type": exceptions.UnsupportedMediaType("text/plain"),
+}
+# Of failures that are answered where no error reaches the API's handler, or not without a log line.
+_SENTENCES = {
+    "database_busy": "Others are changing the same, try again",
+    "database_unavailable": "Service is temporarily unavailable",
+    "internal_error": "Internal server error",
+    "not_found": "Not found",
+}
+
+
+def _describe_failures(status: int, slugs: Iterable[str]) -> Mapping[str, Any]:
     slug = {"type": "string", "enum": sorted(slugs)}
     return {
         "allOf": [
