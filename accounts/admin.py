@@ -4,6 +4,7 @@ Only superusers hand out rights to users. Whoever else may change users and grou
 with rights that they lack, and puts no such rights into a group (see `accounts.rights`).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -11,9 +12,11 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import User
+from accounts.people import erase_user, find_traces
 from accounts.rights import may_change_group, may_change_user, own_permissions
 from config.http.admin import StaffAdmin
 
@@ -63,6 +66,26 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[misc,type-arg]
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or may_change_user(request.user, obj))
 
+    def get_deleted_objects(
+        self, objs: Iterable[User], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """Return what erasing these users reaches, and whether any may not be erased."""
+        users = list(objs)
+        erased = [part for user in users for part in (user.username, _describe_erasure(user))]
+        refused = {
+            str(self.opts.verbose_name)
+            for user in users
+            if not self.has_delete_permission(request, user)
+        }
+        return erased, {str(self.opts.verbose_name_plural): len(users)}, refused, []
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        erase_user(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for user in queryset.order_by("pk"):
+            erase_user(user)
+
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, StaffAdmin):  # type: ignore[misc]
@@ -84,3 +107,15 @@ class GroupAdmin(DjangoGroupAdmin, StaffAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or may_change_group(request.user, obj))
+
+
+def _describe_erasure(user: User) -> list[str]:
+    traces = find_traces(user)
+    return [
+        _("Erased for ever: the account, its tokens, and its carts (%(carts)s saved).")
+        % {"carts": traces.carts},
+        _("%(orders)s orders keep their figures, without contact, address, note and buyer.")
+        % {"orders": traces.orders},
+        _("%(changes)s entries in the log of cart changes stay, by nobody.")
+        % {"changes": traces.changes},
+    ]

@@ -11,9 +11,11 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # Its models can be imported only now.
-        from accounts.revocation import connect_signals
+        from accounts import people, revocation
 
-        connect_signals()
+        # Its tokens first: a hash that goes must not come again.
+        revocation.connect_signals()
+        people.connect_signals()
         # The last app's turn: by then the permissions of all that have roles are there.
         last = [app for app in apps.get_app_configs() if app.models_module][-1]
         post_migrate.connect(grant_roles, sender=last)

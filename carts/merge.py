@@ -34,6 +34,7 @@ from carts.live.keys import merge_token, name_openly, shard_prefixes
 from carts.live.operations import OperationRepeatedError
 from carts.live.store import ChangeTerms
 from carts.permanent.copies import find_handed_over, has_merged
+from carts.permanent.erasing import find_orphans
 from carts.permanent.saving import save_cart
 from carts.reading import (
     CartView,
@@ -135,7 +136,10 @@ def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
         if guest_cart.handover is None:
             return
         user = CartOwner.for_user(guest_cart.handover.user_id)
-        if _take_over(guest_cart, read_cart(user), context) is not None:
+        if find_orphans([user]):
+            # Its lines were the user's already, and are erased with the rest.
+            _empty(guest_cart, context, capped=0)
+        elif _take_over(guest_cart, read_cart(user), context) is not None:
             return
         guest_cart = read_cart(guest_cart.owner)
     raise CartContended
@@ -198,6 +202,13 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
     token = merge_token(guest_cart.id, guest_cart.version)
     if token in view.cart.merged and token not in _save_surely(user_cart.owner).merged:
         raise CartContended
+    _empty(guest_cart, context, capped=len(plan.capped))
+    return MergeResult(view, strategy, len(plan.lines), plan.capped, plan.skipped, claimed)
+
+
+def _empty(guest_cart: Cart, context: ChangeContext, *, capped: int) -> None:
+    """Take the lines out of a cart that is handed over, unless it is so no more."""
+    handover = cast(Handover, guest_cart.handover)
     terms = ChangeTerms(
         seen_id=guest_cart.id,
         fresh_id="",
@@ -206,8 +217,7 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
         request_id=context.request_id,
         expected_version=guest_cart.version,
     )
-    store.finish_merge(guest_cart.owner, terms, handover, capped=len(plan.capped))
-    return MergeResult(view, strategy, len(plan.lines), plan.capped, plan.skipped, claimed)
+    store.finish_merge(guest_cart.owner, terms, handover, capped=capped)
 
 
 def _claim_all(guest: CartOwner, user: CartOwner) -> int:

@@ -37,7 +37,8 @@ class Cart(models.Model):
     id = models.CharField(primary_key=True, max_length=_CART_ID_LENGTH, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        models.CASCADE,
+        # A trigger deletes them with the user.
+        models.DO_NOTHING,
         null=True,
         blank=True,
         related_name="carts",
@@ -202,7 +203,8 @@ class CartChange(models.Model):
 
     Kept whatever becomes of the cart, so it refers to no other row. `owner_id` is a user's id, or
     what stands for a guest's id, which is a secret. `actor` is who made the change where it was
-    not the owner. All changes that one call made have the cart version it led to.
+    not the owner. All changes that one call made have the cart version it led to. Where a user has
+    been erased, either is "erased", as if of a guest.
     """
 
     stream_id = models.CharField(_("stream entry"), max_length=41)
@@ -236,6 +238,7 @@ class CartChange(models.Model):
             models.Index(fields=("owner_id", "at"), name="cartchange_of_owner"),
             models.Index(fields=("sku_id", "at"), name="cartchange_of_sku"),
             models.Index(fields=("at",), name="cartchange_at"),
+            models.Index(fields=("actor",), name="cartchange_by_actor", condition=~Q(actor="")),
         )
 
     def __str__(self) -> str:

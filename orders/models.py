@@ -60,7 +60,8 @@ class Order(models.Model):
     buyer = models.CharField(_("buyer"), max_length=_BUYER_LENGTH, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        models.PROTECT,
+        # A trigger makes them nobody's when the user is deleted.
+        models.DO_NOTHING,
         null=True,
         blank=True,
         related_name="orders",

@@ -135,6 +135,19 @@ def list_carts(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
             return
 
 
+def list_users(*, page_size: int) -> Iterator[list[CartOwner]]:
+    """List the users whose hashes are there all the time this takes, of all shards, in pages."""
+    cursor = 0
+    while True:
+        with store_errors():
+            cursor, names = get_client().scan(cursor, match="*cart:user:*", count=page_size)
+        owners = [owner for owner in _read_page(names).owners if not owner.is_guest]
+        if owners:
+            yield owners
+        if cursor == 0:
+            return
+
+
 def peek(prefix: str, owners: Sequence[CartOwner]) -> list[Claim]:
     """Read carts without their lines, and without noting anything; leaves out unreadable ones."""
     names = _names(prefix, owners)
@@ -255,6 +268,13 @@ def renew(owner: CartOwner) -> None:
     """Give a cart a new version, so that the next save writes it as it is."""
     shared = keys.shard_keys(keys.shard_prefix(owner))
     _run("renew", [keys.cart_key(owner), shared.dirty], ())
+
+
+def erase(prefix: str, owners: Sequence[CartOwner]) -> int:
+    """Take hashes away for ever, whatever they hold; return how many there were."""
+    shared = keys.shard_keys(prefix)
+    lists = [shared.dirty, shared.saving, shared.set_aside]
+    return sum(_run("erase", [*lists, *_names(prefix, chunk)], ()) for chunk in _chunks(owners))
 
 
 def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:

@@ -10,7 +10,7 @@ Rows become visible in the order of their ids, which is what `carts.permanent.ev
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from carts.live import counters
 from carts.live.changes import StreamEntry
 from carts.live.keys import parse_cart_key, shard_prefixes
 from carts.models import CartChange, Publication, UnreadableChange
+from carts.permanent.rows import find_missing_users
 from config.http.database import in_transaction
 from config.http.hashing import hash_secret
 
@@ -152,7 +153,7 @@ def _write_rows(
 ) -> list["_Fault"]:
     """Write the readable entries, and set aside the others; return all that were set aside."""
     _take_turn()
-    faults = [*faults, *_insert(readable)]
+    faults = [*faults, *_insert(_leave_out_erased(readable))]
     UnreadableChange.objects.bulk_create(
         [_describe_fault(prefix, fault) for fault in faults], ignore_conflicts=True
     )
@@ -222,6 +223,25 @@ def _take_turn() -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+
+
+def _leave_out_erased(readable: Sequence[_Readable]) -> list[_Readable]:
+    """Return the changes without the ids of users that are gone.
+
+    Read during the turn, which the erasing of a user takes as well: it comes before this look, or
+    finds what is written after it.
+    """
+    users = {pair.change.owner_id for pair in readable if pair.change.owner_kind == "user"}
+    gone = find_missing_users(users) if users else set()
+    return [
+        replace(pair, change=_make_nobodys(pair.change)) if pair.change.owner_id in gone else pair
+        for pair in readable
+    ]
+
+
+def _make_nobodys(change: LoggedChange) -> LoggedChange:
+    actor = "erased" if change.actor == change.owner_id else change.actor
+    return replace(change, owner_kind="guest", owner_id="erased", actor=actor)
 
 
 def _insert(readable: Sequence[_Readable]) -> list[_Fault]:

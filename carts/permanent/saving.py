@@ -29,6 +29,7 @@ from carts.live import maintenance
 from carts.live.keys import cart_key, name_openly, parse_cart_key, shard_prefix
 from carts.live.maintenance import Claim, UnsavedPage
 from carts.permanent import rows
+from carts.permanent.erasing import erase_orphans, find_orphans
 from carts.permanent.mapping import UnsavableCart
 from carts.permanent.reconciling import find_strays, reconcile
 from carts.permanent.writing import Draft, PriceList, Written, draft_rows, write_drafts
@@ -45,9 +46,9 @@ PageT = TypeVar("PageT", bound=UnsavedPage)
 class SaveResult:
     """How many carts were written, and what became of the others.
 
-    `unchanged` were saved already. `vanished` have no hash any more. `united` came from an older
-    file than their rows. `set_aside` cannot be saved until they change. `postponed` changed under
-    the save, and are still unsaved.
+    `unchanged` were saved already. `vanished` have no hash any more, some because their users are
+    gone. `united` came from an older file than their rows. `set_aside` cannot be saved until they
+    change. `postponed` changed under the save, and are still unsaved.
     """
 
     saved: int = 0
@@ -157,14 +158,14 @@ def _save_claims(
     written = _write(prefix, drafts)
     versions = {owner: cart.version for owner, cart in written.saved.items()}
     maintenance.confirm(prefix, versions)
-    gone = rows.find_missing_users({owner.id for owner in written.left_out if not owner.is_guest})
-    orphans = [owner for owner in written.left_out if owner.id in gone]
-    beaten = [owner for owner in written.left_out if owner.id not in gone]
-    aside = [*claims.unreadable, *unsavable, *written.refused, *orphans]
+    orphans = find_orphans([*written.left_out, *written.refused])
+    beaten = [owner for owner in written.left_out if owner not in orphans]
+    refused = [owner for owner in written.refused if owner not in orphans]
+    aside = [*claims.unreadable, *unsavable, *refused]
     result = SaveResult(
         saved=written.count,
         unchanged=len(written.saved) - written.count,
-        vanished=len(claims.vanished),
+        vanished=len(claims.vanished) + erase_orphans(orphans),
     )
     result += _set_aside(prefix, [cart_key(owner) for owner in aside])
     return _Batch(result, written.saved), [*written.strays, *beaten]

@@ -19,6 +19,7 @@ from carts.domain.errors import CartNotFound
 from carts.jobs import do_each, register_job
 from carts.live import maintenance
 from carts.live.keys import shard_prefix, shard_prefixes
+from carts.permanent.erasing import erase_orphans
 from carts.permanent.mapping import owner_of
 from carts.permanent.saving import save_cart
 from config.http.database import in_transaction
@@ -32,6 +33,7 @@ _SWEEP = register_job("sweep_carts")
 class SweepResult:
     """How many carts of guests ended, how many of users were put to rest, and how many ended long
     ago were deleted. `kept` have changed since they were saved, `failed` could not be changed.
+    `erased` were those of users that are gone.
     """
 
     expired: int = 0
@@ -39,6 +41,7 @@ class SweepResult:
     purged: int = 0
     kept: int = 0
     failed: int = 0
+    erased: int = 0
 
     def __add__(self, other: "SweepResult") -> "SweepResult":
         return SweepResult(*map(sum, zip(astuple(self), astuple(other), strict=True)))
@@ -53,6 +56,7 @@ def sweep_carts() -> Iterator[SweepResult]:
     2. Where no hash is left, end a guest's cart as EXPIRED; a user's stays ACTIVE.
     3. Delete carts that ended CART_RETENTION_DAYS ago, if that is not 0.
     4. Forget that carts were set aside where somebody, or time, has taken their hashes away.
+    5. Take away the hashes of users that are gone.
 
     Raises CartStoreUnavailable, OperationalError; the next run goes on from there.
     """
@@ -64,6 +68,9 @@ def sweep_carts() -> Iterator[SweepResult]:
             yield SweepResult(purged=len(purged), failed=len(failed))
     for prefix in shard_prefixes():
         maintenance.forget_vanished(prefix)
+    for owners in maintenance.list_users(page_size=settings.CART_SAVE_BATCH):
+        if erased := erase_orphans(owners):
+            yield SweepResult(erased=erased)
 
 
 def expire_cart(owner: CartOwner) -> SweepResult:

@@ -76,7 +76,7 @@ def _look(elapsed: float, saved_per_second: float) -> tuple[str, float, float, f
 
 @contextmanager
 def _running(command: list[str]) -> Iterator[None]:
-    program = subprocess.Popen(command, start_new_session=True)
+    program = subprocess.Popen(command)
     try:
         yield
     finally:

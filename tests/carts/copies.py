@@ -8,7 +8,7 @@ from redis import Redis
 
 from carts.domain.cart import Cart as LivingCart
 from carts.domain.cart import CartOwner
-from carts.live.codec import encode_cart
+from carts.live.codec import decode_cart, encode_cart
 from carts.live.keys import cart_key, shard_prefix, shard_prefixes
 from carts.models import Cart, CartItem
 from carts.permanent.saving import SaveResult, save_unsaved
@@ -39,6 +39,11 @@ def hash_of(redis: Redis, shopper: Shopper) -> dict[bytes, bytes]:
     """Return the fields of a shopper's hash."""
     fields: Any = redis.hgetall(cart_key(owner_of(shopper)))
     return dict(fields)
+
+
+def read_living(redis: Redis, shopper: Shopper) -> LivingCart:
+    """Return a shopper's cart as its hash has it."""
+    return decode_cart(owner_of(shopper), hash_of(redis, shopper))
 
 
 def lose_hash(redis: Redis, shopper: Shopper) -> None:

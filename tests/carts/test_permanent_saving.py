@@ -458,7 +458,7 @@ def test_the_next_change_brings_a_mended_cart_back(shopper: Shopper, redis_serve
     assert redis_server.zcard("cart:set-aside") == 0
 
 
-def test_carts_of_deleted_users_are_set_aside(redis_server: Redis) -> None:
+def test_carts_of_deleted_users_are_erased(redis_server: Redis) -> None:
     sku = SkuFactory.create()
     gone, other = new_user(), new_user()
     for shopper in (gone, other):
@@ -467,8 +467,9 @@ def test_carts_of_deleted_users_are_set_aside(redis_server: Redis) -> None:
 
     result = save_all()
 
-    assert result == SaveResult(saved=1, set_aside=1)
+    assert result == SaveResult(saved=1, vanished=1)
     assert saved_units(other) == {sku.id: 1}
+    assert redis_server.zcard("cart:dirty") == redis_server.zcard("cart:set-aside") == 0
 
 
 def test_lines_of_unknown_skus_are_saved_as_well(redis_server: Redis) -> None:

@@ -12,7 +12,8 @@ from carts.permanent.sweep import SweepResult, count_idle, sweep_carts
 class Command(CartCommand):
     help = (
         "End guests' carts past their expiry, take users' idle carts out of Redis once they are"
-        " saved, and delete carts that ended long ago (CART_RETENTION_DAYS). Runs by itself, too."
+        " saved, delete carts that ended long ago (CART_RETENTION_DAYS), and erase living carts of"
+        " users that are gone. Runs by itself, too."
     )
     examples = """\
   manage.py expire_carts
@@ -28,7 +29,8 @@ class Command(CartCommand):
             asdict(swept),
             [
                 f"{swept.expired} guests' carts ended, {swept.retired} users' carts put to rest, "
-                f"{swept.purged} old carts deleted, {swept.kept} kept for what is unsaved in them."
+                f"{swept.purged} old carts deleted, {swept.erased} of users that are gone erased, "
+                f"{swept.kept} kept for what is unsaved in them."
                 if not options.dry_run
                 else f"To do: end {swept.expired} guests' carts, put {swept.retired} users' carts "
                 f"to rest, delete {swept.purged} old carts."
