@@ -13,6 +13,7 @@ from pytest_django import Settings
 from config.http import threads
 from config.http.gateway import Gateway
 from tests.config.gateways import CHUNKED, JSON, POST, Client, Reply, Shop, SlowClient, ask
+from tests.config.project import PATIENCE_SECONDS
 
 LOGIN: dict[str, Any] = {"method": "POST", "raw_path": b"/api/auth/login"}
 
@@ -269,7 +270,7 @@ def test_a_large_answer_is_sent_in_parts(gateway: Gateway, shop: Shop) -> None:
 def test_who_does_not_read_an_answer_holds_no_thread_and_is_given_up(
     gateway: Gateway, shop: Shop, settings: Settings
 ) -> None:
-    settings.WEB_THREADS, settings.WEB_CLIENT_SECONDS = 1, 0.3
+    settings.WEB_THREADS, settings.WEB_CLIENT_SECONDS = 1, 3
     shop.answer = file = File()
 
     async def read_not() -> Reply:
@@ -288,7 +289,7 @@ def test_who_does_not_read_an_answer_holds_no_thread_and_is_given_up(
 
 
 async def _until(is_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_true():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.005)

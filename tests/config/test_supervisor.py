@@ -9,7 +9,7 @@ from config.supervisor import ProgramEnded, Supervisor
 supervisor.PAUSES_SECONDS = (0.1, 0.2, 0.3)
 supervisor.STEADY_SECONDS = {steady}
 with Supervisor() as programs:
-    programs.start("other", ["sleep", "60"], {{}})
+    programs.start("other", ["sleep", "600"], {{}})
     programs.start("bad", [sys.executable, "-c", "print('here'); raise SystemExit(3)"], {{}})
     try:
         programs.{wait}

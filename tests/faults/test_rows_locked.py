@@ -121,7 +121,7 @@ def shopper() -> Shopper:
 
 
 def test_a_stopped_worker_loses_the_cart_it_was_saving(shopper: Shopper) -> None:
-    with saver_stopped_in_mid_save(DATABASE_IDLE_TIMEOUT_MS="500"):
+    with saver_stopped_in_mid_save(DATABASE_IDLE_TIMEOUT_MS="3000"):
         order = place_order(shopper)
 
     assert order["itemCount"] == 2

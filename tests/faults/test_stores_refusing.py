@@ -11,12 +11,13 @@ from redis import Redis
 
 from accounts.tasks import revoke_deactivated_users
 from carts import tasks
+from config.http import health
 from orders.tasks import cancel_unpaid, forget_old_replies, settle
 from tests.accounts.factories import PASSWORD, UserFactory
 from tests.carts.copies import save_all, saved_units
 from tests.carts.shopper import addition_of, new_user, quantities_of, read_refusal, unchanged
 from tests.factories import SkuFactory
-from tests.faults.servers import OwnPostgres, OwnValkey, use_database
+from tests.faults.servers import OwnPostgres, OwnValkey, use_database, wait_until
 from tests.faults.test_postgres_down import serve
 from tests.faults.test_worker_broker import become_a_replica, bring_the_disk_back, lose_the_disk
 from tests.orders.buying import CONTACT, place_order
@@ -42,8 +43,12 @@ def read_readiness() -> tuple[int, Any]:
 
 
 @pytest.fixture
-def standby(transactional_db: None, own_postgres: OwnPostgres) -> Iterator[OwnPostgres]:
+def standby(
+    transactional_db: None, own_postgres: OwnPostgres, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OwnPostgres]:
     """A database that goes on to read alone, as the old primary does after a failover."""
+    # It has all tables, and no row that tells of migrations.
+    monkeypatch.setattr(health, "_check_migrations", lambda _: None)
     with use_database(own_postgres.url, statement_timeout_ms=5_000):
         yield own_postgres
         set_read_only(own_postgres, "off")
@@ -54,6 +59,13 @@ def set_read_only(server: OwnPostgres, value: str) -> None:
         connection.execute("SET default_transaction_read_only = off")
         connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
         connection.execute("SELECT pg_reload_conf()")
+    # Whoever is connected has been told by then, too.
+    wait_until(lambda: read_setting(server) == value)
+
+
+def read_setting(server: OwnPostgres) -> Any:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        return connection.execute("SHOW default_transaction_read_only").fetchone()[0]  # type: ignore[index]
 
 
 @pytest.mark.usefixtures("transactional_db")
