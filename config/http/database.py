@@ -35,10 +35,10 @@ _CANCEL_SECONDS = 0.5
 _OUT_OF_SERVICE = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
 # What a transaction fails with that is in the way of others, and may go through the next time.
 _LOST_RACES = (errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure)
-# The last one begins before this time is over, and waits for its locks as long as any other.
-_BEGIN_AGAIN_SECONDS = 2.5
+# A deadlock costs a second each time, and a row that is not free in time may stay so for long.
 _MAX_BEGINNINGS = 5
-_REST_SECONDS = (0.01, 0.05)
+_MAX_LOCK_TIMEOUTS = 2
+_REST_SECONDS = 0.05
 
 _BEGUN_AGAIN = Counter(
     "database_transactions_begun_again", "Transactions that met others and began again.", ["reason"]
@@ -113,9 +113,9 @@ def in_transaction(function: Callable[Parameters, Result]) -> Callable[Parameter
     """Have a function run in a transaction, which begins again where it lost a race; a decorator.
 
     That is a deadlock, a serialization failure or a lock that was not free in time: the function
-    starts anew then, up to 5 times within 2.5 seconds, and must be safe to repeat. After that, its
-    OperationalError is raised. Within an open transaction it is a part of that one, which cannot
-    begin again in its middle: the outermost does.
+    starts anew then, and must be safe to repeat. It starts 5 times at the most, and once again
+    after a lock's time is over; then its OperationalError is raised. Within an open transaction it
+    is a part of that one, which cannot begin again in its middle: the outermost does.
     """
 
     @wraps(function)
@@ -123,20 +123,21 @@ def in_transaction(function: Callable[Parameters, Result]) -> Callable[Parameter
         if connection.in_atomic_block:
             with transaction.atomic():
                 return function(*args, **options)
-        latest = time.monotonic() + _BEGIN_AGAIN_SECONDS
-        for _ in range(_MAX_BEGINNINGS - 1):
+        lock_timeouts = 0
+        for beginning in range(_MAX_BEGINNINGS):
             try:
                 with transaction.atomic():
                     return function(*args, **options)
             except DjangoOperationalError as error:
-                if not has_lost_race(error) or time.monotonic() > latest:
+                lock_timeouts += isinstance(error.__cause__, errors.LockNotAvailable)
+                is_last = beginning == _MAX_BEGINNINGS - 1 or lock_timeouts == _MAX_LOCK_TIMEOUTS
+                if is_last or not has_lost_race(error):
                     raise
                 _BEGUN_AGAIN.labels(type(error.__cause__).__name__).inc()
                 logger.info("transaction begins again: %s", type(error.__cause__).__name__)
             # Those who met must not meet again at once.
-            time.sleep(random.uniform(*_REST_SECONDS))  # noqa: S311
-        with transaction.atomic():
-            return function(*args, **options)
+            time.sleep(random.uniform(0, _REST_SECONDS * 2**beginning))  # noqa: S311
+        raise AssertionError
 
     return run
 

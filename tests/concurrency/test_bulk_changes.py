@@ -25,7 +25,7 @@ from products.models import Product, Sku, StockReason
 from products.stock import Cause, adjust
 from tests.concurrency.test_checkout_scarcity import count_deadlocks, fill_cart, save_empty_carts
 from tests.factories import SkuFactory
-from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.products.threads import run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,8 +37,7 @@ DELIVERY = Cause(StockReason.DELIVERY, "", "staff:1")
 
 @pytest.fixture(autouse=True)
 def _begins_again_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let neither a busy machine nor bad luck end what begins again; a shop gives up earlier."""
-    monkeypatch.setattr(database, "_BEGIN_AGAIN_SECONDS", PATIENCE_SECONDS)
+    """Let no bad luck end what begins again; a shop gives up earlier."""
     monkeypatch.setattr(database, "_MAX_BEGINNINGS", 50)
 
 

@@ -98,11 +98,6 @@ def test_a_statement_that_is_given_up_is_ended_on_the_server_too(settings: Setti
     wait_until(lambda: ask(running + " AND pid <> pg_backend_pid()") == "0")
 
 
-@pytest.fixture
-def _begins_again_however_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_BEGIN_AGAIN_SECONDS", PATIENCE_SECONDS)
-
-
 class Beginnings:
     """Changes a SKU in a transaction, and counts how often that began."""
 
@@ -128,8 +123,7 @@ def locked_elsewhere(sku: Sku) -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_begins_again_however_late")
-def test_a_transaction_that_waits_too_long_for_a_row_begins_again_and_then_fails(
+def test_a_transaction_that_waits_too_long_for_a_row_begins_once_more_and_then_fails(
     settings: Settings,
 ) -> None:
     change = Beginnings(SkuFactory.create())
@@ -139,25 +133,10 @@ def test_a_transaction_that_waits_too_long_for_a_row_begins_again_and_then_fails
         in_transaction(change)()
 
     assert isinstance(failure.value.__cause__, LockNotAvailable)
-    assert change.count == 5
+    assert change.count == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_begins_again_only_while_somebody_may_still_wait_for_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    change = Beginnings(SkuFactory.create())
-    settings.DATABASE_LOCK_TIMEOUT_MS = 50
-    monkeypatch.setattr(database, "_BEGIN_AGAIN_SECONDS", 0)
-
-    with locked_elsewhere(change.sku), pytest.raises(OperationalError):
-        in_transaction(change)()
-
-    assert change.count == 1
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("_begins_again_however_late")
 def test_within_another_transaction_the_outermost_begins_again(settings: Settings) -> None:
     change, outer = Beginnings(SkuFactory.create()), 0
     settings.DATABASE_LOCK_TIMEOUT_MS = 50
@@ -171,7 +150,7 @@ def test_within_another_transaction_the_outermost_begins_again(settings: Setting
     with locked_elsewhere(change.sku), pytest.raises(OperationalError):
         change_twice()
 
-    assert change.count == outer == 5
+    assert change.count == outer == 2
 
 
 def lock_until_it_changes(sku: Sku) -> None:

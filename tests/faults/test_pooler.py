@@ -44,6 +44,7 @@ def test_the_tests_of_the_stores_pass_through_a_pooler() -> None:
             run = start_python(
                 "-m", "pytest", "-q", "-x", "-n", "0", "--create-db", "--reuse-db", *TESTS,
                 DATABASE_URL=f"{address}/{name}", REDIS_URL=redis, DATABASE_PREPARE_THRESHOLD="0",
+                DATABASE_STATEMENT_TIMEOUT_MS="60000",
             )  # fmt: skip
             with run:
                 output, _ = run.communicate()
