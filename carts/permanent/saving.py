@@ -25,6 +25,7 @@ from django.conf import settings
 from django.db import DataError, IntegrityError
 
 from carts.domain.cart import Cart, CartOwner
+from carts.jobs import do_each, register_job
 from carts.live import maintenance
 from carts.live.keys import cart_key, name_openly, parse_cart_key, shard_prefix
 from carts.live.maintenance import Claim, UnsavedPage
@@ -38,6 +39,7 @@ from config.http.hashing import hash_secret
 logger = logging.getLogger(__name__)
 
 _MAX_NAMED = 10
+_UNITE = register_job("unite_carts")
 
 PageT = TypeVar("PageT", bound=UnsavedPage)
 
@@ -142,7 +144,7 @@ def _save_batch(prefix: str, owners: Sequence[CartOwner], prices: PriceList) -> 
 
 
 def _unite_and_save(prefix: str, overtaken: Sequence[CartOwner], prices: PriceList) -> _Batch:
-    united = sum([reconcile(owner) for owner in overtaken])
+    united = do_each(_UNITE, overtaken, reconcile, name=name_openly)
     batch, remaining = _save_claims(prefix, overtaken, prices)
     return batch + _Batch(SaveResult(united=united, postponed=len(remaining)), {})
 

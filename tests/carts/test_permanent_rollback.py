@@ -11,7 +11,7 @@ from carts.domain.cart import Cart, CartOwner, Line
 from carts.domain.uniting import unite_carts
 from carts.live import maintenance
 from carts.live.keys import cart_key
-from carts.models import SaveCounter
+from carts.models import PendingSettlement, SaveCounter
 from carts.permanent import writing
 from carts.permanent.saving import SaveResult, save_cart
 from tests.carts.copies import (
@@ -24,6 +24,7 @@ from tests.carts.copies import (
     version_of,
 )
 from tests.carts.shopper import Shopper, item_id, new_guest, quantities_of
+from tests.config.figures import grows
 from tests.factories import SkuFactory
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +68,31 @@ def test_a_cart_that_was_not_touched_since_gets_what_was_saved_later(
     assert version_of(redis_server, shopper) == row_of(shopper).version > lost_version
     assert redis_server.hget("cart:counters", "drift") == b"1"
     assert save_all() == SaveResult()
+
+
+def test_a_cart_that_cannot_be_united_does_not_hold_up_the_others(
+    keep_file: Callable[[], Rollback],
+) -> None:
+    sku, guests = SkuFactory.create(), [new_guest() for _ in range(3)]
+    for guest in guests:
+        guest.add(sku, 1)
+    roll_back = keep_file()
+    for guest in guests:
+        guest.add(sku, 2)
+    save_all()
+    roll_back()
+    # As nothing of ours would write it.
+    broken = row_of(guests[1])
+    PendingSettlement.objects.create(
+        order_id="o1", owner=owner_of(guests[1]).key, cart_id=broken.pk, units=[]
+    )
+
+    with grows("cart_job_failures_total", job="unite_carts", by=1):
+        result = save_all()
+
+    # Once among those that Redis had forgotten, and once among the unsaved ones.
+    assert result == SaveResult(saved=2, united=2, postponed=2)
+    assert [saved_units(guest) for guest in guests] == [{sku.id: 3}] * 3
 
 
 def test_changes_made_since_the_roll_back_are_kept_as_well(
