@@ -133,6 +133,9 @@
  * @property {string | null} paidAt
  * @property {string | null} cancelledAt
  * @property {string} expiresAt An unpaid order is cancelled then.
+ * @property {{ lines: { skuId: string, quantity: number }[],
+ *   capped: { skuId: string, requested: number, quantity: number, reason: string }[] } | null}
+ *   returned What of a cancelled order went back into the cart.
  */
 
 /**
