@@ -5,7 +5,7 @@ Each race is also run with its guard off, where it must show.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Barrier
 from typing import Any
 
@@ -86,11 +86,11 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[..., Any]],
     return replace
 
 
-def take_nothing(*, buyer: str, units: Mapping[str, int]) -> None:
+def take_nothing(*, buyer: str, units: Mapping[str, int], also: Sequence[str]) -> None:
     """Leave it at what was checked before."""
 
 
-def read_unlocked(*, sku_ids: Any, buyer: str) -> dict[str, Offer]:
+def read_unlocked(*, sku_ids: Any, buyer: str, also: Sequence[str]) -> dict[str, Offer]:
     return read_offers(sku_ids=sku_ids, buyer=buyer)
 
 
@@ -275,7 +275,7 @@ def test_without_the_lock_on_the_order_stock_comes_back_many_times(
     order_id = other["id"]
     everybody = Barrier(THREADS)
 
-    def read_order(order_id: str) -> Order:
+    def read_order(order_id: str, *, buyer: str | None) -> Order:
         order = Order.objects.get(pk=order_id)
         everybody.wait(PATIENCE_SECONDS)
         return order

@@ -114,7 +114,9 @@ def test_3200_orders_of_five_scarce_skus_sell_what_there_is() -> None:
 def test_locking_in_any_order_deadlocks(monkeypatch: pytest.MonkeyPatch) -> None:
     skus = SkuFactory.create_batch(5, stock=1_000_000)
 
-    def hold_in_any_order(*, sku_ids: Sequence[str], buyer: str) -> dict[str, Offer]:
+    def hold_in_any_order(
+        *, sku_ids: Sequence[str], buyer: str, also: Sequence[str]
+    ) -> dict[str, Offer]:
         for sku_id in sku_ids:
             Sku.objects.select_for_update(no_key=True).get(pk=sku_id)
         return read_offers(sku_ids=sku_ids, buyer=buyer)
