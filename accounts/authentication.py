@@ -14,7 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from accounts.errors import TokenNotValid
 from accounts.signing import get_backend
-from carts.domain.cart import Access
+from carts.domain.cart import Access, is_id
 
 # About 1 KB each in every worker process.
 _REMEMBERED_TOKENS = 4096
@@ -83,7 +83,7 @@ def _verify_access_token(token: str) -> TokenBearer:
     expires_at = claims.get("exp")
     if claims.get(api_settings.TOKEN_TYPE_CLAIM) != AccessToken.token_type:
         raise TokenNotValid
-    if not isinstance(user_id, str) or not user_id or not isinstance(expires_at, int):
+    if not isinstance(user_id, str) or not is_id(user_id) or not isinstance(expires_at, int):
         raise TokenNotValid
     # Tokens of a release before there were these claims are of the first generation.
     access = Access(claims.get("generation", 0), claims.get("family", ""))

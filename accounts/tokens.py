@@ -26,6 +26,7 @@ from accounts.errors import TokenNotValid
 from accounts.models import RefreshFamily, User
 from accounts.revocation import apply_ended_family
 from accounts.signing import SignedRefreshToken
+from carts.domain.cart import is_id
 
 logger = logging.getLogger(__name__)
 
@@ -142,11 +143,16 @@ def _read(text: str) -> _Claims:
     except TokenError as error:
         raise TokenNotValid from error
     token_id = str(claims[api_settings.JTI_CLAIM])
+    user_id = str(claims.get(api_settings.USER_ID_CLAIM, ""))
+    family = str(claims.get("family", token_id))
+    # Signed is not sane: the database takes no NUL, and no half of a surrogate pair.
+    if not all(map(is_id, (token_id, user_id, family))):
+        raise TokenNotValid
     return _Claims(
         id=token_id,
-        user_id=str(claims.get(api_settings.USER_ID_CLAIM, "")),
+        user_id=user_id,
         generation=int(claims.get("generation", 0)),
-        family=str(claims.get("family", token_id)),
+        family=family,
     )
 
 

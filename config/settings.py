@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "config.http.middleware.SiteMessageMiddleware",
     "config.http.middleware.SiteXFrameOptionsMiddleware",
     "config.admin.policy.AdminPolicyMiddleware",
+    "config.http.middleware.StorableMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -368,6 +369,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "config.shop.views.show_csrf_failure"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", IS_PRODUCTION)

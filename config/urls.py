@@ -5,11 +5,12 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from accounts import admin_login
+from config.admin.forbidden import show_forbidden
 from config.http.documentation import DocumentationView, get_schema
 from config.http.health import get_health, get_readiness
 from config.http.metrics import get_metrics
 from config.shop.policy import DOCUMENTATION_POLICY, with_policy
-from config.shop.views import show_failure, show_not_found
+from config.shop.views import show_bad_request, show_failure, show_not_found
 
 show_docs = with_policy(DOCUMENTATION_POLICY)(DocumentationView.as_view())
 
@@ -31,5 +32,7 @@ urlpatterns = [
     path("", include("config.shop.urls")),
 ]
 
+handler400 = show_bad_request
+handler403 = show_forbidden
 handler404 = show_not_found
 handler500 = show_failure

@@ -228,7 +228,8 @@ class ProductAdmin(_LogicalDeletion):
 
     @admin.display(description=_("Image"))
     def preview(self, product: Product) -> str:
-        if not product.images:
+        # A form that was refused shows what was typed.
+        if not isinstance(product.images, list) or not product.images:
             return ""
         return format_html(
             '<img src="{}" alt="" width="48" height="48" loading="lazy">', product.images[0]

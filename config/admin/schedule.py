@@ -44,6 +44,10 @@ class NewTaskForm(BeatPeriodicTaskForm):  # type: ignore[misc]
         self.fields["regtask"].widget = TaskSelectWidget()
         self.fields["task"].widget = UnfoldAdminTextInputWidget()
 
+    def clean(self) -> Any:
+        # The package's check takes for granted that each field by itself is right.
+        return self.cleaned_data if self.errors else super().clean()
+
 
 class _NoBulkDeletion(StaffAdmin):
     """Whether a row may be deleted depends on the row, which the bulk action does not ask."""

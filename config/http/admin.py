@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -38,7 +39,11 @@ class StaffChangeList(ChangeList):  # type: ignore[misc]
     """
 
     def get_filters(self, request: HttpRequest) -> Any:
-        found = super().get_filters(request)
+        try:
+            found = super().get_filters(request)
+        except OverflowError as error:
+            # Of the hierarchy of dates, which catches other bad numbers itself.
+            raise IncorrectLookupParameters from error
         # What the filters know is taken off; what the hierarchy of dates knows is not.
         period = (f"{self.date_hierarchy}__gte", f"{self.date_hierarchy}__lt")
         declared = {*period, *self.model_admin.list_lookups}

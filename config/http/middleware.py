@@ -8,7 +8,9 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import BadRequest, DisallowedHost
+from django.core.handlers.exception import response_for_exception
+from django.db import DataError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -133,3 +135,32 @@ class SiteMessageMiddleware(_SiteOnly, MessageMiddleware):  # type: ignore[misc]
 
 class SiteXFrameOptionsMiddleware(_SiteOnly, XFrameOptionsMiddleware):  # type: ignore[misc]
     """No framing of pages."""
+
+
+class StorableMiddleware:
+    """Refuse values that the database cannot take, which nothing in it can be or match either.
+
+    A NUL in the address or in a cookie is seen at once. What else pages are sent, such as a number
+    beyond any column or a NUL in a form, is refused when the database has refused it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        sent = (request.path_info, *request.COOKIES.values())
+        if "%00" in request.META["QUERY_STRING"] or any("\0" in value for value in sent):
+            raise BadRequest("a NUL was sent")
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        if _is_api(request) or not _is_unstorable(error):
+            return None
+        return response_for_exception(request, BadRequest("what was sent cannot be stored"))
+
+
+def _is_unstorable(error: Exception) -> bool:
+    if isinstance(error, ValueError) and not isinstance(error, UnicodeEncodeError):
+        # Of a number with more than 4,300 digits in JSON, and of a row's number that is none.
+        return str(error).startswith(("Exceeds the limit", "Field 'id' expected a number"))
+    return isinstance(error, DataError | UnicodeEncodeError)

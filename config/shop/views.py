@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from config.http.errors import STORE_RETRY_SECONDS
@@ -27,6 +28,25 @@ def show_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBa
 
 
 @with_policy(PAGE_POLICY)
+def show_bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Say that what was sent makes no sense."""
+    return _refuse(request, 400, _("Bad request"), _("The address or the form makes no sense."))
+
+
+@with_policy(PAGE_POLICY)
+def show_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """Say that a form did not come from a page of this site, or from one too old."""
+    text = _("This form is too old, or came from elsewhere. Open its page again.")
+    return _refuse(request, 403, _("Not accepted"), text)
+
+
+@with_policy(PAGE_POLICY)
+def show_forbidden(request: HttpRequest) -> HttpResponseBase:
+    """Say that this is for others."""
+    return _refuse(request, 403, _("No access"), _("You may not see this page."))
+
+
+@with_policy(PAGE_POLICY)
 def show_failure(request: HttpRequest) -> HttpResponseBase:
     """Say that something broke, by a page that needs nothing which may be broken.
 
@@ -37,3 +57,8 @@ def show_failure(request: HttpRequest) -> HttpResponseBase:
         page["Retry-After"] = str(STORE_RETRY_SECONDS)
         return page
     return render(request, "500.html", status=500)
+
+
+def _refuse(request: HttpRequest, status: int, title: str, text: str) -> HttpResponseBase:
+    context = {"title": title, "text": text, "currency": settings.CART_CURRENCY}
+    return render(request, "refused.html", context, status=status)

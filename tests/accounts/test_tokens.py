@@ -61,6 +61,9 @@ DEAD_HEADERS: dict[str, Callable[[], str]] = {
     "the user is null": lambda: f"Bearer {signed(user_id=None)}",
     "the user is a number": lambda: f"Bearer {signed(user_id=7)}",
     "the user is empty": lambda: f"Bearer {signed(user_id='')}",
+    "the user is a NUL": lambda: f"Bearer {signed(user_id=chr(0))}",
+    "the user is half a pair": lambda: f"Bearer {signed(user_id=chr(0xD800))}",
+    "the user is long": lambda: f"Bearer {signed(user_id='a' * 10_000)}",
     "not yet issued": lambda: f"Bearer {signed(nbf=32_503_680_000)}",
     "garbage": lambda: "Bearer garbage",
     "many dots": lambda: "Bearer a.b.c.d",
@@ -168,6 +171,18 @@ def test_what_is_no_living_refresh_token_is_refused(form: str, call: str) -> Non
     }[form]
 
     assert error_of(post(f"/api/auth/{call}", {"refresh": text})) == NOT_VALID
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("call", ["refresh", "logout"])
+@pytest.mark.parametrize("claim", ["user_id", "jti", "family"])
+@pytest.mark.parametrize("value", ["\0", "\ud800", "a" * 1_000])
+def test_a_signed_refresh_token_of_what_no_row_can_hold_is_refused(
+    value: str, claim: str, call: str
+) -> None:
+    refresh = {"token_type": "refresh", "user_id": "nobody", "jti": "x", claim: value}
+
+    assert error_of(post(f"/api/auth/{call}", {"refresh": signed(**refresh)})) == NOT_VALID
 
 
 @pytest.mark.django_db
