@@ -32,6 +32,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["ENVIRONMENT"] = "test"
     # A busy machine is no fault of the stores; tests of a time-out itself set their own.
     os.environ.setdefault("REDIS_TIMEOUT_SECONDS", "30")
+    os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "120000")
     os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "60000")
     os.environ.setdefault("DATABASE_IDLE_TIMEOUT_MS", "0")
     os.environ.pop("CELERY_BROKER_URL", None)
