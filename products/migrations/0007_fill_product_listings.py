@@ -1,4 +1,4 @@
-"""List the products that were there before, a thousand at a time.
+"""List the products that were there before, some hundred at a time.
 
 Each batch is a transaction of its own and holds only its products' rows, so that the shop goes on
 selling meanwhile, and no statement comes near the time-out. Begun again, it goes on where it stopped.
@@ -6,7 +6,7 @@ selling meanwhile, and no statement comes near the time-out. Begun again, it goe
 
 from django.db import migrations
 
-BATCH = 1_000
+BATCH = 500
 
 NEXT_BATCH = """
 SELECT coalesce(array_agg(id), '{}') FROM (
