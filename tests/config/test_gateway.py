@@ -241,6 +241,36 @@ def test_a_refusal_may_be_read_by_the_storefronts_allowed(
     assert b"x-request-id" in reply.headers
 
 
+def test_a_failure_of_the_application_does_not_end_its_thread(
+    gateway: Gateway, shop: Shop, settings: Settings
+) -> None:
+    settings.WEB_THREADS = 1
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async def fail_and_ask() -> Reply:
+        shop.work = fail
+        with pytest.raises(ZeroDivisionError):
+            await ask(gateway)
+        shop.work = lambda: None
+        return await ask(gateway)
+
+    assert asyncio.run(fail_and_ask()).status == 200
+
+
+def test_threads_end_when_nobody_can_ask_them_any_more() -> None:
+    pool = threads.Threads(2)
+    asyncio.run(pool.run(lambda: None))
+    started = [each for each in threading.enumerate() if each.name.startswith("web_")]
+
+    del pool
+
+    for each in started[-2:]:
+        each.join(30)
+    assert not any(each.is_alive() for each in started[-2:])
+
+
 class File:
     """Content of many chunks, each read by a thread when its turn has come."""
 
