@@ -62,12 +62,16 @@ def find_owner(name: str) -> CartOwner | None:
         return None
     if name.startswith(USER):
         user_id = name.removeprefix(USER)
-        is_known = get_user_model()._default_manager.filter(pk=user_id).exists()
-        return CartOwner.for_user(user_id) if is_known else None
+        return CartOwner.for_user(user_id) if is_user(user_id) else None
     if name.startswith(GUEST):
         return _find_guest(name.removeprefix(GUEST))
     row = Cart.objects.filter(pk=name).values_list("user_id", "session_id").first()
     return owner_of(*row) if row is not None else None
+
+
+def is_user(user_id: str) -> bool:
+    """Tell whether there is an account with this id."""
+    return get_user_model()._default_manager.filter(pk=user_id).exists()
 
 
 def name_owner(owner: CartOwner) -> str:
@@ -110,6 +114,13 @@ def find_users(text: str) -> list[CartOwner]:
     lowered = Lower(Value(text))
     users = get_user_model()._default_manager.alias(_name=Lower("username"), _email=Lower("email"))
     found: QuerySet[Any] = users.filter(Q(pk=text) | Q(_name=lowered) | Q(_email=lowered))
+    return [CartOwner.for_user(user_id) for user_id in found.values_list("pk", flat=True)[:10]]
+
+
+def find_similar_users(text: str) -> list[CartOwner]:
+    """Return users whose name or address has this text in it, at most 10; one query."""
+    users = get_user_model()._default_manager.order_by("username")
+    found: QuerySet[Any] = users.filter(Q(username__icontains=text) | Q(email__icontains=text))
     return [CartOwner.for_user(user_id) for user_id in found.values_list("pk", flat=True)[:10]]
 
 

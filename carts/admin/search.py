@@ -20,11 +20,15 @@ from carts.admin.sections import Link, find_by_others
 from carts.api.identity import parse_guest_id
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
-from carts.finding import GUEST, find_holders, find_owner, find_users, has_cart
+from carts.finding import GUEST, find_holders, find_owner, find_similar_users, find_users, has_cart
 from config.http.hashing import HASH_LENGTH
 from products.models import Sku
 
 FIND_URL = "carts_cart_find"
+
+
+# Shorter parts of names are in too many of them.
+_LEAST_PART = 3
 
 
 class SearchForm(forms.Form):
@@ -65,13 +69,19 @@ class CartSearching:
             return HttpResponseRedirect(reverse("admin:carts_cart_changelist"))
         text = form.cleaned_data["text"]
         sku = _find_sku(text)
-        links = link_owners(list(dict.fromkeys(_find_owners(text))))
+        owners = list(dict.fromkeys(_find_owners(text)))
+        if not owners and sku is None and len(text) >= _LEAST_PART:
+            owners = find_similar_users(text)
+        links = link_owners(owners)
         targets = [link.url for link in links]
         if sku is not None:
             targets.append(holders_url(sku.pk))
         if not targets:
-            self.message_user(request, _("No cart was found."), messages.WARNING)
-            return HttpResponseRedirect(reverse("admin:carts_cart_changelist"))
+            # Not in an address or a log, but in the box where it was typed: it is nobody's id.
+            nothing: HttpResponse = self.render_page(
+                request, "found", title=_("No cart was found."), text=text
+            )
+            return nothing
         if len(targets) == 1:
             return HttpResponseRedirect(targets[0])
         page: HttpResponse = self.render_page(

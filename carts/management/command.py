@@ -15,6 +15,7 @@ from tqdm import tqdm
 from carts.api.identity import parse_guest_id
 from carts.domain.cart import CartOwner, is_id
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
+from carts.finding import has_cart, is_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,10 @@ def add_owner_arguments(parser: CommandParser, *, required: bool = True) -> Any:
 
 
 def read_owner(options: Namespace) -> CartOwner:
-    """Return the owner that was named."""
+    """Return the owner that was named; raises CommandError for a user nobody is or ever was."""
     owner: CartOwner = options.user or options.guest
+    if not owner.is_guest and not is_user(owner.id) and not has_cart(owner):
+        raise CommandError("There is no such user.")
     return owner
 
 

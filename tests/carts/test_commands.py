@@ -435,3 +435,11 @@ def test_help_shows_examples_and_exit_codes(
     assert exited.value.code == 0
     assert f"manage.py {command}" in text
     assert "exit codes: 0" in text
+
+
+@pytest.mark.parametrize("command", ["sync_cart", "inspect_cart", "restore_cart"])
+def test_a_user_nobody_is_fails_by_that_name(command: str, user: Shopper) -> None:
+    with pytest.raises(CommandError, match="There is no such user") as caught:
+        run(command, "--user", "nobody")
+
+    assert caught.value.returncode == 1
