@@ -12,7 +12,9 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import User
@@ -41,12 +43,18 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):  # type: ignore[misc,type-arg]
             },
         ),
     )
-    list_display = ("username", "email", "is_active", "is_staff", "date_joined", "last_login")
+    list_display = ("username", "email", "is_active", "show_staff", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("=id", "username", "email", "first_name", "last_name")
     readonly_fields = ("id", "last_login", "date_joined")
     ordering = ("username",)
     show_full_result_count = False
+
+    @display(  # type: ignore[untyped-decorator]
+        description=_("Staff"), ordering="is_staff", label={"yes": "info"}
+    )
+    def show_staff(self, user: User) -> tuple[str, Any] | None:
+        return ("yes", _("Staff")) if user.is_staff else None
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
@@ -112,10 +120,10 @@ class GroupAdmin(DjangoGroupAdmin, StaffAdmin):  # type: ignore[misc]
 def _describe_erasure(user: User) -> list[str]:
     traces = find_traces(user)
     return [
-        _("Erased for ever: the account, its tokens, and its carts (%(carts)s saved).")
+        gettext("Erased for ever: the account, its tokens, and its carts (%(carts)s saved).")
         % {"carts": traces.carts},
-        _("%(orders)s orders keep their figures, without contact, address, note and buyer.")
+        gettext("%(orders)s orders keep their figures, without contact, address, note and buyer.")
         % {"orders": traces.orders},
-        _("%(changes)s entries in the log of cart changes stay, by nobody.")
+        gettext("%(changes)s entries in the log of cart changes stay, by nobody.")
         % {"changes": traces.changes},
     ]

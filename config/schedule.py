@@ -16,6 +16,7 @@ from django.apps import apps as installed_apps
 from django.apps.registry import Apps
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 _BEAT = "django_celery_beat"
 
@@ -39,33 +40,33 @@ def list_jobs() -> list[Job]:
     """Return every job as its row is to be made."""
     return [
         Job(
-            "Save changed carts",
+            _("Save changed carts"),
             "carts.tasks.save_changed_carts",
             settings.CART_WRITE_BEHIND_SECONDS or 10,
             "seconds",
-            "Does nothing while CART_WRITE_BEHIND_SECONDS is 0.",
+            _("Does nothing while CART_WRITE_BEHIND_SECONDS is 0."),
         ),
-        Job("Save all unsaved carts", "carts.tasks.save_unsaved_carts", 1, "hours"),
-        Job("End idle carts", "carts.tasks.sweep_carts", 10, "minutes"),
-        Job("Finish merges", "carts.tasks.finish_merges", 1, "minutes"),
-        Job("Log cart changes", "carts.tasks.drain_changes", 5, "seconds"),
+        Job(_("Save all unsaved carts"), "carts.tasks.save_unsaved_carts", 1, "hours"),
+        Job(_("End idle carts"), "carts.tasks.sweep_carts", 10, "minutes"),
+        Job(_("Finish merges"), "carts.tasks.finish_merges", 1, "minutes"),
+        Job(_("Log cart changes"), "carts.tasks.drain_changes", 5, "seconds"),
         Job(
-            "Publish cart changes",
+            _("Publish cart changes"),
             "carts.tasks.publish_changes",
             5,
             "seconds",
-            "Does nothing while CART_EVENTS_KAFKA is empty.",
+            _("Does nothing while CART_EVENTS_KAFKA is empty."),
         ),
-        Job("Delete old cart changes", "carts.tasks.purge_changes", 1, "hours"),
-        Job("Refuse deactivated users", "accounts.tasks.revoke_deactivated_users", 5, "seconds"),
-        Job("Forget expired sign-ins", "accounts.tasks.forget_expired_sign_ins", 1, "hours"),
-        Job("Cancel unpaid orders", "orders.tasks.cancel_unpaid", 1, "minutes"),
-        Job("Settle orders", "orders.tasks.settle", 30, "seconds"),
-        Job("Forget answers to orders", "orders.tasks.forget_old_replies", 1, "hours"),
+        Job(_("Delete old cart changes"), "carts.tasks.purge_changes", 1, "hours"),
+        Job(_("Refuse deactivated users"), "accounts.tasks.revoke_deactivated_users", 5, "seconds"),
+        Job(_("Forget expired sign-ins"), "accounts.tasks.forget_expired_sign_ins", 1, "hours"),
+        Job(_("Cancel unpaid orders"), "orders.tasks.cancel_unpaid", 1, "minutes"),
+        Job(_("Settle orders"), "orders.tasks.settle", 30, "seconds"),
+        Job(_("Forget answers to orders"), "orders.tasks.forget_old_replies", 1, "hours"),
     ]
 
 
-def create_missing_jobs(*, apps: Apps = installed_apps, **_: Any) -> None:
+def create_missing_jobs(*, apps: Apps = installed_apps, **options: Any) -> None:
     """Make the rows of jobs that have none. Called after each migration, with its models."""
     try:
         tasks = apps.get_model(_BEAT, "PeriodicTask").objects

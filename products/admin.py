@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
-from unfold.decorators import action
+from unfold.decorators import action, display
 
 from config.http.admin import (
     PeriodFilter,
@@ -137,6 +137,12 @@ class _LogicalDeletion(StrictActions, _Contended):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         change_rows(queryset, is_deleted=True)
 
+    @display(  # type: ignore[untyped-decorator]
+        description=_("Deleted"), ordering="is_deleted", label={"yes": "danger"}
+    )
+    def show_deleted(self, row: Product | Sku) -> tuple[str, Any] | None:
+        return ("yes", _("Deleted")) if row.is_deleted else None
+
     @admin.action(description=_("Restore deleted"), permissions=["delete"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         self._change(request, queryset.filter(is_deleted=True), {"is_deleted": False})
@@ -179,7 +185,7 @@ class ProductAdmin(_LogicalDeletion):
         "name",
         "merchant",
         "status",
-        "is_deleted",
+        "show_deleted",
         "sku_count",
         "total_stock",
         "created_at",
@@ -226,7 +232,7 @@ class ProductAdmin(_LogicalDeletion):
         for sku, changed_fields in formset.changed_objects:
             sku.save(update_fields=[*changed_fields, "updated_at"])
 
-    @admin.display(description=_("Image"))
+    @admin.display(description=_("Preview"))
     def preview(self, product: Product) -> str:
         # A form that was refused shows what was typed.
         if not isinstance(product.images, list) or not product.images:
@@ -284,7 +290,7 @@ class SkuAdmin(_LogicalDeletion):
         "stock",
         "purchase_limit",
         "is_active",
-        "is_deleted",
+        "show_deleted",
         "revision",
     )
     list_filter = (

@@ -3,8 +3,9 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import schedule
+from config.admin import navigation, schedule
 
-__all__ = ["schedule"]
+__all__ = ["navigation", "schedule"]
 
 admin.site.index_title = _("Dashboard")
+navigation.name_apps()

@@ -52,6 +52,14 @@ _GROUPS = (
 )
 
 
+def name_apps() -> None:
+    """Call each app in the way above a page as the menu calls it."""
+    for group in _GROUPS:
+        for label, _icon in group.models:
+            config: Any = apps.get_app_config(label.partition(".")[0])
+            config.verbose_name = group.title
+
+
 def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of pages that the member of staff may see, for the theme."""
     dashboard = {"title": _("Dashboard"), "icon": "dashboard", "link": reverse("admin:index")}

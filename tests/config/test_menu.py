@@ -1,6 +1,7 @@
 """The admin's menu."""
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
@@ -37,3 +38,11 @@ def test_every_page_of_the_admin_is_in_the_menu_once() -> None:
         for model in (model_admin.model for model_admin in admin.site._registry.values())
     )
     assert list(menu)[-4:] == ["Orders", "Catalogue", "Accounts", "Operations"]
+
+
+@pytest.mark.parametrize(
+    ("app", "name"),
+    [("products", "Catalogue"), ("auth", "Accounts"), ("django_celery_beat", "Operations")],
+)
+def test_the_way_above_a_page_begins_with_the_name_that_the_menu_has(app: str, name: str) -> None:
+    assert str(apps.get_app_config(app).verbose_name) == name

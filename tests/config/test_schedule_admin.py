@@ -151,3 +151,16 @@ def test_jobs_are_disabled_in_bulk() -> None:
     )
 
     assert not find_own_job().enabled
+
+
+def test_own_jobs_are_named_in_the_readers_language() -> None:
+    client = sign_in_superuser()
+    job = find_own_job()
+
+    pages = [
+        client.get(page(view, row), headers={"Accept-Language": "zh-hans"}).content.decode()
+        for view, row in (("changelist", None), ("change", job))
+    ]
+
+    assert all("取消未付款的订单" in each for each in pages)
+    assert "Save changed carts" not in pages[0]

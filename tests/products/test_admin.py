@@ -297,3 +297,22 @@ def test_revisions_are_shown_and_read_only(staff: Client) -> None:
     assert 'name="revisions-0-price"' not in html
     assert sku.revisions.count() == 2
     assert sku.revisions.latest("id").pk == sku.revision
+
+
+def test_only_what_is_deleted_is_marked_so(staff: Client) -> None:
+    kept, gone = SkuFactory.create(), SkuFactory.create(is_deleted=True)
+
+    rows: Any = staff.get(reverse("admin:products_sku_changelist")).context["cl"]
+
+    marks = {sku.pk: rows.model_admin.show_deleted(sku) for sku in rows.result_list}
+    assert marks == {kept.pk: None, gone.pk: ("yes", "Deleted")}
+
+
+@pytest.mark.parametrize(
+    ("query", "text"), [("", "There is nothing here yet"), ("?q=x", "Nothing was found")]
+)
+def test_an_empty_list_says_why(staff: Client, query: str, text: str) -> None:
+    page = staff.get(reverse("admin:products_merchant_changelist") + query).content.decode()
+
+    assert text in page
+    assert "yielded" not in page
