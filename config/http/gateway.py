@@ -111,29 +111,33 @@ async def _read_body(scope: Mapping[str, Any], receive: Receive) -> bytes:
 
     Raises RequestTimedOut, UnreadableBody.
     """
-    if not _has_body(scope):
+    declared = _find_length(scope)
+    if declared == 0:
         return b""
     try:
         async with asyncio.timeout(settings.WEB_CLIENT_SECONDS):
-            return await _collect(receive, find_body_limit(scope["path"]) + 1)
+            return await _collect(receive, declared, find_body_limit(scope["path"]) + 1)
     except TimeoutError:
         raise RequestTimedOut from None
 
 
-def _has_body(scope: Mapping[str, Any]) -> bool:
+def _find_length(scope: Mapping[str, Any]) -> int | None:
+    """Return how long the body is going to be, None where only its end tells."""
     headers = scope["headers"]
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if codings not in ([], [b"chunked"]):
         raise UnreadableBody
-    return (
-        bool(codings)
-        or any(value != b"0" for name, value in headers if name == b"content-length")
-        # HTTP/2 frames bodies by itself.
-        or not scope["http_version"].startswith("1")
-    )
+    lengths = {value for name, value in headers if name == b"content-length"}
+    # HTTP/2 frames bodies by itself.
+    if codings or (not lengths and not scope["http_version"].startswith("1")):
+        return None
+    length = lengths.pop() if lengths else b"0"
+    if lengths or not length.isdigit():
+        raise UnreadableBody
+    return int(length)
 
 
-async def _collect(receive: Receive, most: int) -> bytes:
+async def _collect(receive: Receive, declared: int | None, most: int) -> bytes:
     body = bytearray()
     received = 0
     while True:
@@ -144,7 +148,9 @@ async def _collect(receive: Receive, most: int) -> bytes:
         chunk = message.get("body", b"")
         received += len(chunk)
         body += chunk[: most - len(body)]
-        if not message.get("more_body", False) or received > most + _DISCARDED_BYTES:
+        # That a declared body has ended need not be waited for.
+        is_whole = received == declared or not message.get("more_body", False)
+        if is_whole or received > most + _DISCARDED_BYTES:
             return bytes(body)
 
 
