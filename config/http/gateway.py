@@ -19,7 +19,7 @@ from config.http.answers import Answer
 from config.http.environ import build_environ
 from config.http.errors import ServiceError, refuse_service_error
 from config.http.parsing import UnreadableBody, find_body_limit
-from config.http.threads import Threads, hashes_password
+from config.http.threads import Threads, is_slow
 from config.http.wsgi import UTF8Request
 
 Message = Mapping[str, Any]
@@ -74,8 +74,8 @@ class Gateway:
         return Threads(settings.WEB_THREADS)
 
     async def _serve(self, environ: dict[str, Any]) -> Answer:
-        hashes = hashes_password(method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"])
-        run = self._threads.run_hashing if hashes else self._threads.run
+        slow = is_slow(method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"])
+        run = self._threads.run_slow if slow else self._threads.run
         return await run(Answer.of, self._application, environ)
 
     async def _send(self, answer: Answer, send: Send) -> None:

@@ -13,15 +13,18 @@ from config.http.errors import ServiceError
 
 T = TypeVar("T")
 
-# All paths where a password is hashed, which keeps a core busy for as long as a hundred reads of a
-# cart. A new one belongs here.
-_HASHING = re.compile(
-    r"/api/auth/(login|register)"
+# All paths where a request may keep its thread for long: where a password is hashed, which takes a
+# core for as long as a hundred reads of a cart, and where rows are changed that somebody else may
+# hold locked. A new one belongs here.
+_SLOW = re.compile(
+    r"/api/auth/(login|register|logout)"
+    r"|/api/cart/merge"
+    r"|/api/orders(/[^/]+/cancel|/webhooks/payment)?"
     r"|/admin/(login|password_change|accounts/user/(add|[^/]+/password))/"
 )
 # How many requests may wait for a thread: as many as are served within seconds.
 MAX_WAITING = 512
-MAX_WAITING_TO_HASH = 32
+MAX_SLOW_WAITING = 128
 
 
 @dataclass(eq=False)
@@ -32,9 +35,9 @@ class Overloaded(ServiceError):
     message: ClassVar[str] = "Service is temporarily unavailable"
 
 
-def hashes_password(*, method: str, path: str) -> bool:
-    """Tell whether such a request hashes a password."""
-    return method == "POST" and _HASHING.fullmatch(path) is not None
+def is_slow(*, method: str, path: str) -> bool:
+    """Tell whether such a request may keep its thread for long."""
+    return method == "POST" and _SLOW.fullmatch(path) is not None
 
 
 class Threads:
@@ -45,9 +48,9 @@ class Threads:
 
     def __init__(self, number: int) -> None:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._hashers = asyncio.Semaphore(max(1, number // 2))
+        self._slow_turns = asyncio.Semaphore(max(1, number // 2))
         self._room = number + MAX_WAITING
-        self._room_to_hash = MAX_WAITING_TO_HASH
+        self._slow_room = MAX_SLOW_WAITING
         for position in range(number):
             name = f"web_{position}"
             threading.Thread(target=_work, args=(self._calls,), name=name, daemon=True).start()
@@ -65,19 +68,19 @@ class Threads:
         finally:
             self._room += 1
 
-    async def run_hashing(self, call: Callable[..., T], *arguments: object) -> T:
-        """Return what the call returns, which hashes on at most half of the threads.
+    async def run_slow(self, call: Callable[..., T], *arguments: object) -> T:
+        """Return what the call returns; such calls take half of the threads at most.
 
-        Others wait without a thread. Raises Overloaded.
+        The others of them wait without a thread. Raises Overloaded.
         """
-        if self._room_to_hash == 0:
+        if self._slow_room == 0:
             raise Overloaded
-        self._room_to_hash -= 1
+        self._slow_room -= 1
         try:
-            async with self._hashers:
+            async with self._slow_turns:
                 return await self.run(call, *arguments)
         finally:
-            self._room_to_hash += 1
+            self._slow_room += 1
 
 
 _Call = tuple[Callable[..., Any], tuple[object, ...], asyncio.Future[Any]]

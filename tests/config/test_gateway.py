@@ -16,6 +16,7 @@ from tests.config.gateways import CHUNKED, JSON, POST, Client, Reply, Shop, Slow
 from tests.config.project import PATIENCE_SECONDS
 
 LOGIN: dict[str, Any] = {"method": "POST", "raw_path": b"/api/auth/login"}
+ORDER: dict[str, Any] = {"method": "POST", "raw_path": b"/api/orders"}
 
 
 @pytest.fixture
@@ -162,43 +163,54 @@ class Gate:
 
 
 @pytest.mark.parametrize(("number", "half"), [(1, 1), (2, 1), (3, 1), (4, 2)])
-def test_passwords_are_hashed_on_half_of_the_threads_at_most(
-    gateway: Gateway, shop: Shop, settings: Settings, number: int, half: int
+@pytest.mark.parametrize("request_line", [LOGIN, ORDER])
+def test_slow_requests_take_half_of_the_threads_at_most(
+    gateway: Gateway,
+    shop: Shop,
+    settings: Settings,
+    number: int,
+    half: int,
+    request_line: dict[str, Any],
 ) -> None:
     settings.WEB_THREADS = number
     gate = Gate()
 
-    async def crowd() -> list[Reply]:
+    async def ask_all() -> list[Reply]:
         shop.work = gate.pass_through
-        logins = [asyncio.create_task(ask(gateway, **LOGIN)) for _ in range(number * 3)]
+        crowd = [asyncio.create_task(ask(gateway, **request_line)) for _ in range(number * 3)]
         await _until(lambda: gate.inside == half)
         if number > 1:
             shop.work = lambda: None
             assert (await ask(gateway)).status == 200
             shop.work = gate.pass_through
         gate.open()
-        return await asyncio.gather(*logins)
+        return await asyncio.gather(*crowd)
 
-    replies = asyncio.run(crowd())
+    replies = asyncio.run(ask_all())
 
     assert [reply.status for reply in replies] == [200] * number * 3
     assert gate.most_inside == half
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "hashes"),
+    ("method", "path", "slow"),
     [
         ("POST", "/api/auth/login", True),
         ("POST", "/api/auth/register", True),
         ("POST", "/admin/login/", True),
         ("POST", "/admin/accounts/user/ab12/password/", True),
+        ("POST", "/api/orders", True),
+        ("POST", "/api/orders/ab12/cancel", True),
+        ("POST", "/api/orders/webhooks/payment", True),
+        ("POST", "/api/cart/merge", True),
         ("GET", "/admin/login/", False),
+        ("GET", "/api/orders", False),
         ("POST", "/api/auth/refresh", False),
         ("POST", "/api/cart", False),
     ],
 )
-def test_who_hashes_is_known_by_the_path(method: str, path: str, hashes: bool) -> None:
-    assert threads.hashes_password(method=method, path=path) is hashes
+def test_slow_requests_are_known_by_their_paths(method: str, path: str, slow: bool) -> None:
+    assert threads.is_slow(method=method, path=path) is slow
 
 
 @pytest.mark.parametrize("request_line", [{}, LOGIN])
@@ -211,7 +223,7 @@ def test_more_requests_than_can_wait_are_refused_at_once(
 ) -> None:
     settings.WEB_THREADS = 1
     monkeypatch.setattr(threads, "MAX_WAITING", 2)
-    monkeypatch.setattr(threads, "MAX_WAITING_TO_HASH", 3)
+    monkeypatch.setattr(threads, "MAX_SLOW_WAITING", 3)
     gate = Gate()
     shop.work = gate.pass_through
 
