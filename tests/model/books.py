@@ -202,6 +202,7 @@ class Books:
         for turn in count():
             living = self.open(guest)
             if living is None or not (living.lines or living.handover):
+                self._claim(guest)
                 break
             if living.handover is None:
                 number = next(self._numbers)
@@ -327,6 +328,7 @@ class Books:
             return True
         if was_stray:
             return False
+        self._claim(guest)
         handed_over, user = self.books[guest].living, self.books["user"]
         assert handed_over is not None
         token = handed_over.number
@@ -342,6 +344,13 @@ class Books:
         emptied = replace(handed_over, lines={}, handover=None, number=number, changed=number)
         self.books[guest].living = emptied
         return False
+
+    def _claim(self, guest: str) -> None:
+        """Make the guest's orders the user's."""
+        for purchases in (self.sold, self.due_returns):
+            for order, purchase in purchases.items():
+                if purchase.buyer == guest:
+                    purchases[order] = replace(purchase, buyer="user")
 
     def _unite(self, book: Book, found: State, copy: State) -> State:
         living, kept = leave_out_bought(book, found), leave_out_bought(book, copy)
