@@ -276,9 +276,8 @@ def save_beside_an_open_save() -> SavedCart | None:
             has_written.wait(PATIENCE_SECONDS)
             while read_pid() % 16 == pids[0] % 16:
                 connection.close()
-            with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = 100")
-            return save_cart(owner=owner_of(quick), source="test")
+            with override_settings(DATABASE_LOCK_TIMEOUT_MS=1_000):
+                return save_cart(owner=owner_of(quick), source="test")
         finally:
             is_done.set()
 
