@@ -11,7 +11,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import BadRequest, DisallowedHost
 from django.core.handlers.exception import response_for_exception
 from django.db import DataError
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
@@ -140,7 +140,7 @@ class SiteXFrameOptionsMiddleware(_SiteOnly, XFrameOptionsMiddleware):  # type: 
 class StorableMiddleware:
     """Refuse values that the database cannot take, which nothing in it can be or match either.
 
-    A NUL in the address or in a cookie is seen at once. What else pages are sent, such as a number
+    A NUL is seen at once: in a path it names nothing. What else pages are sent, such as a number
     beyond any column or a NUL in a form, is refused when the database has refused it.
     """
 
@@ -148,8 +148,10 @@ class StorableMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        sent = (request.path_info, *request.COOKIES.values())
-        if "%00" in request.META["QUERY_STRING"] or any("\0" in value for value in sent):
+        if "\0" in request.path_info:
+            raise Http404
+        cookies = request.COOKIES.values()
+        if "%00" in request.META["QUERY_STRING"] or any("\0" in value for value in cookies):
             raise BadRequest("a NUL was sent")
         return self.get_response(request)
 
