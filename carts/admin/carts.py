@@ -24,7 +24,7 @@ from unfold.paginator import InfinitePaginator
 from carts.admin.acting import ACTION_URL, CartActing, list_offered
 from carts.admin.filters import ChangedFilter, OwnerFilter, UnsavedFilter
 from carts.admin.forms import AddForm, MergeForm
-from carts.admin.listing import CartChangeList, is_unsaved
+from carts.admin.listing import CartChangeList, read_standing
 from carts.admin.naming import label_owner, owner_url, page_url
 from carts.admin.page import build_page, build_past_page
 from carts.admin.refusals import tell_store_down
@@ -152,14 +152,17 @@ class CartAdmin(CartActing, CartSearching, ReadOnlyAdmin, StaffAdmin):
         return f"{cart.total_amount} {cart.currency}"
 
     @display(  # type: ignore[untyped-decorator]
-        description=_("Saved"), label={"yes": "success", "no": "warning"}
+        description=_("Saved"),
+        label={"same": "success", "unsaved": "warning", "drifted": "danger"},
     )
     def show_saved(self, cart: Cart) -> tuple[str, str] | None:
-        match is_unsaved(cart):
-            case True:
-                return "no", gettext("Changed since")
-            case False:
-                return "yes", gettext("Yes")
+        match read_standing(cart):
+            case "same":
+                return "same", gettext("Yes")
+            case "unsaved":
+                return "unsaved", gettext("Changed since")
+            case "drifted":
+                return "drifted", gettext("Drifted apart")
         return None
 
 

@@ -43,21 +43,6 @@ def list_newest_unsaved() -> list[CartOwner]:
     return owners
 
 
-def find_unsaved(owners: Sequence[CartOwner]) -> frozenset[CartOwner]:
-    """Return those whose carts are unsaved, in one round trip."""
-    if not owners:
-        return frozenset()
-    scores = ask(
-        [
-            ("ZSCORE", keys.shard_keys(keys.shard_prefix(owner)).dirty, keys.cart_key(owner))
-            for owner in owners
-        ]
-    )
-    return frozenset(
-        owner for owner, score in zip(owners, scores, strict=True) if score is not None
-    )
-
-
 def look_for_sku(owners: Sequence[CartOwner], sku_id: str) -> list[Sighting]:
     """Return what the living carts of these owners hold of a SKU, in one round trip.
 

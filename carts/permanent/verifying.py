@@ -52,10 +52,14 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How many living carts were compared with their copies, and the drift among them."""
+    """How many living carts were compared with their copies, and the drift among them.
+
+    `unsaved` are the owners whose carts are marked so, with a hash or without.
+    """
 
     carts: int
     drifts: tuple[Drift, ...]
+    unsaved: frozenset[CartOwner]
 
 
 def verify_shard(prefix: str) -> Iterator[Verified]:
@@ -120,7 +124,7 @@ def _compare(prefix: str, owners: Sequence[CartOwner]) -> Verified:
         if kind is not None:
             copy = copies.get(cart.id)
             drifts.append(Drift(cart.owner, cart.id, kind, _compare_lines(cart, copy)))
-    return Verified(len(page.found) + len(page.unreadable), tuple(drifts))
+    return Verified(len(page.found) + len(page.unreadable), tuple(drifts), page.unsaved)
 
 
 def _judge(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -70,11 +71,23 @@ def test_unsaved_carts_are_listed_and_those_without_a_row_named(
     response: Any = client.get(f"{LIST}?unsaved=yes")
 
     listed = response.context["cl"]
-    assert [(row.pk, row.is_unsaved) for row in listed.result_list] == [(changed, True)]
+    assert [(row.pk, row.standing) for row in listed.result_list] == [(changed, "unsaved")]
     assert [link.url for link in listed.live_only] == [owner_page_of(guest)]
     everything: Any = client.get(LIST)
-    marks = {row.pk: row.is_unsaved for row in everything.context["cl"].result_list}
-    assert marks == {saved: False, changed: True}
+    marks = {row.pk: row.standing for row in everything.context["cl"].result_list}
+    assert marks == {saved: "same", changed: "unsaved"}
+
+
+def test_a_drift_is_seen_in_the_list(user: Shopper, guest: Shopper) -> None:
+    drifted, sound = fill(user), fill(guest)
+    Cart.objects.filter(pk=drifted).update(version=F("version") + 1_000)
+    client, _ = sign_in()
+
+    response: Any = client.get(LIST)
+
+    marks = {row.pk: row.standing for row in response.context["cl"].result_list}
+    assert marks == {drifted: "drifted", sound: "same"}
+    assert "Drifted apart" in read_text(response)
 
 
 def test_without_the_live_store_the_rows_are_listed_with_a_sentence(user: Shopper) -> None:

@@ -71,7 +71,6 @@ def is_refused(redis: Redis) -> bool:
 
 Trouble = Callable[[Redis], AbstractContextManager[None]]
 LOOKS: dict[str, Callable[[CartOwner], object]] = {
-    "unsaved": lambda owner: lookups.find_unsaved([owner]),
     "SKU": lambda owner: lookups.look_for_sku([owner], "x"),
     "notes": lambda owner: lookups.note_guests([owner]),
     "found": lambda owner: lookups.find_guest("x"),
