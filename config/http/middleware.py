@@ -138,27 +138,32 @@ class SiteXFrameOptionsMiddleware(_SiteOnly, XFrameOptionsMiddleware):  # type: 
 
 
 class StorableMiddleware:
-    """Refuse values that the database cannot take, which nothing in it can be or match either.
+    """Refuse what pages are sent that the database cannot take; the API names the field by itself.
 
-    A NUL is seen at once: in a path it names nothing. What else pages are sent, such as a number
-    beyond any column or a NUL in a form, is refused when the database has refused it.
+    A NUL is seen at once: in a path it names nothing. What else there is, such as a number beyond
+    any column or a NUL in a form, is refused when the database has refused it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if "\0" in request.path_info:
-            raise Http404
-        cookies = request.COOKIES.values()
-        if "%00" in request.META["QUERY_STRING"] or any("\0" in value for value in cookies):
-            raise BadRequest("a NUL was sent")
+        if not _is_api(request):
+            _refuse_nul(request)
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         if _is_api(request) or not _is_unstorable(error):
             return None
         return response_for_exception(request, BadRequest("what was sent cannot be stored"))
+
+
+def _refuse_nul(request: HttpRequest) -> None:
+    if "\0" in request.path_info:
+        raise Http404
+    cookies = request.COOKIES.values()
+    if "%00" in request.META["QUERY_STRING"] or any("\0" in value for value in cookies):
+        raise BadRequest("a NUL was sent")
 
 
 def _is_unstorable(error: Exception) -> bool:

@@ -40,8 +40,8 @@ def test_what_makes_no_sense_is_told_on_a_page_of_the_shop(path: str) -> None:
     assert "The address or the form makes no sense." in read_text(response)
 
 
-def test_the_api_refuses_a_nul_in_its_envelope(client: Client) -> None:
+def test_the_api_refuses_a_nul_by_the_name_of_its_field(client: Client) -> None:
     response = client.get("/api/products?search=%00")
 
     assert response.status_code == 400
-    assert response.json()["error"] == {"type": "bad_request"}
+    assert response.json()["error"]["type"] == "invalid_field"
