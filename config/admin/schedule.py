@@ -6,12 +6,12 @@ makes one anew that it does not find. When they run, and whether, is the operato
 
 from typing import Any
 
+from celery.schedules import ParseException
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
-from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabScheduleAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
 from django_celery_beat.admin import PeriodicTaskForm as BeatPeriodicTaskForm
 from django_celery_beat.admin import TaskSelectWidget as BeatTaskSelectWidget
@@ -139,10 +139,21 @@ class IntervalScheduleAdmin(_ScheduleAdmin):
 class CrontabScheduleAdmin(_ScheduleAdmin):
     """At times of the clock and the calendar."""
 
-    list_display = BeatCrontabScheduleAdmin.list_display
-    fields = BeatCrontabScheduleAdmin.fields
-    readonly_fields = BeatCrontabScheduleAdmin.readonly_fields
+    list_display = ("__str__", "show_in_words")
+    fields = (
+        "show_in_words", "minute", "hour", "day_of_month", "month_of_year", "day_of_week",
+        "timezone",
+    )  # fmt: skip
+    readonly_fields = ("show_in_words",)
     search_fields = ("minute", "hour", "timezone")
+
+    @admin.display(description=_("in words"))
+    def show_in_words(self, schedule: CrontabSchedule) -> str:
+        """Say when it is; "" for what was typed into a form and is no schedule."""
+        try:
+            return str(schedule.human_readable)
+        except ParseException:
+            return ""
 
 
 def _is_own_job(task: Any) -> bool:
