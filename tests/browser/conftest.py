@@ -87,6 +87,9 @@ def open_window(chromium: Browser, live_server: LiveServer) -> Iterator[Callable
     with override_settings(**NO_LIMITS):
         yield open_window
         for window in windows:
+            # Chromium was seen to wait for ever where a context was closed with its tabs open.
+            for page in window.context.pages:
+                page.close()
             window.context.close()
     assert [fault for window in windows for fault in window.faults] == []
 
