@@ -1,11 +1,13 @@
-"""How long the catalogue's queries take with 100,000 products, each by itself."""
+"""100,000 products: how long lists of them take, and a cart beside those who list."""
 
 import random
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from statistics import median
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import connection
 
@@ -13,6 +15,9 @@ from config.http.pagination import PageRequest
 from products.listing import ProductQuery, find_products, get_product
 from products.models import Merchant, Product, ProductListing, Sku
 from tests.benchmarks.bench import Bench, Table
+from tests.benchmarks.load import Call, make_load
+from tests.benchmarks.probes import find_percentile, read_cart
+from tests.benchmarks.shop import make_buyers
 
 _PRODUCTS = 100_000
 _BATCH = 5_000
@@ -36,6 +41,9 @@ _SENTENCES = (
 )
 _PAGE_SIZE = 20
 _STATEMENTS = 3
+# How often a cart is read in peace, and how long the catalogue is listed meanwhile.
+_PROBES = 300
+_LISTING_SECONDS = 5
 
 Row = tuple[str, float, float, float]
 
@@ -72,7 +80,37 @@ def measure(bench: Bench) -> list[Table]:
         rows.append(("    last page", *_time(last, bench.rounds)))
     columns = ("query", "count ms", "page ms", "SKUs ms")
     title = f"Queries on {_PRODUCTS:,} products, medians of {bench.rounds}"
-    return [Table(title, columns, rows)]
+    return [Table(title, columns, rows), _read_cart_beside(bench)]
+
+
+def _read_cart_beside(bench: Bench) -> Table:
+    """Read a cart in peace and beside two clients who list the catalogue by price, in turns."""
+    port = urlsplit(bench.url).port
+    if port is None:
+        raise AssertionError
+    (buyer,) = make_buyers(bench.url, list(Sku.objects.filter(stock__gt=0)[:5]), number=1, lines=5)
+    taken: dict[str, list[float]] = {"nobody": [], "two who list": []}
+    for _ in range(bench.rounds):
+        taken["nobody"] += read_cart(port, buyer.token, times=_PROBES)
+        with ThreadPoolExecutor() as pool:
+            listing = pool.submit(
+                make_load,
+                bench.url,
+                [Call("GET", "/products?ordering=price")],
+                connections=2,
+                seconds=_LISTING_SECONDS,
+            )
+            while not listing.done():
+                taken["two who list"] += read_cart(port, buyer.token, times=1)
+            listing.result()
+    return Table(
+        "GET cart, 5 lines, beside",
+        ("clients", "p50 ms", "p90 ms", "p99 ms"),
+        [
+            (name, *(find_percentile(each, share) for share in (0.5, 0.9, 0.99)))
+            for name, each in taken.items()
+        ],
+    )
 
 
 def _page(query: ProductQuery, number: int) -> Callable[[], object]:
