@@ -16,8 +16,8 @@ from django.core.management import execute_from_command_line
 from django.db import OperationalError
 from environs import EnvError
 
-from config.embedded import EmbeddedStoreError, find_data_dir, open_stores
-from config.store_servers import find_postgres_programs
+from config.development.embedded import EmbeddedStoreError, find_data_dir, open_stores
+from config.development.store_servers import find_postgres_programs
 
 STORELESS = {"help", "version", "--help", "--version", "-h"}
 UNUSED_STORES = {

@@ -20,7 +20,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.models import User
 from accounts.people import erase_user, find_traces
 from accounts.rights import may_change_group, may_change_user, own_permissions
-from config.http.admin import StaffAdmin
+from config.staff import StaffAdmin
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 

@@ -23,8 +23,8 @@ from django.conf import settings
 
 from accounts.errors import InvalidCredentials
 from accounts.models import User
+from config.hashing import hash_secret
 from config.http.context import network_of
-from config.http.hashing import hash_secret
 from config.http.ratelimit import (
     Charge,
     RateLimit,

@@ -12,7 +12,7 @@ from accounts.models import User
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.permanent.erasing import count_changes, erase_orphans, lock_rows
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from psycopg.errors import QueryCanceled
 
 from carts.domain.errors import CartContended, CartStoreUnavailable, CartUnreadable
 from carts.live.apart import find_apart, set_apart
-from config.http.database import has_lost_race
+from config.stores.database import has_lost_race
 
 logger = logging.getLogger(__name__)
 

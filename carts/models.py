@@ -180,7 +180,7 @@ class PendingSettlement(models.Model):
 
     Written in the order's own transaction, and removed once a saved cart is without them; until
     then, whatever brings the cart back from its copy takes them out. `owner` is the key of a
-    CartOwner. Written through `carts.settling` only.
+    CartOwner. Written through `carts.operations.settling` only.
     """
 
     order_id = models.CharField(_("order"), primary_key=True, max_length=_ORDER_ID_LENGTH)

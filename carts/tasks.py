@@ -14,8 +14,10 @@ from django.utils import timezone
 from carts.domain.errors import CartStoreUnavailable
 from carts.live.keys import shard_prefixes
 from carts.live.maintenance import read_unsaved_age
-from carts.merge import finish_stalled_merges
-from carts.permanent import changes, events, sweep
+from carts.log import kafka as events
+from carts.log import rows as changes
+from carts.operations.merging import finish_stalled_merges
+from carts.permanent import sweep
 from carts.permanent.saving import save_oldest
 from carts.permanent.sweep import SweepResult
 

@@ -6,8 +6,8 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 from config.checks import find_faults
-from config.http.database import bound_waits
 from config.schedule import create_missing_jobs
+from config.stores.database import bound_waits
 
 
 class ConfigConfig(AppConfig):

@@ -2,8 +2,8 @@
 
 from django.conf import settings
 
-from config.http.gateway import Gateway
-from config.http.sockets import end_unread_answers
+from config.serving.gateway import Gateway
+from config.serving.sockets import end_unread_answers
 from config.wsgi import application as wsgi_application
 
 application = Gateway(

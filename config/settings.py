@@ -213,7 +213,7 @@ def describe_redis(url: str) -> dict[str, Any]:
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": url,
         "OPTIONS": {
-            "CONNECTION_POOL_CLASS": "config.http.redis_pool.ThreadPool",
+            "CONNECTION_POOL_CLASS": "config.stores.redis_pool.ThreadPool",
             "CONNECTION_POOL_KWARGS": {
                 "socket_timeout": REDIS_TIMEOUT_SECONDS,
                 "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
@@ -230,7 +230,7 @@ def describe_redis(url: str) -> dict[str, Any]:
 CACHES = {"default": describe_redis(REDIS_URL), "carts": describe_redis(REDIS_URL)}
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.StatelessJWTAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.StatelessJWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_PARSER_CLASSES": ["config.http.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.http.envelope.EnvelopeRenderer"],
@@ -403,7 +403,7 @@ LOGGING = {
     "filters": {"request_id": {"()": "config.http.context.RequestIdFilter"}},
     "formatters": {
         "line": {"format": "%(levelname)s %(name)s [%(request_id)s] %(message)s"},
-        "json": {"()": "config.http.logs.JSONFormatter"},
+        "json": {"()": "config.logs.JSONFormatter"},
     },
     "handlers": {
         "console": {

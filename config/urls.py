@@ -16,9 +16,9 @@ show_docs = with_policy(DOCUMENTATION_POLICY)(DocumentationView.as_view())
 
 urlpatterns = [
     path("api/", include("carts.api.urls")),
-    path("api/", include("products.urls")),
-    path("api/", include("accounts.urls")),
-    path("api/", include("orders.urls")),
+    path("api/", include("products.api.urls")),
+    path("api/", include("accounts.api.urls")),
+    path("api/", include("orders.api.urls")),
     path("api/schema", get_schema, name="schema"),
     path("api/docs", show_docs, name="docs"),
     # In place of admin's own, which let passwords be tried without a limit.

@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from config.http.wsgi import UTF8Request
+from config.serving.requests import UTF8Request
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 

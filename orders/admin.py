@@ -21,7 +21,7 @@ from carts.admin.moments import Cell, show_moment
 from carts.admin.naming import owner_url
 from carts.admin.sections import Link, Section, register_finder, register_section
 from carts.domain.cart import CartOwner
-from config.http.admin import ReadOnlyAdmin, StaffAdmin, StrictActions, find_username, name_actor
+from config.staff import ReadOnlyAdmin, StaffAdmin, StrictActions, find_username, name_actor
 from orders.errors import InvalidTransition
 from orders.lifecycle import TRANSITIONS, cancel_order, complete_order, pay_order, ship_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus, Payment

@@ -16,10 +16,10 @@ from datetime import datetime
 
 from carts.domain.cart import Cart, CartOwner, Line, LineId
 from carts.domain.errors import AccessDenied, CartNotFound, ItemNotFound
-from carts.merge import finish_handover
+from carts.operations.merging import finish_handover
+from carts.operations.reading import ChangeContext, read_cart
+from carts.operations.settling import settle_pending
 from carts.permanent.saving import save_cart
-from carts.reading import ChangeContext, read_cart
-from carts.settling import settle_pending
 from orders.errors import CheckoutContended, NothingSelected
 from orders.selling import CartMoved, OrderDraft, PlacedOrder, RepeatGuard, sell
 from orders.settlement import describe_settlement, settle

@@ -6,8 +6,8 @@ from django.db import connection
 from django.db.models import F, Func, Sum, Value
 
 from carts.domain.cart import CartOwner
-from carts.returning import find_returned
-from config.http.database import in_transaction
+from carts.operations.returning import find_returned
+from config.stores.database import in_transaction
 from orders.models import LineReturn, Order, OrderItem, OrderStatus
 from orders.settlement import keep_returned
 from products.stock import hand_over

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from carts.reading import CartView
+from carts.operations.reading import CartView
 from config.http.envelope import render_money
 from config.http.errors import ServiceError
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from carts.jobs import do_each, register_job
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 from orders.errors import InvalidTransition, OrderNotFound
 from orders.listing import list_ids
 from orders.models import LineReturn, Order, OrderEvent, OrderStatus

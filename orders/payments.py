@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 from orders.errors import InvalidSignature, PaymentEventReused, WebhookDisabled
 from orders.lifecycle import pay_order
 from orders.models import Order, OrderStatus, Payment, PaymentFlag

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from carts.domain.cart import CartOwner
-from config.http.hashing import hash_secret
+from config.hashing import hash_secret
 from orders.contacts import CONTACT_MARK
 from orders.errors import TooManyPendingOrders
 

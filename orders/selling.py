@@ -23,9 +23,9 @@ from carts.domain import rules
 from carts.domain.cart import Cart, Line
 from carts.models import Cart as SavedCart
 from carts.models import CartStatus, PendingSettlement
-from carts.reading import view_cart
-from carts.settling import schedule_settlement
-from config.http.database import in_transaction
+from carts.operations.reading import view_cart
+from carts.operations.settling import schedule_settlement
+from config.stores.database import in_transaction
 from orders.contacts import list_contact_marks
 from orders.errors import CartInvalid, PriceChanged
 from orders.lifecycle import SYSTEM, pay_order

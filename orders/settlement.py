@@ -18,9 +18,9 @@ from carts.domain.errors import (
 )
 from carts.domain.returning import OrderedLine, ReturnedLine
 from carts.jobs import do_each, register_job
-from carts.reading import ChangeContext
-from carts.returning import return_lines as return_lines_to_cart
-from carts.settling import settle_order
+from carts.operations.reading import ChangeContext
+from carts.operations.returning import return_lines as return_lines_to_cart
+from carts.operations.settling import settle_order
 from config.http.context import current_request_id
 from orders.listing import list_ids
 from orders.models import LineReturn, Order

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
-from config.http.admin import (
+from config.staff import (
     PeriodFilter,
     ReadOnlyAdmin,
     StaffAdmin,
@@ -28,7 +28,7 @@ from config.http.admin import (
     find_username,
     name_actor,
 )
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 from products.holding import change_rows, lock_rows
 from products.models import (
     Merchant,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 from products.catalogue import Offer, read_offers
 from products.models import PurchaseTally, Sku
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 from products.bounds import MAX_STOCK
 from products.errors import InsufficientStock, PurchaseLimitExceeded, StockMoved, StockTooHigh
 from products.models import PurchaseTally, Sku, StockChange, StockReason

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from config.embedded import EmbeddedStoreError, find_data_dir, open_stores
+from config.development.embedded import EmbeddedStoreError, find_data_dir, open_stores
 
 # A test run's database is thrown away, so it need not survive a power cut.
 FAST_POSTGRES = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}

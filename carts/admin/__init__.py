@@ -3,7 +3,7 @@
 `carts.admin.sections` is where apps above the carts add to a cart's page.
 """
 
-from carts.admin import changes
 from carts.admin.carts import CartAdmin
+from carts.log import admin as changes
 
 __all__ = ["CartAdmin", "changes"]

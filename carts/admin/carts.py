@@ -21,20 +21,20 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
-from carts.admin.acting import ACTION_URL, CartActing, list_offered
-from carts.admin.filters import ChangedFilter, OwnerFilter, UnsavedFilter
-from carts.admin.forms import AddForm, MergeForm
-from carts.admin.listing import CartChangeList, read_standing
+from carts.admin.actions.forms import AddForm, MergeForm
+from carts.admin.actions.refusals import tell_store_down
+from carts.admin.actions.views import ACTION_URL, CartActing, list_offered
+from carts.admin.list.filters import ChangedFilter, OwnerFilter, UnsavedFilter
+from carts.admin.list.finding import find_owner, is_owner_name
+from carts.admin.list.listing import CartChangeList, read_standing
+from carts.admin.list.search import FIND_URL, CartSearching
 from carts.admin.naming import label_owner, owner_url, page_url
-from carts.admin.page import build_page, build_past_page
-from carts.admin.refusals import tell_store_down
-from carts.admin.search import FIND_URL, CartSearching
+from carts.admin.page.layout import build_page, build_past_page
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.finding import find_owner, is_owner_name
 from carts.models import Cart, CartStatus
 from carts.permanent.mapping import owner_of
-from config.http.admin import ReadOnlyAdmin, StaffAdmin
+from config.staff import ReadOnlyAdmin, StaffAdmin
 
 
 @admin.register(Cart)
@@ -79,7 +79,7 @@ class CartAdmin(CartActing, CartSearching, ReadOnlyAdmin, StaffAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the page of the cart with this name (see `carts.finding`)."""
+        """Show the page of the cart with this name (see `carts.admin.list.finding`)."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if request.method not in {"GET", "HEAD"}:

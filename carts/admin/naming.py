@@ -7,9 +7,9 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from carts.admin.list.finding import name_carts, name_owner
 from carts.domain.cart import CartOwner
-from carts.finding import name_carts, name_owner
-from config.http.hashing import hash_secret
+from config.hashing import hash_secret
 
 _SHOWN_DIGITS = 12
 

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 
 from carts.api.batches import Failure, present_results
 from carts.api.presentation import CartDocument, matches_etag, present_cart
-from carts.reading import CartView
-from carts.services import BatchResult
+from carts.operations.lines import BatchResult
+from carts.operations.reading import CartView
 from config.http.envelope import answer, refuse
 from config.http.errors import STATUSES
 

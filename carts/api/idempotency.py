@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live import store
-from carts.live.operations import (
+from carts.live.records import (
     Answer,
     Details,
     Operation,

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from carts.domain import rules
 from carts.domain.cart import Cart, Line
-from carts.merge import MergeResult
-from carts.reading import CartView
+from carts.operations.merging import MergeResult
+from carts.operations.reading import CartView
 from config.http.envelope import format_time_ms, render_money
 from products.catalogue import Offer, Snapshot
 

@@ -9,7 +9,6 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
-from carts import services
 from carts.api import inputs
 from carts.api.answers import (
     answer_added,
@@ -40,9 +39,10 @@ from carts.api.presentation import (
 from carts.api.schema import document_calls
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartChanged, InvalidGuestId
-from carts.live.operations import Details, Operation
-from carts.merge import merge_carts
-from carts.reading import CartView, ChangeContext
+from carts.live.records import Details, Operation
+from carts.operations import lines as services
+from carts.operations.merging import merge_carts
+from carts.operations.reading import CartView, ChangeContext
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error

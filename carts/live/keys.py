@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from carts.domain.cart import CartOwner
-from config.http.hashing import hash_secret
+from config.hashing import hash_secret
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 24

@@ -22,7 +22,7 @@ from carts.live import keys
 from carts.live.access import ask_whether_ended, is_ended
 from carts.live.codec import decode_cart, encode_cart, encode_handover, pair_fields
 from carts.live.connection import Command, exchange, get_client, store_errors, take_value
-from carts.live.operations import Answer, Details, Operation, OperationRecord
+from carts.live.records import Answer, Details, Operation, OperationRecord
 from carts.live.scripts import load_script
 from config.http.ratelimit import Charge
 

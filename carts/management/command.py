@@ -12,10 +12,10 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from tqdm import tqdm
 
+from carts.admin.list.finding import has_cart, is_user
 from carts.api.identity import parse_guest_id
 from carts.domain.cart import CartOwner, is_id
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
-from carts.finding import has_cart, is_user
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-# The turn of those who drain the change streams is taken (`carts.permanent.changes`): what they
+# The turn of those who drain the change streams is taken (`carts.log.rows`): what they
 # have written of the user is found, and what they write later is written as nobody's.
 CREATE = """
 CREATE FUNCTION carts_erase_user() RETURNS trigger LANGUAGE plpgsql

@@ -34,7 +34,7 @@ from carts.permanent.erasing import erase_orphans, find_orphans
 from carts.permanent.mapping import UnsavableCart
 from carts.permanent.reconciling import find_strays, reconcile
 from carts.permanent.writing import Draft, PriceList, Written, draft_rows, write_drafts
-from config.http.hashing import hash_secret
+from config.hashing import hash_secret
 
 logger = logging.getLogger(__name__)
 

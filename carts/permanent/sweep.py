@@ -22,7 +22,7 @@ from carts.live.keys import shard_prefix, shard_prefixes
 from carts.permanent.erasing import erase_orphans
 from carts.permanent.mapping import owner_of
 from carts.permanent.saving import save_cart
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from carts.live.maintenance import Claim
 from carts.permanent import rows
 from carts.permanent.mapping import CartRow, LineRow, Terms, to_cart_row, to_line_rows
 from carts.permanent.rows import StoredCart
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 from products.catalogue import read_offers
 
 Verdict = Literal["older", "same", "stray"]

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext as _
 
-from carts.analytics import ActivityFigures
+from carts.log.analytics import ActivityFigures
 
 # Legible on the light theme's ground and on the dark one's.
 _INK = "#857a6e"

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from carts.admin.moments import show_span
-from carts.analytics import SkuFigures
 from carts.live.gauges import StoreGauges
+from carts.log.analytics import SkuFigures
 from config.admin.charts import Chart, draw_bars, draw_lines
 from config.admin.figures import (
     DAYS,

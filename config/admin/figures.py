@@ -14,7 +14,9 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError
 from django_celery_beat.models import PeriodicTask
 
-from carts.analytics import (
+from carts.domain.errors import CartStoreUnavailable
+from carts.live.gauges import StoreGauges, read_gauges
+from carts.log.analytics import (
     ActivityFigures,
     CartFigures,
     SkuFigures,
@@ -23,11 +25,9 @@ from carts.analytics import (
     find_most_abandoned,
     find_most_added,
 )
-from carts.domain.errors import CartStoreUnavailable
-from carts.live.gauges import StoreGauges, read_gauges
 from carts.models import UnreadableChange
 from config.admin.memory import Remembered
-from config.http.database import bound_statements
+from config.stores.database import bound_statements
 from orders.models import Payment, PaymentFlag
 
 logger = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from django_celery_beat.models import (
 )
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from config.http.admin import StaffAdmin
 from config.schedule import list_jobs
+from config.staff import StaffAdmin
 
 # Registered by the module imported above; no job runs once only, or by the sun.
 admin.site.unregister(

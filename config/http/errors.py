@@ -10,8 +10,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 
-from config.http.database import has_lost_race
 from config.http.envelope import camel_case, refuse
+from config.stores.database import has_lost_race
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +116,22 @@ class InvalidField(ServiceError):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.reason}"
+
+
+@dataclasses.dataclass(eq=False)
+class RequestTimedOut(ServiceError):
+    """The body did not come in time. Nothing has been done."""
+
+    code: ClassVar[str] = "request_timeout"
+    message: ClassVar[str] = "The request body did not arrive in time"
+
+
+@dataclasses.dataclass(eq=False)
+class Overloaded(ServiceError):
+    """More requests wait than can be served soon. This one has not begun."""
+
+    code: ClassVar[str] = "overloaded"
+    message: ClassVar[str] = "Service is temporarily unavailable"
 
 
 def refuse_service_error(

@@ -17,11 +17,15 @@ from rest_framework import exceptions, serializers
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from config.http.envelope import refuse
-from config.http.errors import STATUSES, InvalidField, handle_api_exception
-from config.http.gateway import RequestTimedOut
+from config.http.errors import (
+    STATUSES,
+    InvalidField,
+    Overloaded,
+    RequestTimedOut,
+    handle_api_exception,
+)
 from config.http.parsing import BodyTooLarge, NotAnObject
 from config.http.ratelimit import RateLimited, RateLimiterUnavailable
-from config.http.threads import Overloaded
 
 _TIME = "2026-01-02T03:04:05.678Z"
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from config.hashing import hash_secret
 from config.http.errors import ServiceError
-from config.http.hashing import hash_secret
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 from products.demo.catalogue import read_catalogue
 from products.holding import lock_rows
 from products.models import Merchant, Sku

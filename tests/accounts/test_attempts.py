@@ -10,8 +10,8 @@ from django.test import Client, override_settings
 
 from accounts.models import User
 from config import settings
+from tests.accounts.api.test_login import without_redis
 from tests.accounts.factories import PASSWORD, StaffFactory, UserFactory
-from tests.accounts.test_login import without_redis
 
 pytestmark = pytest.mark.django_db
 

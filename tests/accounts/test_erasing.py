@@ -18,17 +18,17 @@ from accounts.tasks import revoke_deactivated_users
 from carts.domain.cart import Handover
 from carts.live import store
 from carts.live.keys import cart_key
-from carts.merge import finish_stalled_merges
+from carts.log.rows import drain_changes
 from carts.models import Cart, CartChange, CartItem, PendingSettlement
-from carts.permanent.changes import drain_changes
+from carts.operations.merging import finish_stalled_merges
 from carts.permanent.sweep import SweepResult, sweep_carts
 from orders.lifecycle import cancel_order
 from orders.models import Order, OrderEvent, Reply
 from products.models import PurchaseTally
-from tests.accounts.test_login import without_redis
-from tests.carts.copies import owner_of, put_unsaved, read_living, save_all
+from tests.accounts.api.test_login import without_redis
+from tests.carts.permanent.copies import owner_of, put_unsaved, read_living, save_all
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
-from tests.config.staff import sign_in, sign_in_superuser
+from tests.config.admin.staff import sign_in, sign_in_superuser
 from tests.factories import SkuFactory
 from tests.orders.buying import place_order
 from tests.products.rows import read_stock, read_tallies

@@ -16,9 +16,9 @@ from accounts import tokens
 from accounts.models import RefreshFamily, User
 from accounts.tasks import forget_expired_sign_ins, revoke_deactivated_users
 from accounts.tokens import TokenPair, rotate_tokens
+from tests.accounts.api.test_login import without_redis
 from tests.accounts.calls import error_of, get, log_in, post, sign_in
 from tests.accounts.factories import UserFactory
-from tests.accounts.test_login import without_redis
 from tests.products.threads import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.authentication import _verify_access_token
+from accounts.api.authentication import _verify_access_token
 from tests.accounts.calls import get, post, sign_in
 from tests.accounts.factories import StaffFactory, UserFactory
 from tests.config.project import run_python

@@ -15,9 +15,9 @@ from redis import Redis
 
 from accounts.models import AccessChange, User
 from accounts.tasks import revoke_deactivated_users
+from tests.accounts.api.test_login import without_redis
 from tests.accounts.calls import bearer, error_of, get, log_in, post, sign_in
 from tests.accounts.factories import PASSWORD, StaffFactory, UserFactory
-from tests.accounts.test_login import without_redis
 from tests.carts.conftest import RoundTrips
 
 pytestmark = pytest.mark.django_db(transaction=True)

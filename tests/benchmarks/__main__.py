@@ -21,7 +21,7 @@ import django
 from django.core.management import call_command
 from django_redis import get_redis_connection
 
-from config.embedded import EmbeddedStoreError, find_data_dir, open_stores
+from config.development.embedded import EmbeddedStoreError, find_data_dir, open_stores
 from tests.benchmarks.bench import Bench, BenchmarkError, Table
 from tests.benchmarks.load import find_generator
 from tests.benchmarks.server import serve

@@ -14,7 +14,7 @@ from tests.accounts.factories import PASSWORD, StaffFactory
 from tests.browser.goods import add_from_product_page, put_on_sale
 from tests.browser.test_pages import PHONE, serious_findings
 from tests.browser.windows import Window, wake
-from tests.carts.copies import row_of, save_all
+from tests.carts.permanent.copies import row_of, save_all
 from tests.carts.shopper import Shopper, new_guest, new_user
 from tests.orders.buying import buy
 

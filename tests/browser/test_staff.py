@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from carts.log.rows import drain_changes
 from carts.models import CartChange
-from carts.permanent.changes import drain_changes
 from config.admin import figures
 from tests.accounts.factories import PASSWORD, StaffFactory
 from tests.browser.goods import put_on_sale
 from tests.browser.test_pages import PHONE, serious_findings
 from tests.browser.windows import Window
-from tests.carts.copies import save_all
+from tests.carts.permanent.copies import save_all
 from tests.carts.shopper import new_guest
 
 # How many points each drawn chart has.

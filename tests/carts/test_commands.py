@@ -16,7 +16,7 @@ from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
 from carts.permanent import rows
 from carts.permanent.saving import save_cart
-from tests.carts.copies import (
+from tests.carts.permanent.copies import (
     hash_of,
     is_unsaved,
     let_idle,

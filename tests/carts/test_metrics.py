@@ -10,11 +10,11 @@ from carts.domain.cart import CartOwner
 from carts.domain.errors import CartUnreadable
 from carts.live import store
 from carts.live.store import ChangeTerms
-from carts.permanent.changes import drain_changes
-from tests.accounts.test_login import without_redis
-from tests.carts.log import ENTRY, STREAM, write_entries, write_entry
+from carts.log.rows import drain_changes
+from tests.accounts.api.test_login import without_redis
+from tests.carts.log.entries import ENTRY, STREAM, write_entries, write_entry
 from tests.carts.shopper import Shopper, new_guest
-from tests.config.figures import grows, read_figure
+from tests.config.admin.figures import grows, read_figure
 from tests.factories import SkuFactory
 
 pytestmark = pytest.mark.django_db

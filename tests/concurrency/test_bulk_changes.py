@@ -16,8 +16,8 @@ from psycopg.errors import DeadlockDetected
 
 from carts.domain.cart import Cart
 from carts.models import PendingSettlement
-from config.http import database
-from config.http.database import in_transaction
+from config.stores import database
+from config.stores.database import in_transaction
 from orders.models import Order
 from orders.selling import OrderDraft, sell
 from products.holding import change_rows

@@ -18,13 +18,13 @@ from django.conf import settings
 from django.test import override_settings
 from django_redis import get_redis_connection
 
-from carts import merge as merging
 from carts.domain.cart import Cart, CartOwner, Line
 from carts.live import store
 from carts.live.codec import encode_cart
 from carts.live.keys import cart_key
 from carts.live.scripts import Script, load_script
-from carts.reading import read_cart
+from carts.operations import merging
+from carts.operations.reading import read_cart
 from products.models import Sku
 from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quantities_of
 from tests.factories import ProductFactory, SkuFactory

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from carts import merge, settling
 from carts.live import store
+from carts.operations import merging as merge
+from carts.operations import settling
+from carts.operations.reading import ChangeContext
+from carts.operations.settling import settle_order
 from carts.permanent.sweep import expire_cart
-from carts.reading import ChangeContext
-from carts.settling import settle_order
 from orders import checkout, selling
 from orders.models import Order
 from orders.settlement import settle_orders
 from products.models import Product, Sku
-from tests.carts.copies import owner_of
+from tests.carts.permanent.copies import owner_of
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user, quantities_of, summary_of
 from tests.factories import SkuFactory
 from tests.orders.buying import place_order, refuse_order

@@ -14,7 +14,8 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.utils import timezone
 
-from orders import lifecycle, pending, replies, selling
+from orders import lifecycle, pending, selling
+from orders.api import replies
 from orders.models import Order, OrderEvent
 from products.catalogue import Offer, read_offers
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of

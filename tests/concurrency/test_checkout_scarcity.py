@@ -13,7 +13,7 @@ from django.utils import timezone
 from carts.domain.cart import Cart, CartOwner, Line
 from carts.models import Cart as SavedCart
 from carts.models import PendingSettlement
-from config.http import database
+from config.stores import database
 from orders import selling
 from orders.errors import CartInvalid
 from orders.models import Order, OrderItem

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
-from orders import claiming, lifecycle, views
+from orders import claiming, lifecycle
+from orders.api import views
 from orders.claiming import claim_orders
 from orders.models import Order
-from tests.carts.copies import owner_of
+from tests.carts.permanent.copies import owner_of
 from tests.carts.shopper import Shopper, new_guest, new_user
 from tests.factories import SkuFactory
 from tests.orders.buying import CONTACT, buy

@@ -11,11 +11,11 @@ from django.db import connection
 from pytest_django import Settings
 from redis import Redis
 
-from carts.live import changes as stream
+from carts.log import rows as changes
+from carts.log import stream
+from carts.log.rows import drain_changes
 from carts.models import CartChange
-from carts.permanent import changes
-from carts.permanent.changes import drain_changes
-from tests.carts.log import ENTRY, STREAM, write_entries
+from tests.carts.log.entries import ENTRY, STREAM, write_entries
 from tests.products.threads import PATIENCE_SECONDS, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)

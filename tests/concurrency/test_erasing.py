@@ -12,10 +12,10 @@ from accounts.models import User
 from accounts.people import erase_user
 from carts.models import Cart
 from carts.permanent.sweep import sweep_carts
-from config.http.database import in_transaction
+from config.stores.database import in_transaction
 from orders.models import Order
 from products.models import Sku
-from tests.carts.copies import save_all
+from tests.carts.permanent.copies import save_all
 from tests.carts.shopper import Shopper, addition_of, new_user
 from tests.factories import SkuFactory
 from tests.products.rows import read_stock

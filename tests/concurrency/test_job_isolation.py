@@ -15,7 +15,7 @@ from orders.lifecycle import cancel_expired_orders
 from orders.models import Order
 from products.models import Sku
 from tests.carts.shopper import new_guest
-from tests.config.figures import grows
+from tests.config.admin.figures import grows
 from tests.factories import SkuFactory
 from tests.orders.buying import buy
 from tests.products.rows import read_stock

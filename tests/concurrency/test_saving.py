@@ -21,8 +21,15 @@ from carts.permanent import rows, saving, writing
 from carts.permanent.copies import read_copy
 from carts.permanent.saving import SaveResult, save_cart, save_oldest
 from carts.permanent.writing import PriceList, Written, draft_rows, write_drafts
-from config.http import database
-from tests.carts.copies import lose_hash, owner_of, row_of, save_all, saved_units, version_of
+from config.stores import database
+from tests.carts.permanent.copies import (
+    lose_hash,
+    owner_of,
+    row_of,
+    save_all,
+    saved_units,
+    version_of,
+)
 from tests.carts.shopper import Shopper, new_guest, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order

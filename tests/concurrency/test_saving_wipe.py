@@ -10,7 +10,7 @@ from redis import Redis
 
 from carts.permanent.restoring import Restored
 from products.models import Sku
-from tests.carts.copies import save_all, saved_units
+from tests.carts.permanent.copies import save_all, saved_units
 from tests.carts.shopper import Shopper, addition_of, new_guest, quantities_of
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
@@ -107,7 +107,7 @@ def test_without_the_restore_carts_are_partial_after_a_wipe(
     """The twin."""
     sku = SkuFactory.create()
     [story] = begin_stories(1)
-    monkeypatch.setattr("carts.reading.restore_cart", lambda _: Restored())
+    monkeypatch.setattr("carts.operations.reading.restore_cart", lambda _: Restored())
     redis_server.flushdb()
 
     assert quantities_of(story.shopper.add(sku)) == {sku.id: 1}

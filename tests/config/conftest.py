@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded import open_stores
+from config.development.embedded import open_stores
 from tests.config.project import make_data_dir
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from tests.accounts.test_login import without_redis
+from tests.accounts.api.test_login import without_redis
 from tests.carts.shopper import new_guest
 
 pytestmark = pytest.mark.django_db

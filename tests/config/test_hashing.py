@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import Settings
 
-from config.http.hashing import hash_by_every_key, hash_secret
+from config.hashing import hash_by_every_key, hash_secret
 
 
 def test_the_same_text_always_has_the_same_stand_in() -> None:

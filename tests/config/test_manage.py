@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded import open_stores
+from config.development.embedded import open_stores
 from tests.config.project import find_processes, finish, run_python, start_python, wait_for_line
 
 PRINT_URLS = "from django.conf import settings as s; print(s.DATABASE_URL, s.REDIS_URL)"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.db import connection
 
-from config.store_servers import POSTGRES_ACCOUNT
+from config.development.store_servers import POSTGRES_ACCOUNT
 from tests.faults.servers import wait_until
 
 # Few enough for clients to take turns with every connection.

@@ -17,10 +17,10 @@ from django.utils import timezone
 from redis import Redis
 
 from carts.models import PendingSettlement
-from carts.services import persist_cart
+from carts.operations.lines import persist_cart
 from orders.models import LineReturn, Order
 from orders.settlement import return_due_lines, settle_orders
-from tests.carts.copies import owner_of
+from tests.carts.permanent.copies import owner_of
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import CONTACT, buy
@@ -40,17 +40,17 @@ ORDER_STEPS: dict[str, bool] = {
     "before orders.checkout.settle": True,
     "before carts.live.store.take_lines": True,
     "after carts.live.store.take_lines": True,
-    "after carts.settling.save_cart": True,
+    "after carts.operations.settling.save_cart": True,
     "after orders.settlement.settle_order": True,
     "after orders.checkout.settle": True,
 }
 CANCEL_STEPS: dict[str, bool] = {
     "before orders.lifecycle.give_back": False,
     "after orders.lifecycle.give_back": False,
-    "before orders.views.return_lines": True,
+    "before orders.api.views.return_lines": True,
     "before orders.settlement.return_lines_to_cart": True,
     "after orders.settlement.return_lines_to_cart": True,
-    "after orders.views.return_lines": True,
+    "after orders.api.views.return_lines": True,
 }
 
 

@@ -15,7 +15,14 @@ from carts.live import store
 from carts.live.keys import cart_key
 from carts.live.scripts import Script, load_script
 from carts.models import Cart
-from tests.carts.copies import lose_hash, owner_of, row_of, save_all, saved_units, version_of
+from tests.carts.permanent.copies import (
+    lose_hash,
+    owner_of,
+    row_of,
+    save_all,
+    saved_units,
+    version_of,
+)
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 

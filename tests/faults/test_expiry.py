@@ -7,7 +7,7 @@ from redis import Redis
 
 from carts.live.keys import cart_key
 from products.models import Sku
-from tests.carts.copies import hash_of, owner_of, save_all
+from tests.carts.permanent.copies import hash_of, owner_of, save_all
 from tests.carts.shopper import Shopper, new_guest, quantities_of
 from tests.factories import SkuFactory
 from tests.faults.servers import wait_until

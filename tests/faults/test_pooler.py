@@ -20,13 +20,13 @@ pytestmark = [
 # What reads and writes each table in each way: binary results, locks by row and by number, batches,
 # time-outs, settings for one transaction, and the same from several threads.
 TESTS = [
-    "tests/carts/test_adding.py",
-    "tests/carts/test_changes.py",
-    "tests/carts/test_permanent_saving.py",
-    "tests/config/test_database.py",
+    "tests/carts/api/test_adding.py",
+    "tests/carts/log/test_changes.py",
+    "tests/carts/permanent/test_saving.py",
+    "tests/config/stores/test_database.py",
     "tests/orders/test_cancelling.py",
-    "tests/orders/test_placing.py",
-    "tests/orders/test_repeating.py",
+    "tests/orders/api/test_placing.py",
+    "tests/orders/api/test_repeating.py",
     "tests/products/test_stock.py",
 ]
 

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from redis import Redis
 
 from carts import tasks
-from tests.carts.copies import lose_hash, save_all, saved_units
+from tests.carts.permanent.copies import lose_hash, save_all, saved_units
 from tests.carts.shopper import (
     Shopper,
     addition_of,

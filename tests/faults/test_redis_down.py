@@ -25,7 +25,8 @@ from carts import tasks
 from carts.models import Cart, CartChange, CartItem
 from orders.models import Order
 from orders.tasks import settle
-from tests.carts.copies import let_idle, save_all, saved_units
+from tests.carts.api.test_store_down import UNAVAILABLE
+from tests.carts.permanent.copies import let_idle, save_all, saved_units
 from tests.carts.shopper import (
     Shopper,
     addition_of,
@@ -37,7 +38,6 @@ from tests.carts.shopper import (
     summary_of,
     unchanged,
 )
-from tests.carts.test_store_down import UNAVAILABLE
 from tests.factories import SkuFactory
 from tests.faults.proxy import FaultyProxy
 from tests.faults.servers import (

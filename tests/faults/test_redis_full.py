@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from redis import Redis
 
-from tests.carts.copies import save_all, saved_units
+from tests.carts.api.test_store_down import UNAVAILABLE
+from tests.carts.permanent.copies import save_all, saved_units
 from tests.carts.shopper import (
     addition_of,
     item_id,
@@ -17,7 +18,6 @@ from tests.carts.shopper import (
     summary_of,
     unchanged,
 )
-from tests.carts.test_store_down import UNAVAILABLE
 from tests.factories import SkuFactory
 
 pytestmark = pytest.mark.django_db

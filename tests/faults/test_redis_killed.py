@@ -13,7 +13,7 @@ from redis import Redis
 from carts.live import maintenance
 from carts.permanent.saving import SaveResult
 from products.models import Sku
-from tests.carts.copies import hash_of, row_of, save_all, saved_units, version_of
+from tests.carts.permanent.copies import hash_of, row_of, save_all, saved_units, version_of
 from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.faults.servers import OwnValkey, wait_until

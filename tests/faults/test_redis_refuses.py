@@ -11,14 +11,15 @@ from django.core.management import CommandError, call_command
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from carts.admin.list import lookups
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.live import gauges, lookups, maintenance
+from carts.live import gauges, maintenance
 from carts.live.connection import is_temporary, store_errors
-from tests.carts.copies import owner_of
+from tests.carts.admin.staff import LIST, owner_page_of, sign_in
+from tests.carts.api.test_privacy import formatted
+from tests.carts.permanent.copies import owner_of
 from tests.carts.shopper import new_guest
-from tests.carts.staff import LIST, owner_page_of, sign_in
-from tests.carts.test_privacy import formatted
 from tests.factories import SkuFactory
 from tests.faults.servers import wait_until
 

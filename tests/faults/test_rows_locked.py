@@ -16,10 +16,10 @@ from pytest_django import Settings
 from carts import tasks
 from orders.models import Order
 from products.models import Sku
-from tests.carts.copies import save_all
+from tests.carts.permanent.copies import save_all
 from tests.carts.shopper import Shopper, new_guest
+from tests.config.development.test_up import find_free_port
 from tests.config.project import finish, name_stores, start_python
-from tests.config.test_up import find_free_port
 from tests.factories import SkuFactory
 from tests.faults.servers import find_children, wait_until
 from tests.faults.test_worker_killed import run_worker

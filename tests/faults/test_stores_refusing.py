@@ -14,7 +14,7 @@ from carts import tasks
 from config.http import health
 from orders.tasks import cancel_unpaid, forget_old_replies, settle
 from tests.accounts.factories import PASSWORD, UserFactory
-from tests.carts.copies import save_all, saved_units
+from tests.carts.permanent.copies import save_all, saved_units
 from tests.carts.shopper import addition_of, new_user, quantities_of, read_refusal, unchanged
 from tests.factories import SkuFactory
 from tests.faults.servers import OwnPostgres, OwnValkey, use_database, wait_until

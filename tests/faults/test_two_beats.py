@@ -15,7 +15,7 @@ from redis import Redis
 from carts.models import CartChange, CartItem
 from config.celery import app
 from config.schedule import list_jobs
-from tests.carts.log import STREAM, write_entries
+from tests.carts.log.entries import STREAM, write_entries
 from tests.carts.shopper import new_guest, new_user
 from tests.config.project import PATIENCE_SECONDS, finish, name_stores, start_python, wait_for_line
 from tests.factories import SkuFactory

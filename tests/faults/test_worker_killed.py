@@ -23,7 +23,7 @@ from carts.models import Cart as CartModel
 from carts.permanent import writing
 from carts.permanent.copies import read_carts
 from carts.permanent.saving import SaveResult
-from tests.carts.copies import put_unsaved, save_all
+from tests.carts.permanent.copies import put_unsaved, save_all
 from tests.config.project import name_stores, start_python, wait_for_line
 from tests.faults.servers import find_children, wait_until
 

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from carts.models import CartItem
 from products.models import Sku
-from tests.carts.copies import is_unsaved, version_of
+from tests.carts.permanent.copies import is_unsaved, version_of
 from tests.model.books import Books
 from tests.model.stage import LIMITS, STOCK, SlowSaver, Stage
 from tests.model.states import State

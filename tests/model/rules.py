@@ -7,11 +7,11 @@ from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from carts.merge import finish_stalled_merges
+from carts.operations.merging import finish_stalled_merges
 from carts.permanent.sweep import SweepResult, sweep_carts
 from orders.models import Order
 from orders.settlement import return_due_lines, settle_orders
-from tests.carts.copies import lose_hash, save_all
+from tests.carts.permanent.copies import lose_hash, save_all
 from tests.carts.shopper import addition_of, item_id
 from tests.model.machine import Machine
 from tests.model.stage import STOCK, SlowSaver, Stopped, rows_of, stop_at
@@ -22,14 +22,14 @@ from tests.orders.buying import CONTACT
 ORDER_STOPS = {
     "before orders.checkout.sell 1": "checked",
     "before orders.checkout.settle 1": "sold",
-    "before carts.settling.save_cart 1": "taken",
-    "after carts.settling.save_cart 1": "saved",
+    "before carts.operations.settling.save_cart 1": "taken",
+    "after carts.operations.settling.save_cart 1": "saved",
 }
 MERGE_STOPS = {
-    "before carts.merge.save_cart 1": "begun",
-    "after carts.merge.save_cart 1": "handed over",
+    "before carts.operations.merging.save_cart 1": "begun",
+    "after carts.operations.merging.save_cart 1": "handed over",
     "after carts.live.store.apply_merge 1": "taken in",
-    "after carts.merge.save_cart 2": "kept",
+    "after carts.operations.merging.save_cart 2": "kept",
 }
 
 _MINUTE = timedelta(minutes=1)

@@ -19,7 +19,7 @@ from carts.models import Cart, CartItem, PendingSettlement, SaveCounter
 from carts.permanent.saving import save_cart
 from orders.models import Order, OrderEvent, OrderItem
 from products.models import PurchaseTally, Sku
-from tests.carts.copies import owner_of
+from tests.carts.permanent.copies import owner_of
 from tests.carts.shopper import Shopper, new_guest, new_user
 from tests.factories import SkuFactory
 
@@ -94,7 +94,7 @@ class SlowSaver:
 def stop_at(step: str) -> Iterator[None]:
     """Stop the process "before" or "after" it makes a call, for the first or a later time.
 
-    `step` is such as "after carts.merge.save_cart 2".
+    `step` is such as "after carts.operations.merging.save_cart 2".
     """
     moment, path, turn = step.split()
     place, _, name = path.rpartition(".")

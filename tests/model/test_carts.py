@@ -83,7 +83,10 @@ def test_the_machine_finds_an_older_copy_written_over_a_newer_one(
 
 @pytest.mark.parametrize(
     ("machine", "mark"),
-    [(Merging, "carts.merge.merge_token"), (Ordering, "carts.settling.settlement_token")],
+    [
+        (Merging, "carts.operations.merging.merge_token"),
+        (Ordering, "carts.operations.settling.settlement_token"),
+    ],
 )
 def test_the_machine_finds_units_that_are_moved_twice(
     machine: type[Machine], mark: str, stage: Stage, monkeypatch: pytest.MonkeyPatch

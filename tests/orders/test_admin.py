@@ -16,8 +16,8 @@ from accounts.models import User
 from orders.lifecycle import pay_order, ship_order
 from orders.models import Order, OrderEvent, Payment
 from tests.accounts.factories import StaffFactory
+from tests.carts.admin.staff import owner_page_of
 from tests.carts.shopper import Shopper, new_guest, new_user
-from tests.carts.staff import owner_page_of
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
 from tests.products.rows import read_stock

@@ -16,7 +16,7 @@ from orders.settlement import return_due_lines
 from orders.tasks import cancel_unpaid
 from products.models import Product, PurchaseTally, Sku
 from tests.carts.shopper import Shopper, item_id, new_guest, quantities_of, summary_of
-from tests.config.figures import grows
+from tests.config.admin.figures import grows
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, buyer_of, nothing_sold, place_order
 from tests.products.rows import read_stock, read_tallies

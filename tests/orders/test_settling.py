@@ -16,7 +16,7 @@ from orders.models import Order
 from orders.settlement import return_due_lines, settle_orders
 from orders.tasks import settle
 from tests.carts.shopper import Shopper, new_guest, quantities_of
-from tests.config.figures import grows
+from tests.config.admin.figures import grows
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
 

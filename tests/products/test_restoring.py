@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from accounts.models import User
-from config.store_servers import find_postgres_programs
+from config.development.store_servers import find_postgres_programs
 from products.models import Product, Sku, SkuRevision, StockReason
 from products.stock import Cause, adjust, take
 from tests.accounts.factories import UserFactory

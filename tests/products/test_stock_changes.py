@@ -12,7 +12,7 @@ from django.urls import reverse
 from products.errors import InsufficientStock, StockMoved
 from products.models import Sku, StockChange, StockReason
 from products.stock import Cause, adjust, recount, take
-from tests.config.staff import sign_in
+from tests.config.admin.staff import sign_in
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
 

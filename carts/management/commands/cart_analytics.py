@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management import CommandParser
 from django.utils import timezone
 
-from carts.analytics import Analytics, DayFigures, SkuFigures, analyse_carts
+from carts.log.analytics import Analytics, DayFigures, SkuFigures, analyse_carts
 from carts.management.command import CartCommand, Report
 from config.http.envelope import camel_case
 

@@ -12,7 +12,7 @@ from django.db import connections
 from environs import Env, validate
 
 from accounts.management.commands.seed_demo_users import CUSTOMERS, PASSWORD, STAFF
-from config.supervisor import ProgramEnded, StopRequested, Supervisor
+from config.development.supervisor import ProgramEnded, StopRequested, Supervisor
 from products.models import Product
 
 # Whoever develops in a container is often root, of which Celery warns at length.

@@ -1,0 +1,92 @@
+"""The cart at sign-in and sign-out: what the guest collected becomes the user's, and is saved."""
+
+import logging
+from dataclasses import dataclass
+from traceback import format_tb
+from typing import Any
+
+from django.conf import settings
+
+from carts.api.identity import parse_guest_id
+from carts.api.presentation import present_cart, present_merge
+from carts.domain.cart import CartOwner
+from carts.operations.lines import get_cart, persist_cart
+from carts.operations.merging import merge_carts
+from carts.operations.reading import ChangeContext
+from config.http.context import current_request_id
+from config.http.errors import ServiceError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a sign-in answers of carts.
+
+    `cart` is None when it cannot be read just now, `merge` where no guest was named.
+    """
+
+    cart: dict[str, Any] | None
+    merge: dict[str, Any] | None
+
+
+def hand_over_cart(*, user_id: str, guest_id: str | None) -> Handover:
+    """Merge the guest's cart, if one is named, into the user's, save it, and return it.
+
+    `guest_id` is as it was sent. Nothing is raised: no bad id and no trouble with carts, be it a
+    bug, may keep a user from signing in. What could not be merged waits for the next sign-in or
+    merge.
+    """
+    user = CartOwner.for_user(user_id)
+    handover = _merge(user, guest_id)
+    save_user_cart(user_id=user.id)
+    return handover
+
+
+def save_user_cart(*, user_id: str) -> None:
+    """Save the user's cart now. Nothing is raised: what fails is saved with the next batch."""
+    user = CartOwner.for_user(user_id)
+    try:
+        persist_cart(owner=user)
+    except Exception as error:  # noqa: BLE001
+        _log_failure("not saved", user, error)
+
+
+def _merge(user: CartOwner, guest_id: str | None) -> Handover:
+    if not guest_id:
+        return Handover(cart=_read_cart(user), merge=None)
+    context = ChangeContext(source="merge", request_id=current_request_id())
+    try:
+        guest = CartOwner.for_guest(parse_guest_id(guest_id))
+        result = merge_carts(guest=guest, user=user, strategy=None, context=context)
+        return Handover(cart=present_cart(result.view).data, merge=present_merge(result))
+    except Exception as error:  # noqa: BLE001
+        _log_failure("not merged", user, error)
+        return Handover(cart=_read_cart(user), merge=_present_skipped(error))
+
+
+def _present_skipped(error: Exception) -> dict[str, Any]:
+    """Return the report of a merge that was not made, with why in `skippedReason`."""
+    reason = error.code if isinstance(error, ServiceError) else "internal_error"
+    nothing: dict[str, Any] = {"mergedItems": 0, "capped": [], "skipped": []}
+    return {"strategy": settings.CART_MERGE_STRATEGY, **nothing, "skippedReason": reason}
+
+
+def _read_cart(user: CartOwner) -> dict[str, Any] | None:
+    try:
+        return present_cart(get_cart(owner=user)).data
+    except Exception as error:  # noqa: BLE001
+        _log_failure("not read", user, error)
+        return None
+
+
+def _log_failure(what: str, user: CartOwner, error: Exception) -> None:
+    """Log a failure, if it is a bug with where it happened.
+
+    The text of an unexpected error is left out: it may hold a guest's id.
+    """
+    if isinstance(error, ServiceError):
+        logger.warning("cart of user %s %s: %s", user.id, what, error.code)
+        return
+    where = "".join(format_tb(error.__traceback__))
+    logger.error("cart of user %s %s: %s\n%s", user.id, what, type(error).__name__, where)

@@ -1,0 +1,136 @@
+"""The account endpoints."""
+
+import secrets
+from typing import Any, cast
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from rest_framework import serializers
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.api import documentation
+from accounts.api.authentication import TokenBearer
+from accounts.api.handover import hand_over_cart, save_user_cart
+from accounts.api.serializers import LoginBody, RefreshBody, RegisterBody
+from accounts.errors import TokenNotValid
+from accounts.models import User
+from accounts.services import check_credentials, read_living_user, register_user
+from accounts.tokens import issue_tokens, revoke_tokens, rotate_tokens
+from config.http.context import client_address, client_network
+from config.http.envelope import answer
+from config.http.parsing import read_object
+from config.http.ratelimit import Charge, RateLimit, enforce_limits
+
+_GUEST_ID_BYTES = 16
+
+
+@method_decorator(cache_control(no_store=True), name="dispatch")
+class AccountView(APIView):
+    """Base of the account endpoints: none of their answers may be kept by a cache."""
+
+
+class OpenAccountView(AccountView):
+    """Base of those which do not look at the Authorization header.
+
+    A client sends it with every call, and these calls are how it replaces a dead one.
+    """
+
+    authentication_classes = ()
+
+
+class RegisterView(OpenAccountView):
+    @documentation.REGISTER
+    def post(self, request: Request) -> HttpResponse:
+        body = _read_body(RegisterBody, request)
+        _limit_registrations(body["email"], request)
+        return _sign_in(register_user(**body), request)
+
+
+class LoginView(OpenAccountView):
+    @documentation.LOGIN
+    def post(self, request: Request) -> HttpResponse:
+        body = _read_body(LoginBody, request)
+        user = check_credentials(
+            username=body.get("username"),
+            email=body.get("email"),
+            password=body["password"],
+            address=client_address(request),
+        )
+        return _sign_in(user, request)
+
+
+class RefreshView(OpenAccountView):
+    @documentation.REFRESH
+    def post(self, request: Request) -> HttpResponse:
+        body = _read_body(RefreshBody, request)
+        tokens = rotate_tokens(body["refresh"])
+        return answer({"access": tokens.access, "refresh": tokens.refresh})
+
+
+class LogoutView(OpenAccountView):
+    @documentation.LOGOUT
+    def post(self, request: Request) -> HttpResponse:
+        body = _read_body(RefreshBody, request)
+        save_user_cart(user_id=revoke_tokens(body["refresh"]))
+        return answer(None)
+
+
+class GuestView(OpenAccountView):
+    @documentation.GUEST
+    def post(self, request: Request) -> HttpResponse:
+        return answer({"guestId": secrets.token_urlsafe(_GUEST_ID_BYTES)})
+
+
+class MeView(AccountView):
+    permission_classes = (IsAuthenticated,)
+
+    @documentation.ME
+    def get(self, request: Request) -> HttpResponse:
+        bearer = cast(TokenBearer, request.user)
+        user = read_living_user(bearer.id, bearer.access)
+        if user is None:
+            raise TokenNotValid
+        return answer(_present_user(user))
+
+
+def _read_body(
+    serializer_class: type[serializers.Serializer[Any]], request: Request
+) -> dict[str, str]:
+    serializer = serializer_class(data=read_object(request))
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, str] = serializer.validated_data
+    return values
+
+
+def _limit_registrations(email: str, request: Request) -> None:
+    enforce_limits(
+        [
+            Charge(RateLimit("register", settings.RATE_LIMIT_LOGIN), email.casefold()),
+            Charge(
+                RateLimit("register-address", settings.RATE_LIMIT_LOGIN_PER_ADDRESS),
+                client_network(request),
+            ),
+        ]
+    )
+
+
+def _sign_in(user: User, request: Request) -> HttpResponse:
+    tokens = issue_tokens(user)
+    handover = hand_over_cart(user_id=user.pk, guest_id=request.META.get("HTTP_X_GUEST_ID"))
+    return answer(
+        {
+            "access": tokens.access,
+            "refresh": tokens.refresh,
+            "user": _present_user(user),
+            "cart": handover.cart,
+            "merge": handover.merge,
+        }
+    )
+
+
+def _present_user(user: User) -> dict[str, str]:
+    return {"id": user.pk, "username": user.username, "email": user.email}

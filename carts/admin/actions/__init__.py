@@ -1,0 +1,1 @@
+"""What staff can do to a cart from its page: asked for first, then done by the operations."""

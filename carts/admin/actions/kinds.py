@@ -1,0 +1,223 @@
+"""What the staff can do to a cart, each by the service the API or the commands use for it.
+
+An action is a form, the permission it takes, what it does, and, where it destroys something, what
+the page that asks for confirmation tells of it (`carts.admin.actions.previews`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from carts.admin.actions.forms import (
+    AddForm,
+    LineForm,
+    MergeForm,
+    NothingForm,
+    QuantityForm,
+    SelectionForm,
+)
+from carts.admin.actions.intents import ActionRefused, Intent
+from carts.admin.actions.previews import (
+    Preview,
+    of_clear,
+    of_expire,
+    of_merge,
+    of_remove,
+    of_repair,
+    read_codes,
+)
+from carts.domain.cart import Addition, Cart, CartOwner, LineId, Update
+from carts.domain.errors import CartContended, ItemNotFound
+from carts.log.stream import note_action
+from carts.operations.lines import add_lines, clear_cart, remove_lines, select_all, update_lines
+from carts.operations.merging import merge_carts
+from carts.permanent.restoring import restore_cart
+from carts.permanent.saving import save_cart
+from carts.permanent.sweep import expire_cart
+from carts.permanent.verifying import repair
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to do to a cart. `run` returns what was done, in a sentence.
+
+    It raises CartError and ActionRefused, and then nothing has changed. An action without a
+    `preview` destroys nothing, and is done without asking.
+    """
+
+    name: str
+    label: Any
+    permission: str
+    form: type[forms.Form]
+    run: Callable[[Intent], str]
+    preview: Callable[[Intent], Preview] | None = None
+
+
+def _set_quantity(intent: Intent) -> str:
+    item_id, quantity = intent.values["item"], intent.values["quantity"]
+    before = _units_of(intent, item_id)
+    updates = [Update(item_id=item_id, quantity=quantity)]
+    update_lines(owner=intent.owner, updates=updates, context=intent.context).require_done()
+    return _("%(sku)s: %(before)d → %(after)d units.") % {
+        "sku": _name_line(item_id),
+        "before": before,
+        "after": quantity,
+    }
+
+
+def _select(intent: Intent) -> str:
+    item_id, selected = intent.values["item"], intent.values["selected"] == "yes"
+    if not item_id:
+        select_all(owner=intent.owner, selected=selected, context=intent.context)
+        return _("Every line is selected.") if selected else _("No line is selected.")
+    updates = [Update(item_id=item_id, selected=selected)]
+    update_lines(owner=intent.owner, updates=updates, context=intent.context).require_done()
+    done = _("%(sku)s is selected.") if selected else _("%(sku)s is not selected.")
+    return done % {"sku": _name_line(item_id)}
+
+
+def _remove(intent: Intent) -> str:
+    item_id = intent.values["item"]
+    units = _units_of(intent, item_id)
+    result = remove_lines(owner=intent.owner, item_ids=[item_id], context=intent.pinned_context)
+    result.require_done()
+    return _("%(sku)s: %(units)d units removed.") % {"sku": _name_line(item_id), "units": units}
+
+
+def _clear(intent: Intent) -> str:
+    count = len(intent.require_living().lines)
+    clear_cart(owner=intent.owner, context=intent.pinned_context)
+    return ngettext("%(count)d line removed.", "%(count)d lines removed.", count) % {"count": count}
+
+
+def _add(intent: Intent) -> str:
+    sku, units = intent.values["sku"], intent.values["quantity"]
+    addition = Addition(product_id=sku.product_id, units=units, sku_id=sku.pk)
+    add_lines(owner=intent.owner, additions=[addition], context=intent.context).require_done()
+    return _("%(sku)s: %(units)d units added.") % {"sku": sku.code, "units": units}
+
+
+def _save(intent: Intent) -> str:
+    saved = save_cart(owner=intent.owner, source="admin")
+    if saved is None:
+        raise ActionRefused(
+            _("There is no living cart, or it cannot be saved as it is. Nothing was written.")
+        )
+    _log(intent, saved, "save")
+    return _("The cart is saved at version %(version)d.") % {"version": saved.version}
+
+
+def _restore(intent: Intent) -> str:
+    if intent.found.living is not None:
+        raise ActionRefused(_("The cart lives in Redis; it stays as it is."))
+    cart = restore_cart(intent.owner).cart
+    if cart is None:
+        raise ActionRefused(_("The database has no active cart of this owner."))
+    _log(intent, cart, "restore")
+    count = len(cart.lines)
+    done = ngettext(
+        "The cart is back, with %(count)d line.", "The cart is back, with %(count)d lines.", count
+    )
+    return done % {"count": count}
+
+
+def _repair(intent: Intent) -> str:
+    drift = intent.found.drift
+    if drift is None:
+        raise ActionRefused(_("The two copies have not drifted apart."))
+    intent.require_shown_version()
+    if not repair(drift):
+        raise ActionRefused(_("The two copies still differ. See what the log says of this cart."))
+    cart = intent.living or intent.found.saved_cart
+    if cart is not None:
+        _log(intent, cart, "repair")
+    return _("The two copies agree again.")
+
+
+def _merge(intent: Intent) -> str:
+    user = intent.values["user"]
+    if not intent.owner.is_guest:
+        raise ActionRefused(_("Only a guest's cart can be merged into a user's."))
+    intent.require_shown_version()
+    result = merge_carts(
+        guest=intent.owner,
+        user=CartOwner.for_user(user.pk),
+        strategy=intent.values["strategy"],
+        context=replace(
+            intent.context, expected_versions=frozenset({intent.values["user_version"]})
+        ),
+    )
+    if not result.merged_items and not result.skipped:
+        raise ActionRefused(_("There was nothing to merge."))
+    done = ngettext(
+        "%(count)d line went into the cart of %(user)s, %(skipped)d were left out.",
+        "%(count)d lines went into the cart of %(user)s, %(skipped)d were left out.",
+        result.merged_items,
+    )
+    return done % {
+        "count": result.merged_items,
+        "user": user.get_username(),
+        "skipped": len(result.skipped),
+    }
+
+
+def _expire(intent: Intent) -> str:
+    if intent.found.living is not None and intent.living is None:
+        raise ActionRefused(_("What Redis holds is not a cart, so it cannot be saved first."))
+    if intent.living is not None and intent.living.handover is not None:
+        raise CartContended
+    intent.require_shown_version()
+    if expire_cart(intent.owner).kept:
+        raise CartContended
+    cart = intent.living or intent.found.saved_cart
+    if cart is not None:
+        _log(intent, cart, "expire")
+    if intent.owner.is_guest:
+        return _("The cart has ended.")
+    return _("The cart is at rest in the database.")
+
+
+_ALL = (
+    Action("quantity", gettext_lazy("Set units"), "change_cart", QuantityForm, _set_quantity),
+    Action("select", gettext_lazy("Select"), "change_cart", SelectionForm, _select),
+    Action("remove", gettext_lazy("Remove line"), "change_cart", LineForm, _remove, of_remove),
+    Action("clear", gettext_lazy("Clear"), "change_cart", NothingForm, _clear, of_clear),
+    Action("add", gettext_lazy("Add"), "change_cart", AddForm, _add),
+    Action("save", gettext_lazy("Save now"), "save_cart", NothingForm, _save),
+    Action("restore", gettext_lazy("Restore"), "restore_cart", NothingForm, _restore),
+    Action("repair", gettext_lazy("Repair"), "repair_cart", NothingForm, _repair, of_repair),
+    Action(
+        "merge", gettext_lazy("Merge into a user's cart"), "merge_cart", MergeForm, _merge, of_merge
+    ),
+    Action("expire", gettext_lazy("End"), "expire_cart", NothingForm, _expire, of_expire),
+)
+ACTIONS = {action.name: action for action in _ALL}
+
+
+def _units_of(intent: Intent, item_id: str) -> int:
+    line_id = LineId.parse(item_id)
+    line = intent.living.line_of(line_id.sku_id) if intent.living and line_id else None
+    return line.quantity if line is not None else 0
+
+
+def _name_line(item_id: str) -> str:
+    line_id = LineId.parse(item_id)
+    if line_id is None:
+        raise ItemNotFound
+    codes = read_codes([line_id.sku_id])
+    return codes.get(line_id.sku_id, line_id.sku_id)
+
+
+def _log(intent: Intent, cart: Cart, action: str) -> None:
+    """Put into the change log what no script does: it concerns no line."""
+    note_action(
+        cart,
+        action=action,
+        source=intent.context.source,
+        actor=intent.context.actor,
+        request_id=intent.context.request_id,
+    )

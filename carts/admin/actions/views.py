@@ -1,0 +1,147 @@
+"""Doing something to a cart from its page."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.utils.translation import gettext as _
+
+from carts.admin.actions.intents import ActionRefused, Intent
+from carts.admin.actions.kinds import ACTIONS, Action
+from carts.admin.actions.previews import Preview
+from carts.admin.actions.refusals import tell_refusal, tell_store_down
+from carts.admin.list.finding import find_owner, is_owner_name
+from carts.admin.naming import page_url
+from carts.admin.page.layout import CartPage, describe_owner
+from carts.domain.cart import CartOwner
+from carts.domain.errors import CartError, CartStoreUnavailable
+from carts.models import Cart
+from carts.operations.reading import ChangeContext
+from carts.permanent.inspecting import inspect_cart
+from config.http.context import current_request_id
+from config.staff import name_actor
+
+ACTION_URL = "carts_cart_do"
+
+
+class CartActing:
+    """The view behind every button of a cart's page."""
+
+    log_change: Any
+    message_user: Any
+    has_view_permission: Any
+    render_page: Any
+
+    def act_view(self, request: HttpRequest, name: str, action: str) -> HttpResponse:
+        """Do something to a cart; what destroys anything is done once it has been confirmed.
+
+        The permission is looked at before anything else, the cart's existence included.
+        """
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        known = ACTIONS.get(action)
+        if known is None:
+            raise Http404
+        if not self.has_view_permission(request) or not _may(request, known):
+            raise PermissionDenied
+        try:
+            return self._act(request, name, known)
+        except ActionRefused as refusal:
+            sentence = str(refusal)
+        except CartError as refusal:
+            sentence = tell_refusal(refusal)
+        except (OperationalError, InterfaceError):
+            sentence = _("The database did not answer. Look at the cart again before you retry.")
+        self.message_user(request, sentence, messages.ERROR)
+        return HttpResponseRedirect(page_url(name))
+
+    def _act(self, request: HttpRequest, name: str, action: Action) -> HttpResponse:
+        try:
+            intent = _read_intent(request, name, action)
+        except CartStoreUnavailable as error:
+            # Unlike later, it is certain that nothing has been done.
+            raise ActionRefused(tell_store_down()) from error
+        if action.preview is not None and "confirmed" not in request.POST:
+            return self._ask(request, name, action, intent, action.preview(intent))
+        done = action.run(intent)
+        self.log_change(request, Cart(pk=intent.cart_id or name), f"{action.label}: {done}")
+        self.message_user(request, done, messages.SUCCESS)
+        return HttpResponseRedirect(page_url(name))
+
+    def _ask(
+        self, request: HttpRequest, name: str, action: Action, intent: Intent, preview: Preview
+    ) -> HttpResponse:
+        """Show what will happen. What is confirmed then is that, for the cart as it is now."""
+        sent = {key: request.POST[key] for key in intent.values if key in request.POST}
+        page: HttpResponse = self.render_page(
+            request,
+            "confirm",
+            title=preview.title or str(action.label),
+            name=name,
+            action=action,
+            owner=describe_owner(intent.owner),
+            preview=preview,
+            values={**sent, "version": intent.version, **preview.values},
+        )
+        return page
+
+
+def list_offered(request: HttpRequest, owner: CartOwner, page: CartPage) -> frozenset[str]:
+    """Return the names of the actions that make sense for a cart, and that the reader may take."""
+    if page.is_past or page.is_store_down:
+        return frozenset()
+    living, copy = page.found.living_cart, page.found.copy
+    has_lines = living is not None and bool(living.lines)
+    can_return = copy is not None and copy.copy.may_return
+    sensible = {
+        "add": True,
+        "quantity": has_lines,
+        "select": has_lines,
+        "remove": has_lines,
+        "clear": has_lines,
+        "save": page.is_alive,
+        "restore": can_return and not page.is_alive,
+        "repair": page.found.drift is not None,
+        "merge": has_lines and owner.is_guest,
+        "expire": page.is_alive or can_return,
+    }
+    return frozenset(
+        name for name, each in ACTIONS.items() if sensible[name] and _may(request, each)
+    )
+
+
+def _read_intent(request: HttpRequest, name: str, action: Action) -> Intent:
+    """Return what is asked for, and the cart as it is; raises Http404, ActionRefused."""
+    owner = find_owner(name)
+    if owner is None:
+        raise Http404(_("There is no such cart."))
+    form = action.form(request.POST)
+    if not form.is_valid():
+        raise ActionRefused(_tell_faults(form))
+    intent = Intent(owner, inspect_cart(owner), form.cleaned_data, _describe_staff(request))
+    if not is_owner_name(name) and name not in intent.cart_ids:
+        raise ActionRefused(_("This cart has ended, and its owner has begun another."))
+    return intent
+
+
+def _may(request: HttpRequest, action: Action) -> bool:
+    return request.user.has_perm(f"carts.{action.permission}")
+
+
+def _describe_staff(request: HttpRequest) -> ChangeContext:
+    """Return what the change log is told of who does it."""
+    return ChangeContext("admin", name_actor(request), current_request_id())
+
+
+def _tell_faults(form: forms.Form) -> str:
+    faults = [str(fault) for faults in form.errors.values() for fault in faults]
+    return " ".join(faults)

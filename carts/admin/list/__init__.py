@@ -1,0 +1,1 @@
+"""The list of carts and the search for one."""

@@ -1,0 +1,81 @@
+"""By what the list of carts can be narrowed."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from carts.admin.list import lookups
+from carts.admin.list.finding import are_active_of
+from carts.domain.errors import CartStoreUnavailable
+from carts.models import Cart
+
+
+class OwnerFilter(admin.SimpleListFilter):
+    """Users or guests."""
+
+    title = _("owner")
+    parameter_name = "owner"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("user", _("Users")), ("guest", _("Guests"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
+        match self.value():
+            case "user":
+                return queryset.filter(user__isnull=False)
+            case "guest":
+                return queryset.filter(session_id__isnull=False)
+        return queryset
+
+
+class ChangedFilter(admin.SimpleListFilter):
+    """When it changed last."""
+
+    title = _("changed")
+    parameter_name = "changed"
+
+    _spans = {
+        "hour": timedelta(hours=1),
+        "day": timedelta(days=1),
+        "week": timedelta(days=7),
+        "month": timedelta(days=30),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("hour", _("In the last hour")),
+            ("day", _("In the last 24 hours")),
+            ("week", _("In the last 7 days")),
+            ("month", _("In the last 30 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
+        span = self._spans.get(self.value() or "")
+        return queryset if span is None else queryset.filter(updated_at__gte=timezone.now() - span)
+
+
+class UnsavedFilter(admin.SimpleListFilter):
+    """Changed since it was saved: at most the 5,000 carts that became so last.
+
+    Those that have never been saved have no row; the list names them above.
+    """
+
+    title = _("saved")
+    parameter_name = "unsaved"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Unsaved now"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
+        if self.value() != "yes":
+            return queryset
+        try:
+            owners = lookups.list_newest_unsaved()
+        except CartStoreUnavailable:
+            return queryset.none()
+        return queryset.filter(are_active_of(owners))

@@ -1,0 +1,78 @@
+"""The list of carts: the rows, and how each stands to its living cart."""
+
+from collections import defaultdict
+from typing import Any, Literal
+
+from django.http import HttpRequest
+
+from carts.admin.list import lookups
+from carts.admin.list.finding import read_active_rows
+from carts.admin.naming import OwnerLink, link_owners
+from carts.domain.cart import CartOwner
+from carts.domain.errors import CartStoreUnavailable
+from carts.live.keys import shard_prefix
+from carts.models import Cart
+from carts.permanent.mapping import owner_of
+from carts.permanent.verifying import verify_carts
+from config.staff import StaffChangeList
+
+_MAX_LIVE_ONLY = 50
+
+Standing = Literal["same", "unsaved", "drifted"]
+
+
+class CartChangeList(StaffChangeList):
+    """A page of carts, compared with the living ones all at once."""
+
+    live_only: list[OwnerLink]
+    is_store_down: bool
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.live_only, self.is_store_down = [], False
+        rows: list[Any] = list(self.result_list)
+        self.result_list: Any = rows
+        try:
+            self._ask_live_store(rows)
+        except CartStoreUnavailable:
+            self.is_store_down = True
+
+    def _ask_live_store(self, rows: list[Any]) -> None:
+        owners = {
+            row.pk: owner_of(row.user_id, row.session_id) for row in rows if row.status == "ACTIVE"
+        }
+        standings = _compare(set(owners.values()))
+        for row in rows:
+            row.standing = standings.get(owners[row.pk]) if row.pk in owners else "same"
+        if self.params.get("unsaved") == "yes":
+            self.live_only = _list_live_only()
+
+
+def _list_live_only() -> list[OwnerLink]:
+    """Return carts that have never been saved, of those that became unsaved last; two queries."""
+    owners = lookups.list_newest_unsaved()
+    saved = read_active_rows(owners)
+    return link_owners([o for o in owners if o not in saved][:_MAX_LIVE_ONLY])
+
+
+def read_standing(row: Cart) -> Standing | None:
+    """Return how a row of the list stands to its living cart; None if that is not known.
+
+    It is "unsaved" where it is older and will be saved, and "drifted" where something has gone
+    wrong: the cart's page tells what.
+    """
+    known: Standing | None = getattr(row, "standing", None)
+    return known
+
+
+def _compare(owners: set[CartOwner]) -> dict[CartOwner, Standing]:
+    """Compare carts with their copies: one round trip and three queries for those of a shard."""
+    shards: defaultdict[str, list[CartOwner]] = defaultdict(list)
+    for owner in owners:
+        shards[shard_prefix(owner)].append(owner)
+    standings: dict[CartOwner, Standing] = dict.fromkeys(owners, "same")
+    for prefix, some in shards.items():
+        verified = verify_carts(prefix, some)
+        standings |= dict.fromkeys(verified.unsaved, "unsaved")
+        standings |= {drift.owner: "drifted" for drift in verified.drifts}
+    return standings

@@ -1,0 +1,1 @@
+"""A cart's page: both copies side by side, and what has happened."""

@@ -1,0 +1,196 @@
+"""The admin's pages of the change log: to look for what happened, among millions of changes.
+
+Nothing here counts rows, and what can be searched for is what there is an index for.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.paginator import InfinitePaginator
+
+from carts.admin.list.finding import find_users
+from carts.admin.naming import page_url
+from carts.domain.cart import CartOwner
+from carts.models import CartChange, Publication, UnreadableChange
+from config.hashing import hash_by_every_key
+from config.staff import PeriodFilter, ReadOnlyAdmin, StaffAdmin, find_username
+from products.models import Sku
+
+_SHOWN_DIGITS = 12
+ACTIONS = {
+    "add": _("Added"),
+    "update": _("Quantity set"),
+    "remove": _("Removed"),
+    "clear": _("Cleared"),
+    "select": _("Selected"),
+    "deselect": _("Deselected"),
+    "acknowledge": _("Price accepted"),
+    "merge": _("Merged in"),
+    "hand_over": _("Merged away"),
+    "purchase": _("Bought"),
+    "unite": _("United with the copy"),
+    "save": _("Saved by hand"),
+    "restore": _("Brought back by hand"),
+    "repair": _("Repaired by hand"),
+    "expire": _("Ended by hand"),
+}
+SOURCES = {
+    "api": _("Shop"),
+    "admin": _("Admin"),
+    "order": _("Order"),
+    "merge": _("Merge"),
+    "repair": _("Repair"),
+    "command": _("Command"),
+}
+
+
+class ActionFilter(admin.SimpleListFilter):
+    """By what was done."""
+
+    title = _("action")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(ACTIONS.items())
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[CartChange]
+    ) -> QuerySet[CartChange]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+class SourceFilter(admin.SimpleListFilter):
+    """By what it was done through."""
+
+    title = _("source")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(SOURCES.items())
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[CartChange]
+    ) -> QuerySet[CartChange]:
+        return queryset.filter(source=self.value()) if self.value() else queryset
+
+
+class _LogAdmin(ReadOnlyAdmin, StaffAdmin):
+    """Rows that are only ever added, in pages that do not know how many there are."""
+
+    list_per_page = 50
+    list_filter_submit = True
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = InfinitePaginator
+    actions = None
+
+
+@admin.register(CartChange)
+class CartChangeAdmin(_LogAdmin):
+    """Every change of a line of a cart, and what the staff did to carts as a whole."""
+
+    list_display = ("moment", "done", "sku", "units", "owner", "by", "through", "cart")
+    list_display_links = ("moment", "done")
+    list_filter = (("at", PeriodFilter), ActionFilter, SourceFilter)
+    list_fullwidth = True
+    search_fields = ("=cart_id",)
+    search_help_text = _("Cart id, SKU, request id, guest id, or a user's id, name or address")
+    ordering = ("-at", "-id")
+    fields = (
+        ("moment", "done"),
+        ("sku", "units"),
+        ("owner", "cart"),
+        ("by", "through"),
+        ("request_id", "stream_id"),
+        "version",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CartChange]:
+        changes: QuerySet[CartChange] = super().get_queryset(request)
+        users = get_user_model()._default_manager.filter(pk=OuterRef("owner_id"))
+        skus = Sku.objects.filter(pk=OuterRef("sku_id"))
+        return changes.annotate(
+            username=Subquery(users.values("username")),
+            code=Subquery(skus.values("code")),
+            staff=find_username("actor"),
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[CartChange], search_term: str
+    ) -> tuple[QuerySet[CartChange], bool]:
+        """Find changes by what there is an index for, or else by the request's id."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        owners = [owner.id for owner in find_users(term)]
+        owners += hash_by_every_key(CartOwner.for_guest(term).key)
+        skus = Sku.objects.filter(Q(pk=term) | Q(code=term)).values_list("pk", flat=True)
+        named = Q(cart_id=term) | Q(owner_id__in=[*owners, term]) | Q(sku_id__in=[*skus, term])
+        found = queryset.filter(named)
+        return (found if found.exists() else queryset.filter(request_id=term)), False
+
+    @admin.display(description=_("Time"), ordering="at")
+    def moment(self, change: CartChange) -> str:
+        return f"{timezone.localtime(change.at):%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description=_("Action"))
+    def done(self, change: CartChange) -> str:
+        return str(ACTIONS.get(change.action, change.action))
+
+    @admin.display(description=_("SKU"))
+    def sku(self, change: Any) -> str:
+        if not change.code:
+            return str(change.sku_id)
+        return _link(reverse("admin:products_sku_change", args=[change.sku_id]), change.code)
+
+    @admin.display(description=_("Units"))
+    def units(self, change: CartChange) -> str:
+        return f"{change.before} → {change.after}" if change.sku_id else ""
+
+    @admin.display(description=_("Owner"))
+    def owner(self, change: Any) -> str:
+        if change.owner_kind == "guest":
+            return str(_("Guest %(hash)s") % {"hash": change.owner_id[:_SHOWN_DIGITS]})
+        return str(change.username or change.owner_id)
+
+    @admin.display(description=_("By"))
+    def by(self, change: Any) -> str:
+        return str(change.staff or change.actor)
+
+    @admin.display(description=_("Through"))
+    def through(self, change: CartChange) -> str:
+        return str(SOURCES.get(change.source, change.source))
+
+    @admin.display(description=_("Cart"))
+    def cart(self, change: CartChange) -> str:
+        return _link(page_url(change.cart_id), change.cart_id)
+
+
+@admin.register(UnreadableChange)
+class UnreadableChangeAdmin(_LogAdmin):
+    """Entries of the change stream that are no changes, and why."""
+
+    list_display = ("set_aside_at", "stream_id", "reason", "shard")
+    list_filter = (("set_aside_at", PeriodFilter),)
+    search_fields = ("=stream_id", "reason")
+    ordering = ("-set_aside_at", "-id")
+
+
+@admin.register(Publication)
+class PublicationAdmin(_LogAdmin):
+    """How far the change log has been published."""
+
+    list_display = ("channel", "last_id")
+
+
+def _link(url: str, text: str) -> str:
+    return format_html(
+        '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>', url, text
+    )

@@ -1,0 +1,287 @@
+"""The change log: from the streams that the scripts write to rows, each change exactly once.
+
+1. Read the oldest entries of a shard's stream.
+2. Write them as rows. An entry that is no change is set aside. One that is there already, because
+   another drain came first or an earlier one died before its step 3, is passed over.
+3. Drop the entries from the stream.
+
+Rows become visible in the order of their ids, which is what `carts.log.kafka` relies on.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import orjson
+from django.conf import settings
+from django.db import DataError, IntegrityError, connection, transaction
+from django.db.models import QuerySet
+
+from carts.domain.cart import CartOwner, OwnerKind
+from carts.live import counters
+from carts.live.keys import parse_cart_key, shard_prefixes
+from carts.log import stream
+from carts.log.stream import StreamEntry
+from carts.models import CartChange, Publication, UnreadableChange
+from carts.permanent.rows import find_missing_users
+from config.hashing import hash_secret
+from config.stores.database import in_transaction
+
+logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+_BATCH = 500
+# A run ends however fast new changes come: the next one goes on.
+_MAX_BATCHES = 400
+_PURGE_BATCH = 5_000
+# The database's lock by which drains take turns: a number that nothing else locks.
+_TURN = 0x6361_7274_6C6F_6721
+_MAX_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a drain did, in changes; `lost` had been cut off by CART_CHANGES_MAX before it came."""
+
+    kept: int
+    set_aside: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """A row of the log before it is written: the columns of CartChange, and the time in ms."""
+
+    stream_id: str
+    cart_id: str
+    owner_kind: OwnerKind
+    owner_id: str
+    action: str
+    sku_id: str
+    before: int
+    after: int
+    version: int
+    actor: str
+    source: str
+    request_id: str
+    at_ms: int
+
+
+class UnreadableEntry(Exception):
+    """The entry is no change; the message says why, and holds nothing private."""
+
+
+def drain_changes() -> Drained:
+    """Move the waiting changes of every shard to rows, at most 200,000 of each.
+
+    Holds 500 in memory. Safe at any time and twice at once. Raises CartStoreUnavailable and
+    OperationalError; the next drain then does what this one has not.
+    """
+    kept = set_aside = lost = 0
+    for prefix in shard_prefixes():
+        for entries in _read_batches(prefix):
+            unreadable = _keep_entries(prefix, entries)
+            lost += stream.drop_changes(prefix, entries)
+            kept += len(entries) - unreadable
+            set_aside += unreadable
+    if lost:
+        logger.error("%d cart changes were lost: nobody drained their stream in time", lost)
+    return Drained(kept, set_aside, lost)
+
+
+def purge_changes(*, now: datetime) -> int:
+    """Delete the log's rows older than CART_CHANGES_RETENTION_DAYS, if that is not 0.
+
+    Return how many there were. What has yet to be published stays.
+    """
+    if not settings.CART_CHANGES_RETENTION_DAYS:
+        return 0
+    oldest = now - timedelta(days=settings.CART_CHANGES_RETENTION_DAYS)
+    UnreadableChange.objects.filter(set_aside_at__lt=oldest).delete()
+    old = CartChange.objects.filter(at__lt=oldest)
+    if settings.CART_EVENTS_KAFKA:
+        publication = Publication.objects.filter(channel=Publication.KAFKA).first()
+        old = old.filter(pk__lte=publication.last_id if publication else 0)
+    purged = 0
+    while count := _purge_batch(old):
+        purged += count
+    return purged
+
+
+@in_transaction
+def _purge_batch(old: QuerySet[CartChange]) -> int:
+    rows = old.order_by("at").select_for_update(skip_locked=True).values_list("pk", flat=True)
+    count, _ = CartChange.objects.filter(pk__in=list(rows[:_PURGE_BATCH])).delete()
+    return count
+
+
+def _read_batches(prefix: str) -> Iterator[list[StreamEntry]]:
+    """Yield the oldest entries, again and again; the caller drops them before it goes on."""
+    for _ in range(_MAX_BATCHES):
+        entries = stream.read_changes(prefix, count=_BATCH)
+        if entries:
+            yield entries
+        if len(entries) < _BATCH:
+            return
+
+
+def _keep_entries(prefix: str, entries: Sequence[StreamEntry]) -> int:
+    """Write entries as rows, and set aside what cannot be; return how many could not."""
+    readable: list[_Readable] = []
+    faults: list[_Fault] = []
+    for entry in entries:
+        try:
+            readable.append(_Readable(entry, read_entry(entry)))
+        except UnreadableEntry as fault:
+            faults.append(_Fault(entry, str(fault)))
+    faults = _write_rows(prefix, readable, faults)
+    if faults:
+        counters.add("changes_set_aside", len(faults))
+        logger.error(
+            "%d entries of %scart:changes set aside, the first being %s: %s",
+            len(faults), prefix, faults[0].entry.id, faults[0].reason,
+        )  # fmt: skip
+    return len(faults)
+
+
+@in_transaction
+def _write_rows(
+    prefix: str, readable: Sequence["_Readable"], faults: Sequence["_Fault"]
+) -> list["_Fault"]:
+    """Write the readable entries, and set aside the others; return all that were set aside."""
+    _take_turn()
+    faults = [*faults, *_insert(_leave_out_erased(readable))]
+    UnreadableChange.objects.bulk_create(
+        [_describe_fault(prefix, fault) for fault in faults], ignore_conflicts=True
+    )
+    return faults
+
+
+def read_entry(entry: StreamEntry) -> LoggedChange:
+    """Return the change an entry tells of; raises UnreadableEntry."""
+    fields = entry.fields
+    owner = _read(fields, "key", _parse_owner)
+    return LoggedChange(
+        stream_id=entry.id,
+        cart_id=_read(fields, "cart", bytes.decode),
+        owner_kind=owner.kind,
+        owner_id=hash_secret(owner.key) if owner.is_guest else owner.id,
+        action=_read(fields, "action", bytes.decode),
+        sku_id=_read(fields, "sku", bytes.decode),
+        before=_read(fields, "before", _parse_number),
+        after=_read(fields, "after", _parse_number),
+        version=_read(fields, "version", _parse_number),
+        actor=_read(fields, "actor", bytes.decode),
+        source=_read(fields, "source", bytes.decode),
+        request_id=_read(fields, "request", bytes.decode),
+        at_ms=int(entry.id.partition("-")[0]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Readable:
+    entry: StreamEntry
+    change: LoggedChange
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    entry: StreamEntry
+    reason: str
+
+
+def _read(fields: Mapping[bytes, bytes], name: str, parse: Callable[[bytes], Value]) -> Value:
+    value = fields.get(name.encode())
+    if value is None:
+        raise UnreadableEntry(f"{name} is missing")
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise UnreadableEntry(f"{name} is malformed") from error
+
+
+def _parse_owner(value: bytes) -> CartOwner:
+    return parse_cart_key(value.decode())
+
+
+def _parse_number(value: bytes) -> int:
+    # What is merely too large for its column is for the database to refuse.
+    number = int(value)
+    if not 0 <= number < 2**63:
+        raise ValueError("not a number the database has")
+    return number
+
+
+def _take_turn() -> None:
+    """Wait until no other drain is writing; the end of the transaction ends the turn.
+
+    A row gets its id when it is written and is seen when its transaction commits, so without turns
+    a row with a lower id could appear after the publisher had gone past it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+
+
+def _leave_out_erased(readable: Sequence[_Readable]) -> list[_Readable]:
+    """Return the changes without the ids of users that are gone.
+
+    Read during the turn, which the erasing of a user takes as well: it comes before this look, or
+    finds what is written after it.
+    """
+    users = {pair.change.owner_id for pair in readable if pair.change.owner_kind == "user"}
+    gone = find_missing_users(users) if users else set()
+    return [
+        replace(pair, change=_make_nobodys(pair.change)) if pair.change.owner_id in gone else pair
+        for pair in readable
+    ]
+
+
+def _make_nobodys(change: LoggedChange) -> LoggedChange:
+    actor = "erased" if change.actor == change.owner_id else change.actor
+    return replace(change, owner_kind="guest", owner_id="erased", actor=actor)
+
+
+def _insert(readable: Sequence[_Readable]) -> list[_Fault]:
+    """Write the rows, and return those the database refuses, found by halving."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_INSERT, [orjson.dumps([pair.change for pair in readable]).decode()])
+        return []
+    except (DataError, IntegrityError) as error:
+        if len(readable) == 1:
+            return [_Fault(readable[0].entry, str(error).partition("\n")[0])]
+    middle = len(readable) // 2
+    return [*_insert(readable[:middle]), *_insert(readable[middle:])]
+
+
+def _describe_fault(prefix: str, fault: _Fault) -> UnreadableChange:
+    entry = {
+        _show(name): hash_secret(_show(value)) if name == b"key" else _show(value)
+        for name, value in fault.entry.fields.items()
+    }
+    return UnreadableChange(
+        shard=prefix, stream_id=fault.entry.id, entry=entry, reason=fault.reason
+    )
+
+
+def _show(value: bytes) -> str:
+    text = value[:_MAX_SHOWN].decode("utf-8", "backslashreplace")
+    return text.replace("\0", "\\x00")
+
+
+_INSERT = """
+INSERT INTO carts_cartchange (
+    stream_id, cart_id, owner_kind, owner_id, action, sku_id, before, after, version, actor,
+    source, request_id, at
+)
+SELECT stream_id, cart_id, owner_kind, owner_id, action, sku_id, before, after, version, actor,
+       source, request_id, timestamptz 'epoch' + at_ms * interval '1 millisecond'
+FROM json_to_recordset(%s::json) AS change(
+    stream_id text, cart_id text, owner_kind text, owner_id text, action text, sku_id text,
+    before int, after int, version bigint, actor text, source text, request_id text, at_ms bigint
+)
+ON CONFLICT DO NOTHING
+"""

@@ -1,0 +1,1 @@
+"""What may be done to a cart: read it, change its lines, merge it, settle an order."""

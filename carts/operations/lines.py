@@ -1,0 +1,377 @@
+"""The operations on a cart. Each reads the cart and the catalogue, decides, and runs one script.
+
+A script refuses when the cart is no longer the one that was read; the operation is then begun
+again from the reading, at most `_ATTEMPTS` times. Whatever is raised, nothing has changed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from carts.domain import rules
+from carts.domain.cart import Addition, Cart, CartOwner, LineId, Update, is_id
+from carts.domain.errors import (
+    AccessDenied,
+    CartContended,
+    CartError,
+    CartFull,
+    CartNotFound,
+    ItemNotFound,
+    ProductNotAvailable,
+    ProductNotFound,
+    SkuRequired,
+)
+from carts.live import store
+from carts.live.store import EntryOutcome, LineSetting, Outcome, UnitsToAdd
+from carts.operations.merging import finish_handover
+from carts.operations.reading import (
+    CartView,
+    ChangeContext,
+    change_terms,
+    read_cart,
+    start_terms,
+    view_cart,
+)
+from carts.permanent.saving import save_cart
+from products.catalogue import Offer, read_offers
+
+_ATTEMPTS = 8
+
+Failures = dict[int, CartError]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """The cart after a batch, and by position why entries were refused."""
+
+    view: CartView
+    failures: Mapping[int, CartError] = field(default_factory=dict)
+
+    def require_done(self) -> CartView:
+        """Return the cart; raises what the first entry failed with, if any did."""
+        for failure in self.failures.values():
+            raise failure
+        return self.view
+
+
+def get_cart(*, owner: CartOwner) -> CartView:
+    """Return the owner's cart with live prices. Changes nothing. Raises CartStoreUnavailable."""
+    cart = read_cart(owner)
+    offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+    return view_cart(cart, offers)
+
+
+def add_lines(
+    *, owner: CartOwner, additions: Sequence[Addition], context: ChangeContext
+) -> BatchResult:
+    """Add units of SKUs to the owner's cart, starting it if there is none.
+
+    Each addition's units are 1..CART_MAX_UNITS_PER_LINE; an existing line grows by them. Additions
+    of one SKU are judged by their sum. An entry fails with ProductNotFound, SkuRequired,
+    ProductNotAvailable, InsufficientStock, PurchaseLimitExceeded, InvalidProductOrQuantity or
+    CartFull; the others are done. Raises CartChanged, CartStoreUnavailable.
+    """
+
+    def attempt(cart: Cart) -> _Attempt:
+        offers = read_offers(
+            sku_ids=[*cart.sku_ids, *_plausible(entry.sku_id for entry in additions)],
+            product_ids=_plausible(a.product_id for a in additions if a.sku_id is None),
+            buyer=owner.key,
+        )
+        positions, failures = _choose_offers(additions, offers)
+        entries = [
+            _sum_additions([additions[index] for index in indexes], offers[sku_id])
+            for sku_id, indexes in positions.items()
+        ]
+        terms = start_terms(cart, context)
+        if not entries:
+            return _Attempt(offers, failures, None)
+        outcome = store.add_lines(owner, terms, entries)
+        for entry, result in zip(entries, outcome.entries, strict=False):
+            refusal = _refuse_addition(entry, offers[entry.sku_id], result)
+            if refusal is not None:
+                failures.update(dict.fromkeys(positions[entry.sku_id], refusal))
+        return _Attempt(offers, failures, outcome)
+
+    return _change_cart(owner, context, attempt)
+
+
+def update_lines(
+    *, owner: CartOwner, updates: Sequence[Update], context: ChangeContext
+) -> BatchResult:
+    """Set quantities and selections of lines; of two entries for one line the later one counts.
+
+    An entry fails with AccessDenied, CartNotFound, ItemNotFound, ProductNotAvailable (a quantity
+    for a line that is off shelf), InsufficientStock, PurchaseLimitExceeded or
+    InvalidProductOrQuantity; the others are done. Raises CartChanged, CartStoreUnavailable.
+    """
+
+    def attempt(cart: Cart) -> _Attempt:
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+        settings_by_position, failures = _choose_settings(updates, cart, offers)
+        terms = change_terms(cart, context)
+        if not settings_by_position:
+            return _Attempt(offers, failures, None)
+        outcome = store.set_lines(owner, terms, list(settings_by_position.values()))
+        for (position, setting), result in zip(
+            settings_by_position.items(), outcome.entries, strict=False
+        ):
+            refusal = _refuse_setting(setting, offers.get(setting.sku_id), result)
+            if refusal is not None:
+                failures[position] = refusal
+        return _Attempt(offers, failures, outcome)
+
+    return _change_cart(owner, context, attempt)
+
+
+def select_merchant(
+    *, owner: CartOwner, merchant_id: str, selected: bool, context: ChangeContext
+) -> BatchResult:
+    """Select or deselect the lines of one merchant; a merchant without a line changes nothing."""
+
+    def attempt(cart: Cart) -> _Attempt:
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+        chosen = [
+            LineSetting(sku_id, quantity=None, selected=selected, highest=0)
+            for sku_id in cart.sku_ids
+            if sku_id in offers and offers[sku_id].read_card().merchant_id == merchant_id
+        ]
+        terms = change_terms(cart, context)
+        outcome = store.set_lines(owner, terms, chosen) if chosen else None
+        return _Attempt(offers, {}, outcome)
+
+    return _change_cart(owner, context, attempt)
+
+
+def select_all(*, owner: CartOwner, selected: bool, context: ChangeContext) -> BatchResult:
+    """Select or deselect every line."""
+
+    def attempt(cart: Cart) -> _Attempt:
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+        terms = change_terms(cart, context)
+        outcome = store.select_all(owner, terms, selected=selected) if cart.lines else None
+        return _Attempt(offers, {}, outcome)
+
+    return _change_cart(owner, context, attempt)
+
+
+def remove_lines(
+    *, owner: CartOwner, item_ids: Sequence[str], context: ChangeContext
+) -> BatchResult:
+    """Remove lines, also those that cannot be bought.
+
+    An entry fails with AccessDenied, CartNotFound or ItemNotFound; the others are done.
+    """
+
+    def attempt(cart: Cart) -> _Attempt:
+        skus, failures = _choose_lines(item_ids, cart)
+        kept = [sku_id for sku_id in cart.sku_ids if sku_id not in skus.values()]
+        offers = read_offers(sku_ids=kept, buyer=owner.key) if kept else {}
+        terms = change_terms(cart, context)
+        if not skus:
+            return _Attempt(offers, failures, None)
+        outcome = store.remove_lines(owner, terms, list(skus.values()))
+        for position, result in zip(skus, outcome.entries, strict=False):
+            if result.code == "missing":
+                failures[position] = ItemNotFound()
+        return _Attempt(offers, failures, outcome)
+
+    return _change_cart(owner, context, attempt)
+
+
+def clear_cart(*, owner: CartOwner, context: ChangeContext) -> BatchResult:
+    """Remove every line; a cart that does not exist stays so."""
+
+    def attempt(cart: Cart) -> _Attempt:
+        terms = change_terms(cart, context)
+        return _Attempt({}, {}, store.clear(owner, terms) if cart.exists else None)
+
+    return _change_cart(owner, context, attempt)
+
+
+def acknowledge_prices(
+    *, owner: CartOwner, item_ids: Sequence[str] | None, context: ChangeContext
+) -> BatchResult:
+    """Take the live price of lines as the price they were added at; all lines for None.
+
+    Raises AccessDenied, CartNotFound or ItemNotFound for the first line that is not in this cart.
+    """
+
+    def attempt(cart: Cart) -> _Attempt:
+        ids = [cart.line_id(sku) for sku in cart.sku_ids] if item_ids is None else item_ids
+        skus, failures = _choose_lines(ids, cart)
+        terms = change_terms(cart, context)
+        for refusal in failures.values():
+            raise refusal
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+        revisions = [(sku, offers[sku].revision) for sku in skus.values() if sku in offers]
+        outcome = store.acknowledge(owner, terms, revisions) if revisions else None
+        return _Attempt(offers, {}, outcome)
+
+    return _change_cart(owner, context, attempt)
+
+
+def persist_cart(*, owner: CartOwner) -> None:
+    """Save the owner's cart to the database now: at login and logout, and before an order.
+
+    A cart that does not live costs one round trip to Redis. Raises CartStoreUnavailable,
+    OperationalError; the cart is then saved with the next batch.
+    """
+    save_cart(owner=owner, source="request")
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One try: what the catalogue said, why entries failed, and what the script did, if any ran."""
+
+    offers: Mapping[str, Offer]
+    failures: Failures
+    outcome: Outcome | None
+
+
+def _change_cart(
+    owner: CartOwner, context: ChangeContext, attempt: Callable[[Cart], _Attempt]
+) -> BatchResult:
+    """Read the cart and attempt a change to it, until it is made on the cart that was read.
+
+    1. Read the cart; the limits are charged, and a repeated operation is noticed, the first time.
+    2. Attempt the change; where the script found another cart than was read, begin again.
+    """
+    charges = context.charges
+    for _ in range(_ATTEMPTS):
+        cart = read_cart(owner, charges=charges, operation=context.operation)
+        charges = ()
+        if cart.handover is not None:
+            finish_handover(cart, context)
+            continue
+        tried = attempt(cart)
+        if tried.outcome is None:
+            return BatchResult(view_cart(cart, tried.offers), tried.failures)
+        if tried.outcome.status == "done":
+            # Without a cart where every entry was refused, and there was none to begin with.
+            after = tried.outcome.cart or cart
+            return BatchResult(view_cart(after, tried.offers), tried.failures)
+    raise CartContended
+
+
+def _plausible(ids: Iterable[str | None]) -> list[str]:
+    """Keep what can be an id at all; the rest is not worth asking the database for."""
+    return [text for text in ids if text is not None and is_id(text)]
+
+
+def _choose_offers(
+    additions: Sequence[Addition], offers: Mapping[str, Offer]
+) -> tuple[dict[str, list[int]], Failures]:
+    """Return the positions of the additions to each SKU, and why the others cannot be added."""
+    positions: dict[str, list[int]] = {}
+    failures: Failures = {}
+    for index, addition in enumerate(additions):
+        try:
+            offer = _choose_offer(addition, offers)
+            rules.require_available(offer)
+        except CartError as refusal:
+            failures[index] = refusal
+        else:
+            positions.setdefault(offer.sku_id, []).append(index)
+    return positions, failures
+
+
+def _choose_offer(addition: Addition, offers: Mapping[str, Offer]) -> Offer:
+    if addition.sku_id is not None:
+        named = offers.get(addition.sku_id)
+        if named is None or named.product_id != addition.product_id:
+            raise ProductNotFound(product_id=addition.product_id)
+        return named
+    candidates = [o for o in offers.values() if o.product_id == addition.product_id]
+    if not candidates:
+        raise ProductNotFound(product_id=addition.product_id)
+    on_sale = [offer for offer in candidates if rules.is_on_sale(offer)]
+    if not on_sale:
+        raise ProductNotAvailable
+    if len(on_sale) > 1:
+        raise SkuRequired(sku_ids=sorted(offer.sku_id for offer in on_sale))
+    return on_sale[0]
+
+
+def _sum_additions(additions: Sequence[Addition], offer: Offer) -> UnitsToAdd:
+    choices = [entry.selected for entry in additions if entry.selected is not None]
+    return UnitsToAdd(
+        sku_id=offer.sku_id,
+        units=sum(entry.units for entry in additions),
+        highest=_highest_quantity(offer),
+        selected=choices[-1] if choices else None,
+        revision=offer.revision,
+    )
+
+
+def _highest_quantity(offer: Offer) -> int:
+    return rules.highest_quantity(offer, max_units=settings.CART_MAX_UNITS_PER_LINE)
+
+
+def _refuse_addition(entry: UnitsToAdd, offer: Offer, result: EntryOutcome) -> CartError | None:
+    match result.code:
+        case "over":
+            return rules.refusal_of(
+                offer,
+                in_cart=result.before,
+                requested=entry.units,
+                total=result.before + entry.units,
+            )
+        case "full":
+            return CartFull()
+    return None
+
+
+def _choose_settings(
+    updates: Sequence[Update], cart: Cart, offers: Mapping[str, Offer]
+) -> tuple[dict[int, LineSetting], Failures]:
+    skus, failures = _choose_lines([entry.item_id for entry in updates], cart)
+    chosen: dict[int, LineSetting] = {}
+    for position, sku_id in skus.items():
+        update, offer = updates[position], offers.get(sku_id)
+        if update.quantity is not None:
+            try:
+                rules.require_available(offer)
+            except ProductNotAvailable as refusal:
+                failures[position] = refusal
+                continue
+        highest = _highest_quantity(offer) if offer is not None else 0
+        chosen[position] = LineSetting(sku_id, update.quantity, update.selected, highest)
+    return chosen, failures
+
+
+def _refuse_setting(
+    setting: LineSetting, offer: Offer | None, result: EntryOutcome
+) -> CartError | None:
+    if result.code == "missing":
+        return ItemNotFound()
+    if result.code != "over" or offer is None or setting.quantity is None:
+        return None
+    return rules.refusal_of(
+        offer,
+        in_cart=result.before,
+        requested=setting.quantity,
+        total=setting.quantity,
+    )
+
+
+def _choose_lines(item_ids: Sequence[str], cart: Cart) -> tuple[dict[int, str], Failures]:
+    """Return the SKU of each line that is in this cart by position, and what is not.
+
+    Somebody else's line is told by its id alone, whether or not this cart exists.
+    """
+    present = set(cart.sku_ids)
+    skus: dict[int, str] = {}
+    failures: Failures = {}
+    for position, text in enumerate(item_ids):
+        line_id = LineId.parse(text)
+        if line_id is not None and line_id.cart_id != cart.id:
+            failures[position] = AccessDenied()
+        elif not cart.exists:
+            failures[position] = CartNotFound()
+        elif line_id is None or line_id.sku_id not in present:
+            failures[position] = ItemNotFound()
+        else:
+            skus[position] = line_id.sku_id
+    return skus, failures

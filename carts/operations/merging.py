@@ -1,0 +1,285 @@
+"""Merging a guest's cart into a user's, exactly once.
+
+Two carts are two keys, maybe on two machines, so it takes three steps, each safe to repeat:
+
+1. Hand the guest's cart over to the user. From here on it takes no change. Whatever else is the
+   guest's, such as orders, becomes the user's (`register_claim`).
+2. Write its lines into the user's cart, which remembers this guest cart by a token.
+3. Empty the guest's cart.
+
+A merge that stops between two steps is finished by the next merge, by the next change the guest
+makes, or by the sweep.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, cast
+
+from django.conf import settings
+
+from carts.domain.cart import Cart, CartOwner, Handover
+from carts.domain.errors import CartContended
+from carts.domain.merging import (
+    CappedLine,
+    MergeLimits,
+    MergePlan,
+    SkippedLine,
+    Strategy,
+    plan_merge,
+)
+from carts.jobs import do_each, register_job
+from carts.live import maintenance, store
+from carts.live.keys import merge_token, name_openly, shard_prefixes
+from carts.live.records import OperationRepeatedError
+from carts.live.store import ChangeTerms
+from carts.operations.reading import (
+    CartView,
+    ChangeContext,
+    read_cart,
+    require_version,
+    start_terms,
+    view_cart,
+)
+from carts.operations.settling import leave_out_pending, settle_pending
+from carts.permanent.copies import find_handed_over, has_merged
+from carts.permanent.erasing import find_orphans
+from carts.permanent.saving import save_cart
+from products.catalogue import Offer, read_offers
+
+_ATTEMPTS = 8
+_FINISH = register_job("finish_merges")
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """The user's cart after a merge, and what the merge did.
+
+    `merged_items` counts lines, `orders_claimed` orders.
+    """
+
+    view: CartView
+    strategy: Strategy
+    merged_items: int = 0
+    capped: tuple[CappedLine, ...] = ()
+    skipped: tuple[SkippedLine, ...] = ()
+    orders_claimed: int = 0
+
+
+class Claim(Protocol):
+    """Makes what belongs to the guest, beside the cart, the user's; returns how many things.
+
+    May be called again, and for a guest who has nothing.
+    """
+
+    def __call__(self, *, guest: CartOwner, user: CartOwner) -> int: ...
+
+
+_claims: list[Claim] = []
+
+
+def register_claim(claim: Claim) -> Claim:
+    """Have this called by every merge; as a decorator. It is how apps above carts take part."""
+    _claims.append(claim)
+    return claim
+
+
+def merge_carts(
+    *, guest: CartOwner, user: CartOwner, strategy: Strategy | None, context: ChangeContext
+) -> MergeResult:
+    """Move the guest's lines into the user's cart, and give the user what else is the guest's.
+
+    A guest who has nothing changes nothing. `strategy` None takes the one of the settings. Raises
+    RateLimited, AccessEnded, CartChanged, OperationRepeatedError, CartStoreUnavailable,
+    OperationalError; the merge is then finished later, or never began.
+    """
+    chosen = strategy or cast(Strategy, settings.CART_MERGE_STRATEGY)
+    user_cart = read_cart(user, charges=context.charges, operation=context.operation)
+    # Not part of a script: once the guest's cart is handed over, refusing is too late.
+    require_version(user_cart, context)
+    _claim_operation(user, context)
+    # What the guest bought must not come along.
+    settle_pending(owner=guest, context=context)
+    for _ in range(_ATTEMPTS):
+        outcome = store.begin_merge(guest, Handover(user.id, chosen))
+        match outcome.status:
+            case "done" if outcome.cart is not None:
+                result = _take_over(outcome.cart, user_cart, context)
+                if result is not None:
+                    return result
+                user_cart = read_cart(user)
+            case "taken" if outcome.cart is not None:
+                finish_handover(outcome.cart, context)
+            case "absent" if read_cart(guest).exists:
+                continue
+            case _:
+                break
+    claimed = _claim_all(guest, user)
+    offers = read_offers(sku_ids=user_cart.sku_ids, buyer=user.key) if user_cart.lines else {}
+    return MergeResult(view_cart(user_cart, offers), chosen, orders_claimed=claimed)
+
+
+def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> MergePlan:
+    """Return what a merge would do now. Raises CartStoreUnavailable."""
+    guest_cart = leave_out_pending(read_cart(guest))
+    user_cart = read_cart(user)
+    offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
+    return _plan(guest_cart, user_cart, offers, strategy)
+
+
+def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
+    """Finish the merge this guest's cart is handed over to, if it still is.
+
+    Raises CartStoreUnavailable (CartContended among it), OperationalError.
+    """
+    for _ in range(_ATTEMPTS):
+        if guest_cart.handover is None:
+            return
+        user = CartOwner.for_user(guest_cart.handover.user_id)
+        if find_orphans([user]):
+            # Its lines were the user's already, and are erased with the rest.
+            _empty(guest_cart, context, capped=0)
+        elif _take_over(guest_cart, read_cart(user), context) is not None:
+            return
+        guest_cart = read_cart(guest_cart.owner)
+    raise CartContended
+
+
+def finish_stalled_merges(*, begun_before: datetime) -> int:
+    """Finish merges that were begun before this moment and not finished; return how many.
+
+    A merge that cannot be finished now is left for the next time. Raises CartStoreUnavailable,
+    OperationalError.
+    """
+
+    def finish(guest: CartOwner) -> bool:
+        guest_cart = read_cart(guest)
+        finish_handover(guest_cart, ChangeContext(source="merge"))
+        maintenance.forget_merge(guest)
+        return guest_cart.handover is not None
+
+    return do_each(_FINISH, _find_stalled(begun_before), finish, name=name_openly)
+
+
+def _find_stalled(begun_before: datetime) -> set[CartOwner]:
+    """Return the guests of whose merges the live store knows, or after its loss the copies."""
+    guests = set(find_handed_over(saved_before=begun_before))
+    for prefix in shard_prefixes():
+        guests.update(maintenance.list_merging(prefix, begun_before=begun_before))
+    return guests
+
+
+def _claim_operation(user: CartOwner, context: ChangeContext) -> None:
+    """Record a repeatable merge as begun; raises OperationRepeatedError if it had begun before.
+
+    A merge writes no change of its own where the guest's cart is empty, so no script can do it.
+    """
+    if context.operation is None:
+        return
+    known = store.claim_operation(user, context.operation)
+    if known is not None:
+        raise OperationRepeatedError(known)
+
+
+def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult | None:
+    """Take the lines of a cart that is handed over; None where it is so no more."""
+    handover = cast(Handover, guest_cart.handover)
+    strategy = cast(Strategy, handover.strategy)
+    # Saved in this order, a merge is exact even if the hashes are lost underway: the guest's copy
+    # is handed over before the user's has the lines, and emptied after it has them.
+    if _save_surely(guest_cart.owner) != guest_cart:
+        return None
+    # An order that sold from the guest's cart before its handover was saved is noted by now, and
+    # none can do so any more: what it bought must not come along either.
+    guest_cart = leave_out_pending(guest_cart)
+    # Before the lines, which are capped at what these purchases leave of an allowance.
+    claimed = _claim_all(guest_cart.owner, user_cart.owner)
+    applied = _apply(guest_cart, user_cart, strategy, context)
+    if applied is None:
+        store.begin_merge(guest_cart.owner, handover, withdrawn_version=guest_cart.version)
+        return None
+    view, plan = applied
+    token = merge_token(guest_cart.id, guest_cart.version)
+    if token in view.cart.merged and token not in _save_surely(user_cart.owner).merged:
+        raise CartContended
+    _empty(guest_cart, context, capped=len(plan.capped))
+    return MergeResult(view, strategy, len(plan.lines), plan.capped, plan.skipped, claimed)
+
+
+def _empty(guest_cart: Cart, context: ChangeContext, *, capped: int) -> None:
+    """Take the lines out of a cart that is handed over, unless it is so no more."""
+    handover = cast(Handover, guest_cart.handover)
+    terms = ChangeTerms(
+        seen_id=guest_cart.id,
+        fresh_id="",
+        source=_name_source(context),
+        actor=context.actor or handover.user_id,
+        request_id=context.request_id,
+        expected_version=guest_cart.version,
+    )
+    store.finish_merge(guest_cart.owner, terms, handover, capped=capped)
+
+
+def _claim_all(guest: CartOwner, user: CartOwner) -> int:
+    return sum(claim(guest=guest, user=user) for claim in _claims)
+
+
+def _save_surely(owner: CartOwner) -> Cart:
+    """Save a cart and return it as it is saved now.
+
+    Of two first saves of one cart at once, one is left out, and so repeated here. Raises
+    CartContended.
+    """
+    for _ in range(_ATTEMPTS):
+        saved = save_cart(owner=owner, source="merge")
+        if saved is not None:
+            return saved
+    raise CartContended
+
+
+def _apply(
+    guest_cart: Cart, user_cart: Cart, strategy: Strategy, context: ChangeContext
+) -> tuple[CartView, MergePlan] | None:
+    """Write the lines once; the plan is empty where that was done before. None where the merge was
+    withdrawn from the guest's cart as it was.
+
+    The script accepts them only for the version they were planned for; if the user's cart has
+    changed since it was read, it is read again.
+    """
+    user = user_cart.owner
+    token = merge_token(guest_cart.id, guest_cart.version)
+    for _ in range(_ATTEMPTS):
+        offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
+        if token in user_cart.merged or has_merged(user, token):
+            return view_cart(user_cart, offers), MergePlan()
+        plan = _plan(guest_cart, user_cart, offers, strategy)
+        if not plan.lines:
+            return view_cart(user_cart, offers), plan
+        pinned = ChangeContext(
+            source=_name_source(context),
+            actor=context.actor,
+            request_id=context.request_id,
+            expected_versions=frozenset({user_cart.version}),
+        )
+        terms = start_terms(user_cart, pinned)
+        outcome = store.apply_merge(user, terms, token=token, lines=plan.lines)
+        if outcome.status == "done" and outcome.cart is not None:
+            return view_cart(outcome.cart, offers), plan
+        if outcome.status == "withdrawn":
+            return None
+        user_cart = read_cart(user)
+    raise CartContended
+
+
+def _plan(
+    guest_cart: Cart, user_cart: Cart, offers: Mapping[str, Offer], strategy: Strategy
+) -> MergePlan:
+    limits = MergeLimits(settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE)
+    return plan_merge(
+        user=user_cart, guest=guest_cart, offers=offers, strategy=strategy, limits=limits
+    )
+
+
+def _name_source(context: ChangeContext) -> str:
+    """Return what the log is told: of the staff's merges that they are theirs."""
+    return context.source if context.source == "admin" else "merge"

@@ -1,0 +1,115 @@
+"""Reading a cart: from its hash, or where there is none, from the permanent copy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from carts.domain.cart import Cart, CartOwner, Line
+from carts.domain.errors import CartChanged
+from carts.live import store
+from carts.live.keys import derive_cart_id
+from carts.live.records import Operation, OperationRepeatedError
+from carts.live.store import ChangeTerms
+from carts.permanent.restoring import restore_cart
+from config.http.ratelimit import Charge
+from products.catalogue import Offer, Snapshot, read_offers, read_snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeContext:
+    """Who makes a change, and on what terms.
+
+    `source` is where it comes from (api, admin, command, merge, order), `actor` who ("" for the
+    cart's owner). `expected_versions` are those of If-Match, None for any.
+    """
+
+    source: str
+    actor: str = ""
+    request_id: str = "-"
+    charges: tuple[Charge, ...] = ()
+    expected_versions: frozenset[int] | None = None
+    operation: Operation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CartView:
+    """A cart, and what the catalogue says of its lines now.
+
+    `offers` lacks SKUs that are gone from the catalogue; `snapshots` holds the revisions of lines
+    whose offer has moved on since they were added.
+    """
+
+    cart: Cart
+    offers: Mapping[str, Offer]
+    snapshots: Mapping[int, Snapshot]
+
+
+def read_cart(
+    owner: CartOwner, *, charges: tuple[Charge, ...] = (), operation: Operation | None = None
+) -> Cart:
+    """Return the owner's cart; one that does not exist yet has version 0 and the id it would get.
+
+    Raises OperationRepeatedError, RateLimited, AccessEnded, CartStoreUnavailable.
+    """
+    opened = store.open_cart(owner, charges=charges, operation=operation)
+    if opened.record is not None:
+        raise OperationRepeatedError(opened.record)
+    if opened.cart is not None:
+        return opened.cart
+    restored = restore_cart(owner)
+    if restored.cart is not None:
+        return restored.cart
+    cart_id = derive_cart_id(owner, restored.previous_id)
+    return Cart(id=cart_id, owner=owner, version=0, created_ms=0, updated_ms=0)
+
+
+def view_cart(cart: Cart, offers: Mapping[str, Offer]) -> CartView:
+    """Return the view of a cart, asking the catalogue only for what `offers` lacks.
+
+    A guest's cart that has been handed to a user shows nothing: its lines are the user's.
+    """
+    if cart.handover is not None:
+        return CartView(replace(cart, lines=()), {}, {})
+    missing = [sku_id for sku_id in cart.sku_ids if sku_id not in offers]
+    if missing:
+        offers = {**offers, **read_offers(sku_ids=missing, buyer=cart.owner.key)}
+    revisions = {
+        line.revision for line in cart.lines if _has_moved_on(line, offers.get(line.sku_id))
+    }
+    return CartView(cart, offers, read_snapshots(revisions) if revisions else {})
+
+
+def start_terms(cart: Cart, context: ChangeContext) -> ChangeTerms:
+    """Return the terms of a change to this cart that may start the owner's cart, or the next one.
+
+    Raises CartChanged where If-Match names other versions.
+    """
+    terms = change_terms(cart, context)
+    if not cart.exists:
+        return replace(terms, fresh_id=cart.id)
+    if cart.status != "ACTIVE":
+        return replace(terms, fresh_id=derive_cart_id(cart.owner, cart.id))
+    return terms
+
+
+def change_terms(cart: Cart, context: ChangeContext) -> ChangeTerms:
+    """Return the terms of a change to this very cart; raises CartChanged as above."""
+    require_version(cart, context)
+    return ChangeTerms(
+        seen_id=cart.id if cart.exists else "",
+        fresh_id="",
+        source=context.source,
+        actor=context.actor,
+        request_id=context.request_id,
+        expected_version=None if context.expected_versions is None else cart.version,
+        operation=context.operation,
+    )
+
+
+def require_version(cart: Cart, context: ChangeContext) -> None:
+    """Raise CartChanged where If-Match names other versions than this cart's."""
+    if context.expected_versions is not None and cart.version not in context.expected_versions:
+        raise CartChanged
+
+
+def _has_moved_on(line: Line, offer: Offer | None) -> bool:
+    return offer is None or line.revision != offer.revision

@@ -1,0 +1,104 @@
+"""Lines of a cancelled order go back into the cart, exactly once, and nothing goes unnamed.
+
+What goes back is planned for one version of the cart and written by a script that takes no other,
+together with a record of the plan. So a repeat, after a crash at whatever step, finds out what was
+put back, and puts nothing back a second time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, replace
+from datetime import timedelta
+
+import orjson
+from django.conf import settings
+
+from carts.domain.cart import Cart, CartOwner
+from carts.domain.errors import CartContended
+from carts.domain.merging import MergeLimits
+from carts.domain.returning import OrderedLine, ReturnedLine, plan_return
+from carts.live import store
+from carts.live.records import Operation, OperationRepeatedError
+from carts.live.store import ChangeTerms, UnitsToAdd
+from carts.operations.merging import finish_handover
+from carts.operations.reading import ChangeContext, read_cart, start_terms
+from products.catalogue import Offer, read_offers
+
+_ATTEMPTS = 8
+
+
+def return_lines(
+    *, order_id: str, owner: CartOwner, lines: Sequence[OrderedLine], context: ChangeContext
+) -> tuple[ReturnedLine, ...]:
+    """Put the lines of an order back into the owner's cart, once; return what of each went back.
+
+    A line that is in the cart keeps its selection, a new one is selected as it was. What cannot be
+    bought now comes back as an unavailable line. Raises AccessEnded, CartStoreUnavailable
+    (CartContended among it), OperationalError; whether the lines are back is unknown then, and a
+    repeat tells.
+    """
+    try:
+        for _ in range(_ATTEMPTS):
+            cart = read_cart(owner, operation=_describe(order_id, ()))
+            if cart.handover is not None:
+                finish_handover(cart, context)
+                continue
+            offers = read_offers(
+                sku_ids={*cart.sku_ids, *(line.sku_id for line in lines)}, buyer=owner.key
+            )
+            limits = MergeLimits(settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE)
+            plan = plan_return(cart=cart, lines=lines, offers=offers, limits=limits)
+            entries = _list_units(cart, lines, plan, offers)
+            terms = _pin(cart, context, _describe(order_id, plan))
+            if not entries or store.add_lines(owner, terms, entries).status == "done":
+                return plan
+    except OperationRepeatedError as repeated:
+        return _read_plan(repeated.record.fingerprint)
+    raise CartContended
+
+
+def find_returned(*, order_id: str, owner: CartOwner) -> tuple[ReturnedLine, ...] | None:
+    """Return what of an order went back into this owner's cart; None where it has not.
+
+    Raises CartStoreUnavailable.
+    """
+    record = store.open_cart(owner, operation=_describe(order_id, ())).record
+    return None if record is None else _read_plan(record.fingerprint)
+
+
+def _describe(order_id: str, plan: Sequence[ReturnedLine]) -> Operation:
+    """Return the operation whose record tells what was put back."""
+    return Operation(
+        id=f"return:{order_id}",
+        fingerprint=orjson.dumps([astuple(line) for line in plan]).decode(),
+        ttl_ms=timedelta(hours=settings.IDEMPOTENCY_HOURS) // timedelta(milliseconds=1),
+    )
+
+
+def _read_plan(fingerprint: str) -> tuple[ReturnedLine, ...]:
+    return tuple(ReturnedLine(*line) for line in orjson.loads(fingerprint))
+
+
+def _pin(cart: Cart, context: ChangeContext, operation: Operation) -> ChangeTerms:
+    """Return the terms of a change to the cart in this very version."""
+    terms = start_terms(cart, context)
+    return replace(terms, expected_version=cart.version, operation=operation)
+
+
+def _list_units(
+    cart: Cart,
+    lines: Sequence[OrderedLine],
+    plan: Sequence[ReturnedLine],
+    offers: Mapping[str, Offer],
+) -> list[UnitsToAdd]:
+    present = set(cart.sku_ids)
+    return [
+        UnitsToAdd(
+            sku_id=line.sku_id,
+            units=returned.quantity,
+            highest=settings.CART_MAX_UNITS_PER_LINE,
+            selected=None if line.sku_id in present else line.selected,
+            revision=offers[line.sku_id].revision,
+        )
+        for line, returned in zip(lines, plan, strict=True)
+        if returned.quantity > 0
+    ]

@@ -1,0 +1,99 @@
+"""What an order takes out of the cart it was bought from: exactly the bought units, exactly once.
+
+1. The order's own transaction notes down what must leave (`schedule_settlement`).
+2. After it has committed, one script takes that out of the living cart, which remembers the order
+   by a mark (`settle_order`).
+3. The cart is saved, mark and all, and the note is removed.
+
+A crash before step 3 is finished by calling `settle_order` again, as often as need be. If the hash
+is lost meanwhile, the cart comes back without the noted units, and with the mark.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from carts.domain.cart import Cart, CartOwner
+from carts.domain.errors import CartContended
+from carts.domain.settling import Purchase, take_purchases
+from carts.live import store
+from carts.live.keys import settlement_token
+from carts.models import PendingSettlement
+from carts.operations.reading import ChangeContext, change_terms, read_cart
+from carts.permanent.saving import save_cart
+
+_ATTEMPTS = 8
+
+
+def schedule_settlement(
+    *, order_id: str, owner: CartOwner, cart_id: str, units: Mapping[str, int]
+) -> None:
+    """Note down that an order bought these units, by SKU, of the owner's cart with this id.
+
+    Units are at least 1 each. Must run in the transaction that writes the order, and once; the
+    cart must have been saved with these lines before (`persist_cart`). One query.
+    """
+    PendingSettlement.objects.create(
+        order_id=order_id, owner=owner.key, cart_id=cart_id, units=dict(units)
+    )
+
+
+def settle_order(*, order_id: str, context: ChangeContext) -> bool:
+    """Take what an order bought out of its cart, and save the cart; does nothing the second time.
+
+    Return whether it is settled now. It is not while the cart is being merged into another: call
+    it again later, as after an error.
+
+    Units added since stay, and a line with fewer units than were bought goes as a whole. A cart
+    whose last line goes ends as CHECKEDOUT. If the owner has another cart by now, that one is left
+    alone. `context.source` is for the change log ("order"); its limits and versions are not used.
+
+    Raises CartStoreUnavailable (CartContended among it) and OperationalError.
+    """
+    pending = PendingSettlement.objects.filter(pk=order_id).first()
+    if pending is None:
+        return True
+    owner, token = CartOwner.parse(pending.owner), settlement_token(order_id)
+    plain = ChangeContext(context.source, context.actor, context.request_id)
+    for _ in range(_ATTEMPTS):
+        cart = read_cart(owner)
+        if cart.handover is not None:
+            # Its lines are on their way into a user's cart, and may not change underway.
+            return False
+        if cart.id == pending.cart_id and cart.exists and token not in cart.settled:
+            # A cart remembers its last orders only, so one that has forgotten this order is told
+            # by the note: it is gone since. As long as it is not, no later order can be placed.
+            if not PendingSettlement.objects.filter(pk=order_id).exists():
+                return True
+            terms = replace(change_terms(cart, plain), expected_version=cart.version)
+            store.take_lines(owner, terms, token=token, units=pending.units)
+        saved = save_cart(owner=owner, source="order")
+        # The hash may have been lost between the two steps above: then its copy is as it was.
+        if not cart.exists or (saved is not None and _is_settled(saved, pending, token)):
+            pending.delete()
+            return True
+    raise CartContended
+
+
+def settle_pending(*, owner: CartOwner, context: ChangeContext) -> None:
+    """Settle all orders of an owner that wait for it, oldest first; one query if there are none.
+
+    Raises what `settle_order` raises.
+    """
+    waiting = PendingSettlement.objects.filter(owner=owner.key).order_by("created_at", "order_id")
+    for order_id in list(waiting.values_list("pk", flat=True)):
+        settle_order(order_id=order_id, context=context)
+
+
+def leave_out_pending(cart: Cart) -> Cart:
+    """Return the cart without what orders bought and has not left it yet; one query."""
+    waiting = PendingSettlement.objects.filter(owner=cart.owner.key, cart_id=cart.id)
+    purchases = [
+        Purchase(settlement_token(pending.pk), pending.units)
+        for pending in waiting.order_by("created_at", "order_id")
+    ]
+    return take_purchases(cart, purchases)
+
+
+def _is_settled(saved: Cart, pending: PendingSettlement, token: str) -> bool:
+    """Tell whether the saved cart is without the units, or is not the one they were bought from."""
+    return token in saved.settled or saved.id != pending.cart_id

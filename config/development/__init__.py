@@ -1,0 +1,1 @@
+"""The embedded stores, and the supervisor of `manage.py up`."""

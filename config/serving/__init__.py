@@ -1,0 +1,1 @@
+"""Between clients and threads: what a web worker does before Django sees a request."""

@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL and Redis, and what their failures mean. Imports no app."""

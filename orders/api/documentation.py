@@ -1,0 +1,326 @@
+"""How the order endpoints look in the OpenAPI schema."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+from carts.api.idempotency import (
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+    RequestInProgress,
+    TooManyIdempotencyKeys,
+)
+from carts.domain import errors as cart_errors
+from config.http.errors import InvalidField
+from config.http.openapi import (
+    BODY_ERRORS,
+    GUEST_ID_HEADER,
+    IDEMPOTENCY_KEY_HEADER,
+    REPLAYED_HEADER,
+    document_answer,
+    document_errors,
+)
+from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from config.http.ratelimit import RateLimited
+from orders import errors
+from orders.api.serializers import (
+    OrderBody,
+    OrderPageSerializer,
+    OrderSerializer,
+    PaymentEventBody,
+    PaymentOutcomeSerializer,
+)
+from orders.models import OrderStatus
+
+_TIME = "2026-01-02T03:04:05.678Z"
+_IDENTITY_ERRORS: tuple[str | Exception, ...] = (
+    cart_errors.GuestIdRequired(),
+    cart_errors.InvalidGuestId(),
+    "database_busy",
+    "database_unavailable",
+    "token_not_valid",
+)
+_ORDER = {
+    "id": "tz4a98xxat96iws9zmbrgj3a",
+    "orderNumber": "K7QF-2M9X-B4TD",
+    "status": "PENDING",
+    "totalAmount": 299.98,
+    "currency": "CNY",
+    "itemCount": 2,
+    "items": [
+        {
+            "id": "tz4a98xxat96iws9zmbrgj3a_c5n0w8q3t6z1h9v2k7m4x0bd",
+            "productId": "h2v8k4m1x9c7b3n5w0q6t4zr",
+            "skuId": "c5n0w8q3t6z1h9v2k7m4x0bd",
+            "skuCode": "TH-100-WHT",
+            "name": "温湿度传感器 TH-100",
+            "image": "/static/products/demo/th-100.svg",
+            "price": 149.99,
+            "quantity": 2,
+            "totalPrice": 299.98,
+            "merchant": {"id": "q7x1m0c4v9k2t8b5n3w6z0ha", "name": "澄明传感 Lumen Sensors"},
+        }
+    ],
+    "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
+    "contact": {"email": "lin@example.com"},
+    "note": None,
+    "createdAt": "2026-01-02T03:04:05.678Z",
+    "paidAt": None,
+    "cancelledAt": None,
+    "expiresAt": "2026-01-02T03:34:05.678Z",
+    "returned": None,
+}
+_RETURNED = {
+    "lines": [{"skuId": "c5n0w8q3t6z1h9v2k7m4x0bd", "quantity": 1}],
+    "capped": [
+        {
+            "skuId": "c5n0w8q3t6z1h9v2k7m4x0bd",
+            "requested": 2,
+            "quantity": 1,
+            "reason": "insufficient_stock",
+        }
+    ],
+}
+_ORDER_ID = OpenApiParameter("order_id", OpenApiTypes.STR, OpenApiParameter.PATH)
+
+_LINE = "c2f4j8l1n5p9r3t7v0x6z2bd_c5n0w8q3t6z1h9v2k7m4x0bd"
+_VALIDATION = {
+    "isValid": False,
+    "issues": [
+        {
+            "itemId": _LINE,
+            "productId": "h2v8k4m1x9c7b3n5w0q6t4zr",
+            "productName": "温湿度传感器 TH-100",
+            "issues": ["Insufficient stock. Available: 1"],
+            "codes": ["insufficient_stock"],
+        }
+    ],
+    "validItems": [],
+    "invalidItemCount": 1,
+}
+
+
+def _show_refusal(message: str, error: dict[str, Any]) -> OpenApiExample:
+    """Return the example of a 409 that carries what validate says of the lines."""
+    value = {
+        "code": 409,
+        "message": message,
+        "data": _VALIDATION,
+        "success": False,
+        "timestamp": _TIME,
+        "error": error,
+    }
+    return OpenApiExample(error["type"], value, response_only=True)
+
+
+def _document_create() -> dict[int, OpenApiResponse]:
+    responses = document_errors(
+        *_IDENTITY_ERRORS,
+        *BODY_ERRORS,
+        InvalidIdempotencyKey(),
+        IdempotencyKeyReused(),
+        TooManyIdempotencyKeys(retry_after_seconds=1_740),
+        RequestInProgress(),
+        InvalidField(field="note", reason="must be a text of at most 1000 characters"),
+        RateLimited(retry_after_seconds=17),
+        cart_errors.AccessDenied(),
+        cart_errors.CartNotFound(),
+        cart_errors.CartStoreUnavailable(),
+        cart_errors.ItemNotFound(),
+        errors.CheckoutContended(),
+        errors.ContactRequired(),
+        errors.NothingSelected(),
+        errors.TooManyPendingOrders(counted="orders", limit=20, pending=20),
+        "cart_invalid",
+        "price_changed",
+    )
+    figures = {"type": "price_changed", "expectedTotal": 279.98, "totalAmount": 299.98}
+    conflict = responses[409]
+    conflict.examples = [
+        *conflict.examples,
+        _show_refusal("Cart validation failed", {"type": "cart_invalid"}),
+        _show_refusal("Price changed", figures),
+    ]
+    return {200: _ANSWER, **responses}
+
+
+_ANSWER = document_answer(OrderSerializer(), name="Order", example=_ORDER)
+
+CREATE = extend_schema(
+    operation_id="createOrder",
+    tags=["Orders"],
+    summary="Order what is selected in the cart",
+    description=(
+        "Buys the given lines, or all selected ones, at the prices of this moment: all of them, or "
+        "none. Exactly the bought units then leave the cart.\n\n"
+        "Each line must be on sale, in stock in its whole quantity and within the limit, else the "
+        "answer is `cart_invalid` with what `GET /cart/validate` says of these lines as `data`. "
+        "That goes for selected lines among `unavailableItems` too, with one exception: where "
+        "`itemIds` is left out and `expectedTotal` is the cart's `totalAmount`, which does not "
+        "count them, the rest is bought and they stay in the cart.\n\n"
+        "A price that has changed since a line was added blocks nothing by itself. Send "
+        "`expectedTotal`: if the lines come to anything else, the answer is `price_changed`.\n\n"
+        "An order over 0.00 is `PAID` at once.\n\n"
+        "A guest who gives the same e-mail address or phone number under another guest id is the "
+        "same buyer to purchase limits. Orders that wait for payment, and the units in them, are "
+        "limited by user or guest's contact and by network address: `too_many_pending_orders` "
+        "tells which are too many, and goes once they are paid or cancelled."
+    ),
+    parameters=[GUEST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, REPLAYED_HEADER],
+    request=OrderBody,
+    responses=_document_create(),
+    examples=[
+        OpenApiExample("All selected lines", value={"expectedTotal": 299.98}, request_only=True),
+        OpenApiExample(
+            "Two lines, by a guest",
+            value={
+                "itemIds": [_LINE, "c2f4j8l1n5p9r3t7v0x6z2bd_h9v2k7m4x0bdc5n0w8q3t6z1"],
+                "contact": {"email": "lin@example.com"},
+                "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
+            },
+            request_only=True,
+        ),
+    ],
+)
+
+LIST = extend_schema(
+    operation_id="listOrders",
+    tags=["Orders"],
+    summary="List orders, newest first",
+    parameters=[
+        GUEST_ID_HEADER,
+        OpenApiParameter("status", {"type": "string", "enum": OrderStatus.values}),
+        OpenApiParameter("page", {"type": "integer", "minimum": 1, "default": 1}),
+        OpenApiParameter(
+            "pageSize",
+            {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MAX_PAGE_SIZE,
+                "default": DEFAULT_PAGE_SIZE,
+            },
+        ),
+    ],
+    responses={
+        200: document_answer(
+            OrderPageSerializer(),
+            name="OrderPage",
+            example={"items": [_ORDER], "total": 1, "page": 1, "pageSize": 20},
+        ),
+        **document_errors(
+            *_IDENTITY_ERRORS,
+            RateLimited(retry_after_seconds=17),
+            InvalidField(field="page", reason="must be a whole number"),
+        ),
+    },
+)
+
+RETRIEVE = extend_schema(
+    operation_id="getOrder",
+    tags=["Orders"],
+    summary="Show an order",
+    parameters=[GUEST_ID_HEADER, _ORDER_ID],
+    responses={
+        200: _ANSWER,
+        **document_errors(
+            *_IDENTITY_ERRORS, RateLimited(retry_after_seconds=17), errors.OrderNotFound()
+        ),
+    },
+)
+
+CANCEL = extend_schema(
+    operation_id="cancelOrder",
+    tags=["Orders"],
+    summary="Cancel an order that is not paid",
+    description=(
+        "Its units and the buyer's allowance return at once. With `restoreCart=true` the lines go "
+        "back into the cart, selected or not as they were: as many units as can be bought then, "
+        "and lines that cannot be bought at all as unavailable ones. `returned` tells of every "
+        "line. While the cart store is down it is `null`, and they follow when it is back."
+    ),
+    parameters=[
+        GUEST_ID_HEADER,
+        _ORDER_ID,
+        OpenApiParameter(
+            "restoreCart", {"type": "string", "enum": ["true", "false"], "default": "false"}
+        ),
+    ],
+    request=None,
+    responses={
+        200: document_answer(
+            OrderSerializer(),
+            name="Order",
+            example=_ORDER
+            | {
+                "status": "CANCELLED",
+                "cancelledAt": "2026-01-02T03:14:05.678Z",
+                "returned": _RETURNED,
+            },
+        ),
+        **document_errors(
+            *_IDENTITY_ERRORS,
+            InvalidField(field="restoreCart", reason="must be true or false"),
+            RateLimited(retry_after_seconds=17),
+            errors.InvalidTransition(status="PAID", wanted="CANCELLED"),
+            errors.OrderNotFound(),
+        ),
+    },
+)
+
+PAYMENT_WEBHOOK = extend_schema(
+    operation_id="reportPayment",
+    tags=["Orders"],
+    summary="Tell of a payment (payment provider only)",
+    description=(
+        "Signed with the secret shared with the provider: `v1` is the HMAC-SHA256 of "
+        "`<t>.<body>` in lower-case hexadecimal, `t` the time of signing in seconds since the "
+        "epoch, at most five minutes from now. Several `v1` may be sent while a secret is being "
+        "replaced. An event is taken once by its `id`; a payment that is not in order is recorded "
+        "and flagged, and changes nothing. An `id` that told of another order, amount or currency "
+        "before is 409, and flagged for the staff as well. Without a secret in the settings there "
+        "is no such endpoint."
+    ),
+    auth=[],
+    parameters=[
+        OpenApiParameter(
+            "X-Payment-Signature",
+            {"type": "string", "pattern": "^t=[0-9]{1,12}(, ?v1=[0-9a-f]{64})+$"},
+            OpenApiParameter.HEADER,
+            required=True,
+            description="`t=1733653800,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d…`",
+        )
+    ],
+    request=PaymentEventBody,
+    responses={
+        200: document_answer(
+            PaymentOutcomeSerializer(), name="PaymentOutcome", example={"outcome": "paid"}
+        ),
+        **document_errors(
+            "body_too_large",
+            "database_busy",
+            "database_unavailable",
+            "invalid_body",
+            "malformed_json",
+            "not_found",
+            "request_timeout",
+            "unsupported_media_type",
+            InvalidField(field="amount", reason="must be a number"),
+            errors.InvalidSignature(),
+            errors.PaymentEventReused(),
+        ),
+    },
+    examples=[
+        OpenApiExample(
+            "A payment",
+            value={
+                "id": "evt_8f14e45f",
+                "type": "payment.succeeded",
+                "orderId": _ORDER["id"],
+                "amount": 299.98,
+                "currency": "CNY",
+            },
+            request_only=True,
+        )
+    ],
+)

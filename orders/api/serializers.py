@@ -1,0 +1,158 @@
+"""The shapes of orders in the API's documentation; bodies are read by `inputs`, strictly."""
+
+from typing import Any, get_args
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from carts.domain.merging import CapReason
+from config.http.envelope import MAX_CENTS
+from orders.api.inputs import (
+    CURRENCY_LENGTH,
+    MAX_EVENT_ID_LENGTH,
+    MAX_NOTE_LENGTH,
+    MAX_REFERENCE_LENGTH,
+    PAYMENT_SUCCEEDED,
+)
+from orders.models import OrderStatus, PaymentFlag
+
+# A reused event is refused, not taken.
+_OUTCOME_FLAGS = [flag.value for flag in PaymentFlag if flag not in {"", PaymentFlag.EVENT_REUSED}]
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
+class DetailsField(serializers.JSONField):
+    """An object of the shop's own making, up to 50 entries."""
+
+
+class OrderBody(serializers.Serializer[Any]):
+    """What is ordered, and where it goes."""
+
+    itemIds = serializers.ListField(  # noqa: N815
+        child=serializers.CharField(),
+        required=False,
+        allow_null=True,
+        help_text="Lines of the cart; all selected ones where it is left out.",
+    )
+    expectedTotal = serializers.FloatField(  # noqa: N815
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=MAX_CENTS / 100,
+        help_text="The total the buyer was shown: the order is refused if it differs.",
+    )
+    contact = DetailsField(
+        required=False,
+        help_text=(
+            "A guest must give `email` or `phone`. Both are checked and trimmed: a mailbox may be "
+            "in any script, a number may have an extension, and one from abroad begins with `+`."
+        ),
+    )
+    shippingAddress = DetailsField(required=False)  # noqa: N815
+    note = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=MAX_NOTE_LENGTH
+    )
+
+
+class SellerSerializer(serializers.Serializer[Any]):
+    """Who sold it."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
+class OrderItemSerializer(serializers.Serializer[Any]):
+    """One SKU, as it was sold."""
+
+    id = serializers.CharField()
+    productId = serializers.CharField()  # noqa: N815
+    skuId = serializers.CharField()  # noqa: N815
+    skuCode = serializers.CharField()  # noqa: N815
+    name = serializers.CharField()
+    image = serializers.CharField(allow_blank=True)
+    price = serializers.FloatField()
+    quantity = serializers.IntegerField(min_value=1)
+    totalPrice = serializers.FloatField()  # noqa: N815
+    merchant = SellerSerializer()
+
+
+class ReturnedLineSerializer(serializers.Serializer[Any]):
+    """Units that went back into the cart."""
+
+    skuId = serializers.CharField()  # noqa: N815
+    quantity = serializers.IntegerField(min_value=1)
+
+
+class CappedReturnSerializer(serializers.Serializer[Any]):
+    """A line of which fewer units went back than were ordered, or none."""
+
+    skuId = serializers.CharField()  # noqa: N815
+    requested = serializers.IntegerField(min_value=1)
+    quantity = serializers.IntegerField(min_value=0)
+    reason = serializers.ChoiceField(choices=[*get_args(CapReason), "cart_full"])
+
+
+class ReturnedSerializer(serializers.Serializer[Any]):
+    """What of a cancelled order went back into the cart: every line is in one of the two, or both.
+
+    Lines that cannot be bought now are back as unavailable ones.
+    """
+
+    lines = ReturnedLineSerializer(many=True)
+    capped = CappedReturnSerializer(many=True)
+
+
+class OrderSerializer(serializers.Serializer[Any]):
+    """An order."""
+
+    id = serializers.CharField()
+    orderNumber = serializers.CharField(help_text="For people: `K7QF-2M9X-B4TD`.")  # noqa: N815
+    status = serializers.ChoiceField(choices=OrderStatus.choices)
+    totalAmount = serializers.FloatField()  # noqa: N815
+    currency = serializers.CharField()
+    itemCount = serializers.IntegerField(min_value=1, help_text="In units.")  # noqa: N815
+    items = OrderItemSerializer(many=True)
+    shippingAddress = DetailsField()  # noqa: N815
+    contact = DetailsField()
+    note = serializers.CharField(allow_null=True)
+    createdAt = serializers.DateTimeField()  # noqa: N815
+    paidAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
+    cancelledAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
+    expiresAt = serializers.DateTimeField(  # noqa: N815
+        help_text="An order not paid until then is cancelled."
+    )
+    returned = ReturnedSerializer(
+        allow_null=True, help_text="`null` where nothing went back, or has not yet."
+    )
+
+
+class OrderPageSerializer(serializers.Serializer[Any]):
+    """One page of orders."""
+
+    items = OrderSerializer(many=True)
+    total = serializers.IntegerField(min_value=0, help_text="How many there are on all pages.")
+    page = serializers.IntegerField(min_value=1)
+    pageSize = serializers.IntegerField(min_value=1, max_value=100)  # noqa: N815
+
+
+class PaymentEventBody(serializers.Serializer[Any]):
+    """What the payment provider tells."""
+
+    id = serializers.CharField(
+        max_length=MAX_EVENT_ID_LENGTH, help_text="The event's own; a repeat changes nothing."
+    )
+    type = serializers.CharField(
+        max_length=MAX_REFERENCE_LENGTH, help_text=f"`{PAYMENT_SUCCEEDED}`; others are ignored."
+    )
+    orderId = serializers.CharField(max_length=MAX_REFERENCE_LENGTH)  # noqa: N815
+    amount = serializers.FloatField(min_value=0, max_value=MAX_CENTS / 100)
+    currency = serializers.CharField(max_length=CURRENCY_LENGTH)
+
+
+class PaymentOutcomeSerializer(serializers.Serializer[Any]):
+    """What was made of it."""
+
+    outcome = serializers.ChoiceField(
+        choices=["paid", "ignored", *_OUTCOME_FLAGS],
+        help_text="`paid`, `ignored`, or why the payment was set aside for the staff.",
+    )

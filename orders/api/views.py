@@ -1,0 +1,160 @@
+"""Orders over HTTP: read identity and input, call one service, present what it returns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
+
+from accounts.errors import TokenNotValid
+from accounts.services import read_living_user
+from carts.api.idempotency import read_operation
+from carts.api.identity import identify_owner
+from carts.domain.cart import CartOwner
+from carts.live.records import Operation
+from carts.operations.reading import ChangeContext
+from config.http.context import client_network, current_request_id
+from config.http.envelope import answer
+from config.http.pagination import page_data, read_page
+from config.http.parsing import read_object
+from config.http.ratelimit import (
+    Charge,
+    RateLimit,
+    active_charges,
+    enforce_limits_if_counted,
+)
+from orders.api import documentation
+from orders.api.answers import answer_order, refuse_order
+from orders.api.inputs import (
+    read_draft,
+    read_notice,
+    read_raw_body,
+    read_restore_cart,
+    read_status,
+)
+from orders.api.presentation import present_order
+from orders.api.replies import answer_once
+from orders.checkout import place_order
+from orders.errors import OrderError
+from orders.lifecycle import cancel_order, cancel_order_for_return
+from orders.listing import find_orders, get_order
+from orders.payments import check_signature, record_payment
+from orders.selling import PlacedOrder, RepeatGuard
+from orders.settlement import return_lines
+
+SIGNATURE_HEADER = "HTTP_X_PAYMENT_SIGNATURE"
+
+
+class OrderViewSet(ViewSet):
+    """Every call on orders. Each acts on the caller's own, and on no others."""
+
+    @documentation.CREATE
+    def create(self, request: Request) -> HttpResponse:
+        owner, now = identify_owner(request), timezone.now()
+        draft = read_draft(read_object(request), owner, address=client_network(request))
+        operation = read_operation(request, owner, "order")
+        context = _describe_purchase(request, owner, operation)
+
+        def place(guard: RepeatGuard | None) -> PlacedOrder:
+            return place_order(owner=owner, draft=draft, context=context, now=now, guard=guard)
+
+        return answer_once(owner, operation, now=now, place=place)
+
+    @documentation.LIST
+    def list(self, request: Request) -> HttpResponse:
+        owner = _identify_reader(request)
+        status, page = read_status(request), read_page(request)
+        orders, total = find_orders(owner=owner, status=status, rows=page.rows)
+        items = [present_order(order, order.items.all()) for order in orders]
+        return answer(page_data(items, total, page))
+
+    @documentation.RETRIEVE
+    def retrieve(self, request: Request, order_id: str) -> HttpResponse:
+        order = get_order(owner=_identify_reader(request), order_id=order_id)
+        return answer_order(order, order.items.all())
+
+    @documentation.CANCEL
+    def cancel(self, request: Request, order_id: str) -> HttpResponse:
+        owner, now = _identify_buyer(request), timezone.now()
+        restores_cart = read_restore_cart(request)
+        enforce_limits_if_counted(_list_charges(request, owner))
+        order = get_order(owner=owner, order_id=order_id)
+        cancel = cancel_order_for_return if restores_cart else cancel_order
+        # A merge may give the order to a user at any moment.
+        order = cancel(order_id=order.pk, buyer=owner.key, actor=order.actor, now=now)
+        if restores_cart:
+            return_lines(order)
+        return answer_order(order, order.items.all())
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
+        if isinstance(exc, OrderError):
+            return refuse_order(exc)
+        return super().handle_exception(exc)
+
+    def finalize_response(  # type: ignore[override]
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        final["Cache-Control"] = "no-store"
+        patch_vary_headers(final, ("Authorization", "X-Guest-ID"))
+        return final
+
+
+class PaymentWebhookView(APIView):
+    """Where the payment provider tells of payments; the signature is the whole authentication."""
+
+    authentication_classes = ()
+
+    @documentation.PAYMENT_WEBHOOK
+    def post(self, request: Request) -> HttpResponse:
+        now, body = timezone.now(), read_raw_body(request)
+        header = request.META.get(SIGNATURE_HEADER, "")
+        check_signature(header=header, body=body, now=now)
+        notice = read_notice(body)
+        if notice is None:
+            return answer({"outcome": "ignored"})
+        payment = record_payment(notice=notice, now=now)
+        return answer({"outcome": payment.flag or "paid"})
+
+
+def _identify_buyer(request: Request) -> CartOwner:
+    """Return whose orders are meant; no cart is read here, which would tell ended tokens."""
+    owner = identify_owner(request)
+    if not owner.is_guest and read_living_user(owner.id, owner.access) is None:
+        raise TokenNotValid
+    return owner
+
+
+def _identify_reader(request: Request) -> CartOwner:
+    """Return whose orders are meant; guests' ids can be guessed only so often from an address."""
+    owner = _identify_buyer(request)
+    if owner.is_guest:
+        limit = RateLimit("order-reads-address", settings.RATE_LIMIT_ORDER_READS_PER_ADDRESS)
+        enforce_limits_if_counted([Charge(limit, client_network(request))])
+    return owner
+
+
+def _describe_purchase(
+    request: Request, owner: CartOwner, operation: Operation | None
+) -> ChangeContext:
+    charges = active_charges(_list_charges(request, owner))
+    # A repeat is answered before the cart is read.
+    if operation is not None:
+        charges += operation.charges
+    return ChangeContext(source="order", request_id=current_request_id(), charges=charges)
+
+
+def _list_charges(request: Request, owner: CartOwner) -> Sequence[Charge]:
+    return [
+        Charge(RateLimit("order", settings.RATE_LIMIT_ORDERS), owner.key),
+        Charge(
+            RateLimit("order-address", settings.RATE_LIMIT_ORDERS_PER_ADDRESS),
+            client_network(request),
+        ),
+    ]

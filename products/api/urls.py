@@ -1,0 +1,11 @@
+"""Routes of the catalogue, under /api."""
+
+from django.urls import path
+
+from products.api.views import MerchantViewSet, ProductViewSet
+
+urlpatterns = [
+    path("products", ProductViewSet.as_view({"get": "list"}), name="products"),
+    path("products/<str:product_id>", ProductViewSet.as_view({"get": "retrieve"}), name="product"),
+    path("merchants", MerchantViewSet.as_view({"get": "list"}), name="merchants"),
+]
