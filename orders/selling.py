@@ -32,8 +32,8 @@ from orders.lifecycle import SYSTEM, pay_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus
 from orders.numbers import draw_order_number
 from orders.pending import hold_pending, list_marks
-from products.catalogue import Offer
 from products.holding import hold_offers
+from products.offers import Offer
 from products.stock import take
 
 

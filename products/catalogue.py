@@ -1,69 +1,15 @@
-"""The catalogue as carts see it: what each SKU costs and whether it can be bought, right now.
+"""Read from the catalogue, without any cache, what each SKU costs and whether it can be bought.
 
-Reading it is the hottest query of the whole system, hence raw SQL, and tuples in place of
-dataclasses: a frozen dataclass of this size takes ten times as long to build.
+This is the hottest query of the whole system, hence raw SQL.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
 from django.db import InterfaceError, OperationalError, connection
 from psycopg.pq import Format
 
-
-class Offer(NamedTuple):
-    """One SKU as it stands in the catalogue, read without any cache.
-
-    Money is in cents. `attributes_json` is JSON text; `card_json` are the members of a JSON object
-    that shows the product: its id, name, description, images, status and merchant. `bought` is how
-    many units this buyer has in orders that are not cancelled (0 without a limit).
-    """
-
-    sku_id: str
-    product_id: str
-    code: str
-    attributes_json: str
-    price_cents: int
-    original_price_cents: int | None
-    stock: int
-    purchase_limit: int | None
-    bought: int
-    revision: int
-    card_json: str
-    status: int
-    is_deleted: bool
-    is_active: bool
-
-    def read_card(self) -> "Card":
-        """Return what the card says: about 2 microseconds."""
-        members = orjson.loads(f"{{{self.card_json}}}")
-        merchant = members["merchant"]
-        # A constraint says the same; a cart must not fail over a row that came before it.
-        images = [image for image in members["images"] if isinstance(image, str)]
-        return Card(
-            name=members["name"],
-            image=images[0] if images else "",
-            merchant_id=merchant["id"],
-            merchant_name=merchant["name"],
-        )
-
-
-class Card(NamedTuple):
-    """What is shown of a SKU's product, and who sells it. `image` is its first one, or ""."""
-
-    name: str
-    image: str
-    merchant_id: str
-    merchant_name: str
-
-
-class Snapshot(NamedTuple):
-    """What a SKU was at one revision: shown when it cannot be bought, and to tell price changes."""
-
-    name: str
-    image: str
-    price_cents: int
+from products.offers import Offer, Snapshot
 
 
 def read_offers(
@@ -91,12 +37,13 @@ def read_snapshots(revisions: Collection[int]) -> Mapping[int, Snapshot]:
     return {number: Snapshot(name, image, cents) for number, name, image, cents in rows}
 
 
-# The columns stand in the order of Offer's fields. All but the tally are in the SKU's own row: what
-# is shown of the product and its merchant is copied there by triggers, because looking it up would
-# double the work. The tally is a subquery so that it is looked up for limited SKUs only. The ids
-# come as one text, because the driver takes longer to write an array than to read the rows. They
-# are hidden from the planner in a subquery: seeing an array of a few ids, it would take its plan
-# for ten to be worse, and plan anew each time, which doubles the cost.
+# The columns stand in the order of Offer's fields.
+# Triggers copy what is shown of the product and its merchant into the SKU's row: joining their
+# tables would double the work.
+# The tally is a subquery, so that PostgreSQL looks it up for limited SKUs only.
+# The ids come as one text, because the driver takes longer to write an array than to read the rows.
+# A subquery hides them from the planner. Without it the planner sees an array of a few ids, prefers
+# a plan of its own over the generic one for ten, and plans anew each time: twice the cost.
 _OFFERS = """
 SELECT s.id, s.product_id, s.code, s.attributes::text, (s.price * 100)::bigint,
        (s.original_price * 100)::bigint, s.stock, s.purchase_limit,

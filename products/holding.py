@@ -9,8 +9,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from config.stores.database import in_transaction
-from products.catalogue import Offer, read_offers
+from products.catalogue import read_offers
 from products.models import PurchaseTally, Sku
+from products.offers import Offer
 
 
 def hold_offers(

@@ -15,7 +15,7 @@ from carts.domain.cart import Cart, Line
 from carts.operations.merging import MergeResult
 from carts.operations.reading import CartView
 from config.http.envelope import format_time_ms, render_money
-from products.catalogue import Offer, Snapshot
+from products.offers import Offer, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

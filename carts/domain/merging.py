@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from carts.domain.cart import Cart, Line
 from carts.domain.rules import highest_quantity, is_purchasable
-from products.catalogue import Offer
+from products.offers import Offer
 
 Strategy = Literal["sum", "guest_wins", "user_wins", "max"]
 STRATEGIES: frozenset[str] = frozenset(get_args(Strategy))

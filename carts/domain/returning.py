@@ -6,7 +6,7 @@ from typing import Literal
 
 from carts.domain.cart import Cart
 from carts.domain.merging import CapReason, MergeLimits, cap_units
-from products.catalogue import Offer
+from products.offers import Offer
 
 ReturnCap = CapReason | Literal["cart_full"]
 

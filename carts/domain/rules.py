@@ -12,7 +12,7 @@ from carts.domain.errors import (
     ProductNotAvailable,
     PurchaseLimitExceeded,
 )
-from products.catalogue import Offer, Snapshot
+from products.offers import Offer, Snapshot
 
 ON_SHELF = 1
 

@@ -34,7 +34,8 @@ from carts.operations.reading import (
     view_cart,
 )
 from carts.permanent.saving import save_cart
-from products.catalogue import Offer, read_offers
+from products.catalogue import read_offers
+from products.offers import Offer
 
 _ATTEMPTS = 8
 

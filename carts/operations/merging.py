@@ -45,7 +45,8 @@ from carts.operations.settling import leave_out_pending, settle_pending
 from carts.permanent.copies import find_handed_over, has_merged
 from carts.permanent.erasing import find_orphans
 from carts.permanent.saving import save_cart
-from products.catalogue import Offer, read_offers
+from products.catalogue import read_offers
+from products.offers import Offer
 
 _ATTEMPTS = 8
 _FINISH = register_job("finish_merges")

@@ -11,7 +11,8 @@ from carts.live.records import Operation, OperationRepeatedError
 from carts.live.store import ChangeTerms
 from carts.permanent.restoring import restore_cart
 from config.http.ratelimit import Charge
-from products.catalogue import Offer, Snapshot, read_offers, read_snapshots
+from products.catalogue import read_offers, read_snapshots
+from products.offers import Offer, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

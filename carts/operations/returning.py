@@ -21,7 +21,8 @@ from carts.live.records import Operation, OperationRepeatedError
 from carts.live.store import ChangeTerms, UnitsToAdd
 from carts.operations.merging import finish_handover
 from carts.operations.reading import ChangeContext, read_cart, start_terms
-from products.catalogue import Offer, read_offers
+from products.catalogue import read_offers
+from products.offers import Offer
 
 _ATTEMPTS = 8
 

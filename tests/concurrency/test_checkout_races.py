@@ -17,7 +17,8 @@ from django.utils import timezone
 from orders import lifecycle, pending, selling
 from orders.api import replies
 from orders.models import Order, OrderEvent
-from products.catalogue import Offer, read_offers
+from products.catalogue import read_offers
+from products.offers import Offer
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import CONTACT, buy

@@ -18,8 +18,9 @@ from orders import selling
 from orders.errors import CartInvalid
 from orders.models import Order, OrderItem
 from orders.selling import OrderDraft, sell
-from products.catalogue import Offer, read_offers
+from products.catalogue import read_offers
 from products.models import PurchaseTally, Sku
+from products.offers import Offer
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
 

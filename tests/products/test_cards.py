@@ -7,8 +7,9 @@ import orjson
 import pytest
 from django.core.management import call_command
 
-from products.catalogue import Card, Offer, read_offers
+from products.catalogue import read_offers
 from products.models import Merchant, Product, Sku
+from products.offers import Card, Offer
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
 from tests.products.rows import run_sql
 from tests.products.threads import change_while_another_adds

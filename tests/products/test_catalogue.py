@@ -9,8 +9,9 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
-from products.catalogue import Offer, Snapshot, read_offers, read_snapshots
+from products.catalogue import read_offers, read_snapshots
 from products.models import Product, PurchaseTally, Sku, SkuRevision
+from products.offers import Offer, Snapshot
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
 
 BUYER = "user:u1"

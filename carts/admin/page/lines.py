@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from carts.admin.moments import Cell, show_ms
 from carts.domain import rules
 from carts.domain.cart import Cart, Line
-from products.catalogue import Offer, Snapshot, read_offers, read_snapshots
+from products.catalogue import read_offers, read_snapshots
+from products.offers import Offer, Snapshot
 
 _COMPARED = ("quantity", "selected", "revision", "added_ms", "updated_ms")
 
