@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts.models import RefreshFamily
 from accounts.revocation import apply_recent_changes
-from carts.tasks import leave_to_next_run
+from carts.jobs import leave_to_next_run
 
 
 @shared_task

@@ -1,7 +1,8 @@
-"""How a job goes through its entries: each by itself, so that one which fails holds up no other."""
+"""How a job runs: each entry by itself, so that one which fails holds up no other."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from traceback import format_tb
 from typing import TypeVar
@@ -21,6 +22,8 @@ Entry = TypeVar("Entry")
 PAUSE = timedelta(minutes=15)
 # What one entry waits for, and is not wrong: others at the same cart, its repair.
 _WAITING = (CartContended, CartUnreadable)
+# What all entries wait for: a store that is away.
+_ALL_WAIT = (CartStoreUnavailable, OperationalError, InterfaceError)
 
 _jobs: list[str] = []
 
@@ -73,9 +76,18 @@ def do_each(
     return done
 
 
+@contextmanager
+def leave_to_next_run() -> Iterator[None]:
+    """End a run early, and quietly, where a store is away."""
+    try:
+        yield
+    except _ALL_WAIT as error:
+        logger.warning("ended early, and is left to the next run: %s", type(error).__name__)
+
+
 def _concerns_all(error: Exception) -> bool:
     """Tell whether an error is about a store, and not about an entry."""
     if has_lost_race(error) or isinstance(error.__cause__, QueryCanceled):
         # Others hold its rows, or it takes too long.
         return False
-    return isinstance(error, CartStoreUnavailable | OperationalError | InterfaceError)
+    return isinstance(error, _ALL_WAIT)

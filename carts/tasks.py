@@ -2,16 +2,13 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from carts.domain.errors import CartStoreUnavailable
+from carts.jobs import leave_to_next_run
 from carts.live.keys import shard_prefixes
 from carts.live.maintenance import read_unsaved_age
 from carts.log import kafka as events
@@ -138,12 +135,3 @@ def _find_interval() -> timedelta:
     """Return how often changed carts are saved."""
     seconds = settings.CART_WRITE_BEHIND_SECONDS
     return timedelta(seconds=seconds) if seconds else timedelta(hours=1)
-
-
-@contextmanager
-def leave_to_next_run() -> Iterator[None]:
-    """End a run early, and quietly, where a store is away."""
-    try:
-        yield
-    except (CartStoreUnavailable, OperationalError, InterfaceError) as error:
-        logger.warning("ended early, and is left to the next run: %s", type(error).__name__)
