@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner, Line, LineId
 from carts.domain.errors import AccessDenied, CartNotFound, ItemNotFound
 from carts.operations.merging import finish_handover
@@ -21,10 +22,8 @@ from carts.operations.reading import ChangeContext, read_cart
 from carts.operations.settling import settle_pending
 from carts.permanent.saving import save_cart
 from orders.errors import CheckoutContended, NothingSelected
-from orders.selling import CartMoved, OrderDraft, PlacedOrder, RepeatGuard, sell
+from orders.selling import OrderDraft, PlacedOrder, RepeatGuard, sell
 from orders.settlement import describe_settlement, settle
-
-_ATTEMPTS = 8
 
 
 def place_order(
@@ -47,24 +46,24 @@ def place_order(
     what the guard raises; nothing is sold then, and the cart is as it was.
     """
     charges = context.charges
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> PlacedOrder:
+        nonlocal charges
         settle_pending(owner=owner, context=describe_settlement())
         cart = read_cart(owner, charges=charges)
         charges = ()
         if cart.handover is not None:
             finish_handover(cart, context)
-            continue
+            raise Overtaken("the cart was being merged into another")
         saved = save_cart(owner=owner, source="order") if cart.exists else cart
         if saved is None:
-            continue
+            raise Overtaken("the cart was first saved by another")
         chosen = replace(saved, lines=_choose_lines(saved, draft.item_ids))
-        try:
-            placed = sell(cart=chosen, draft=draft, now=now, guard=guard)
-        except CartMoved:
-            continue
-        settle(placed.order, now=now)
-        return placed
-    raise CheckoutContended
+        return sell(cart=chosen, draft=draft, now=now, guard=guard)
+
+    placed = attempt_until_done(attempt, contended=CheckoutContended)
+    settle(placed.order, now=now)
+    return placed
 
 
 def _choose_lines(cart: Cart, item_ids: Sequence[str] | None) -> tuple[Line, ...]:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
+from carts.attempts import Overtaken
 from carts.domain import rules
 from carts.domain.cart import Cart, Line
 from carts.models import Cart as SavedCart
@@ -71,17 +72,13 @@ class RepeatGuard(Protocol):
         """Keep what came of it."""
 
 
-class CartMoved(Exception):
-    """The cart is no longer the one that was saved for this order. Control flow, not a failure."""
-
-
 @in_transaction
 def sell(
     *, cart: Cart, draft: OrderDraft, now: datetime, guard: RepeatGuard | None = None
 ) -> PlacedOrder:
     """Sell all lines of `cart`: a saved cart, but for the lines that were not chosen.
 
-    Raises CartMoved, CartInvalid, PriceChanged, TooManyPendingOrders, and what the guard raises;
+    Raises Overtaken, CartInvalid, PriceChanged, TooManyPendingOrders, and what the guard raises;
     nothing is sold then.
     """
     buyer, contacts = cart.owner.key, _find_contacts(cart, draft)
@@ -111,7 +108,7 @@ def _find_contacts(cart: Cart, draft: OrderDraft) -> tuple[str, ...]:
 
 
 def _claim_cart(cart: Cart) -> None:
-    """Lock the saved cart until the transaction ends; raises CartMoved unless it is for sale.
+    """Lock the saved cart until the transaction ends; raises Overtaken unless it is for sale.
 
     Of two orders of one cart, the second finds what the first bought still waiting to leave it, or
     a newer version without it, or that the cart has ended. A merge saves the cart as handed over
@@ -120,10 +117,10 @@ def _claim_cart(cart: Cart) -> None:
     saved = SavedCart.objects.select_for_update(no_key=True).filter(pk=cart.id)
     found = saved.values_list("version", "status").first()
     if found != (cart.version, CartStatus.ACTIVE):
-        raise CartMoved
+        raise Overtaken("the saved cart was sold, merged or saved anew")
     # A query of its own, which sees what was committed while the first one waited for the lock.
     if PendingSettlement.objects.filter(owner=cart.owner.key).exists():
-        raise CartMoved
+        raise Overtaken("another order has yet to leave the cart")
 
 
 def _check_lines(

@@ -1,7 +1,7 @@
 """The operations on a cart. Each reads the cart and the catalogue, decides, and runs one script.
 
 A script refuses when the cart is no longer the one that was read; the operation is then begun
-again from the reading, at most `_ATTEMPTS` times. Whatever is raised, nothing has changed.
+again from the reading, Whatever is raised, nothing has changed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from carts.attempts import Overtaken, attempt_until_done
 from carts.domain import rules
 from carts.domain.cart import Addition, Cart, CartOwner, LineId, Update, is_id
 from carts.domain.errors import (
     AccessDenied,
-    CartContended,
     CartError,
     CartFull,
     CartNotFound,
@@ -36,8 +36,6 @@ from carts.operations.reading import (
 from carts.permanent.saving import save_cart
 from products.catalogue import read_offers
 from products.offers import Offer
-
-_ATTEMPTS = 8
 
 Failures = dict[int, CartError]
 
@@ -240,20 +238,24 @@ def _change_cart(
     2. Attempt the change; where the script found another cart than was read, begin again.
     """
     charges = context.charges
-    for _ in range(_ATTEMPTS):
+
+    def read_and_attempt() -> BatchResult:
+        nonlocal charges
         cart = read_cart(owner, charges=charges, operation=context.operation)
         charges = ()
         if cart.handover is not None:
             finish_handover(cart, context)
-            continue
+            raise Overtaken("the cart was being merged into another")
         tried = attempt(cart)
         if tried.outcome is None:
             return BatchResult(view_cart(cart, tried.offers), tried.failures)
-        if tried.outcome.status == "done":
-            # Without a cart where every entry was refused, and there was none to begin with.
-            after = tried.outcome.cart or cart
-            return BatchResult(view_cart(after, tried.offers), tried.failures)
-    raise CartContended
+        if tried.outcome.status != "done":
+            raise Overtaken("the cart is no longer the one that was read")
+        # Without a cart where every entry was refused, and there was none to begin with.
+        after = tried.outcome.cart or cart
+        return BatchResult(view_cart(after, tried.offers), tried.failures)
+
+    return attempt_until_done(read_and_attempt)
 
 
 def _plausible(ids: Iterable[str | None]) -> list[str]:

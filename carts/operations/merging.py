@@ -18,6 +18,7 @@ from typing import Protocol, cast
 
 from django.conf import settings
 
+from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner, Handover
 from carts.domain.errors import CartContended
 from carts.domain.merging import (
@@ -48,7 +49,6 @@ from carts.permanent.saving import save_cart
 from products.catalogue import read_offers
 from products.offers import Offer
 
-_ATTEMPTS = 8
 _FINISH = register_job("finish_merges")
 
 
@@ -101,7 +101,9 @@ def merge_carts(
     _claim_operation(user, context)
     # What the guest bought must not come along.
     settle_pending(owner=guest, context=context)
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> MergeResult:
+        nonlocal user_cart
         outcome = store.begin_merge(guest, Handover(user.id, chosen))
         match outcome.status:
             case "done" if outcome.cart is not None:
@@ -112,12 +114,12 @@ def merge_carts(
             case "taken" if outcome.cart is not None:
                 finish_handover(outcome.cart, context)
             case "absent" if read_cart(guest).exists:
-                continue
+                pass
             case _:
-                break
-    claimed = _claim_all(guest, user)
-    offers = read_offers(sku_ids=user_cart.sku_ids, buyer=user.key) if user_cart.lines else {}
-    return MergeResult(view_cart(user_cart, offers), chosen, orders_claimed=claimed)
+                return _merge_nothing(guest, user_cart, chosen)
+        raise Overtaken("the guest's cart was lost, or being merged into another")
+
+    return attempt_until_done(attempt)
 
 
 def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> MergePlan:
@@ -133,7 +135,9 @@ def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
 
     Raises CartStoreUnavailable (CartContended among it), OperationalError.
     """
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> None:
+        nonlocal guest_cart
         if guest_cart.handover is None:
             return
         user = CartOwner.for_user(guest_cart.handover.user_id)
@@ -143,7 +147,9 @@ def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
         elif _take_over(guest_cart, read_cart(user), context) is not None:
             return
         guest_cart = read_cart(guest_cart.owner)
-    raise CartContended
+        raise Overtaken("the guest's cart was emptied, or its merge withdrawn")
+
+    attempt_until_done(attempt)
 
 
 def finish_stalled_merges(*, begun_before: datetime) -> int:
@@ -180,6 +186,14 @@ def _claim_operation(user: CartOwner, context: ChangeContext) -> None:
     known = store.claim_operation(user, context.operation)
     if known is not None:
         raise OperationRepeatedError(known)
+
+
+def _merge_nothing(guest: CartOwner, user_cart: Cart, strategy: Strategy) -> MergeResult:
+    """Give the user what is the guest's beside the cart, which has no lines."""
+    user = user_cart.owner
+    claimed = _claim_all(guest, user)
+    offers = read_offers(sku_ids=user_cart.sku_ids, buyer=user.key) if user_cart.lines else {}
+    return MergeResult(view_cart(user_cart, offers), strategy, orders_claimed=claimed)
 
 
 def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult | None:
@@ -231,11 +245,14 @@ def _save_surely(owner: CartOwner) -> Cart:
     Of two first saves of one cart at once, one is left out, and so repeated here. Raises
     CartContended.
     """
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> Cart:
         saved = save_cart(owner=owner, source="merge")
-        if saved is not None:
-            return saved
-    raise CartContended
+        if saved is None:
+            raise Overtaken("the cart was first saved by another")
+        return saved
+
+    return attempt_until_done(attempt)
 
 
 def _apply(
@@ -249,7 +266,9 @@ def _apply(
     """
     user = user_cart.owner
     token = merge_token(guest_cart.id, guest_cart.version)
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> tuple[CartView, MergePlan] | None:
+        nonlocal user_cart
         offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
         if token in user_cart.merged or has_merged(user, token):
             return view_cart(user_cart, offers), MergePlan()
@@ -269,7 +288,9 @@ def _apply(
         if outcome.status == "withdrawn":
             return None
         user_cart = read_cart(user)
-    raise CartContended
+        raise Overtaken("the user's cart has changed since its lines were planned")
+
+    return attempt_until_done(attempt)
 
 
 def _plan(

@@ -12,8 +12,8 @@ from datetime import timedelta
 import orjson
 from django.conf import settings
 
+from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner
-from carts.domain.errors import CartContended
 from carts.domain.merging import MergeLimits
 from carts.domain.returning import OrderedLine, ReturnedLine, plan_return
 from carts.live import store
@@ -23,8 +23,6 @@ from carts.operations.merging import finish_handover
 from carts.operations.reading import ChangeContext, read_cart, start_terms
 from products.catalogue import read_offers
 from products.offers import Offer
-
-_ATTEMPTS = 8
 
 
 def return_lines(
@@ -37,24 +35,27 @@ def return_lines(
     (CartContended among it), OperationalError; whether the lines are back is unknown then, and a
     repeat tells.
     """
+
+    def attempt() -> tuple[ReturnedLine, ...]:
+        cart = read_cart(owner, operation=_describe(order_id, ()))
+        if cart.handover is not None:
+            finish_handover(cart, context)
+            raise Overtaken("the cart was being merged into another")
+        offers = read_offers(
+            sku_ids={*cart.sku_ids, *(line.sku_id for line in lines)}, buyer=owner.key
+        )
+        limits = MergeLimits(settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE)
+        plan = plan_return(cart=cart, lines=lines, offers=offers, limits=limits)
+        entries = _list_units(cart, lines, plan, offers)
+        terms = _pin(cart, context, _describe(order_id, plan))
+        if entries and store.add_lines(owner, terms, entries).status != "done":
+            raise Overtaken("the cart has changed since what goes back was planned")
+        return plan
+
     try:
-        for _ in range(_ATTEMPTS):
-            cart = read_cart(owner, operation=_describe(order_id, ()))
-            if cart.handover is not None:
-                finish_handover(cart, context)
-                continue
-            offers = read_offers(
-                sku_ids={*cart.sku_ids, *(line.sku_id for line in lines)}, buyer=owner.key
-            )
-            limits = MergeLimits(settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE)
-            plan = plan_return(cart=cart, lines=lines, offers=offers, limits=limits)
-            entries = _list_units(cart, lines, plan, offers)
-            terms = _pin(cart, context, _describe(order_id, plan))
-            if not entries or store.add_lines(owner, terms, entries).status == "done":
-                return plan
+        return attempt_until_done(attempt)
     except OperationRepeatedError as repeated:
         return _read_plan(repeated.record.fingerprint)
-    raise CartContended
 
 
 def find_returned(*, order_id: str, owner: CartOwner) -> tuple[ReturnedLine, ...] | None:

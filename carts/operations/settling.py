@@ -12,16 +12,14 @@ is lost meanwhile, the cart comes back without the noted units, and with the mar
 from collections.abc import Mapping
 from dataclasses import replace
 
+from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner
-from carts.domain.errors import CartContended
 from carts.domain.settling import Purchase, take_purchases
 from carts.live import store
 from carts.live.keys import settlement_token
 from carts.models import PendingSettlement
 from carts.operations.reading import ChangeContext, change_terms, read_cart
 from carts.permanent.saving import save_cart
-
-_ATTEMPTS = 8
 
 
 def schedule_settlement(
@@ -54,7 +52,8 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
         return True
     owner, token = CartOwner.parse(pending.owner), settlement_token(order_id)
     plain = ChangeContext(context.source, context.actor, context.request_id)
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> bool:
         cart = read_cart(owner)
         if cart.handover is not None:
             # Its lines are on their way into a user's cart, and may not change underway.
@@ -71,7 +70,9 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
         if not cart.exists or (saved is not None and _is_settled(saved, pending, token)):
             pending.delete()
             return True
-    raise CartContended
+        raise Overtaken("the cart was changed, or lost, before it was saved without the units")
+
+    return attempt_until_done(attempt)
 
 
 def settle_pending(*, owner: CartOwner, context: ChangeContext) -> None:

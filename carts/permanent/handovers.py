@@ -1,5 +1,6 @@
 """Guests' carts that were handed to a user in a state of which not both stores know."""
 
+from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartContended
 from carts.live import maintenance, store
@@ -7,8 +8,6 @@ from carts.live.keys import derive_cart_id, merge_token, shard_prefix
 from carts.live.store import ChangeTerms
 from carts.permanent.copies import has_merged
 from carts.permanent.restoring import Restored, restore_cart
-
-_ATTEMPTS = 8
 
 
 def withdraw(cart: Cart) -> bool:
@@ -25,13 +24,16 @@ def withdraw(cart: Cart) -> bool:
     user, token = CartOwner.for_user(cart.handover.user_id), merge_token(cart.id, cart.version)
     if has_merged(user, token):
         return False
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> bool:
         match store.withdraw_merge(user, _choose_terms(user), token=token).status:
             case "done":
                 return True
             case "merged":
                 return False
-    raise CartContended
+        raise Overtaken("the user's cart was lost or replaced")
+
+    return attempt_until_done(attempt)
 
 
 def _choose_terms(user: CartOwner) -> ChangeTerms:

@@ -1,0 +1,33 @@
+"""Attempts at a change which is planned for a state that others may change before it is made."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from carts.domain.errors import CartContended
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+MAX_ATTEMPTS = 8
+
+
+class Overtaken(Exception):
+    """Another change came first, so an attempt must begin again; the argument says why."""
+
+
+def attempt_until_done(
+    attempt: Callable[[], Result], *, contended: type[Exception] = CartContended
+) -> Result:
+    """Return what the attempt returns; begin it again, from its reading, where it was Overtaken.
+
+    Raises `contended` after MAX_ATTEMPTS, and whatever else the attempt raises at once.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        try:
+            return attempt()
+        except Overtaken as overtaken:
+            logger.info("attempt begins again: %s", overtaken)
+            last = overtaken
+    raise contended from last
