@@ -11,8 +11,8 @@ from django.utils import timezone
 from carts.jobs import leave_to_next_run
 from carts.live.keys import shard_prefixes
 from carts.live.maintenance import read_unsaved_age
-from carts.log import kafka as events
-from carts.log import rows as changes
+from carts.log.kafka import publish_log
+from carts.log.rows import drain_streams, purge_log
 from carts.operations.merging import finish_stalled_merges
 from carts.permanent import sweep
 from carts.permanent.saving import save_oldest
@@ -87,21 +87,21 @@ def finish_merges() -> None:
 def drain_changes() -> None:
     """Move changes from the streams to the log."""
     with leave_to_next_run():
-        changes.drain_changes()
+        drain_streams()
 
 
 @shared_task
 def publish_changes() -> None:
     """Send changes to Kafka, if they are to be."""
     with leave_to_next_run():
-        events.publish_changes()
+        publish_log()
 
 
 @shared_task
 def purge_changes() -> None:
     """Delete changes past their retention."""
     with leave_to_next_run():
-        changes.purge_changes(now=timezone.now())
+        purge_log(now=timezone.now())
 
 
 def _save_shards(source: str, *, waits: timedelta, seconds: float) -> None:

@@ -22,14 +22,14 @@ from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from carts.admin.actions.forms import AddForm, MergeForm
-from carts.admin.actions.refusals import tell_store_down
-from carts.admin.actions.views import ACTION_URL, CartActing, list_offered
+from carts.admin.actions.menu import list_offered
+from carts.admin.actions.views import ACTION_URL, CartActions
 from carts.admin.list.filters import ChangedFilter, OwnerFilter, UnsavedFilter
-from carts.admin.list.finding import find_owner, is_owner_name
 from carts.admin.list.listing import CartChangeList, read_standing
-from carts.admin.list.search import FIND_URL, CartSearching
-from carts.admin.naming import label_owner, owner_url, page_url
-from carts.admin.page.layout import build_page, build_past_page
+from carts.admin.list.search import FIND_URL, CartSearch
+from carts.admin.naming import find_owner, is_owner_name, label_owner, owner_url, page_url
+from carts.admin.page.contents import build_page, build_past_page
+from carts.admin.refusals import tell_store_down
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.models import Cart, CartStatus
@@ -38,7 +38,7 @@ from config.staff import ReadOnlyAdmin, StaffAdmin
 
 
 @admin.register(Cart)
-class CartAdmin(CartActing, CartSearching, ReadOnlyAdmin, StaffAdmin):
+class CartAdmin(CartActions, CartSearch, ReadOnlyAdmin, StaffAdmin):
     """Carts. No row is written from here: what is changed goes through the carts' services."""
 
     list_display = (
@@ -79,7 +79,7 @@ class CartAdmin(CartActing, CartSearching, ReadOnlyAdmin, StaffAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the page of the cart with this name (see `carts.admin.list.finding`)."""
+        """Show the page of the cart with this name (see `carts.admin.naming`)."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if request.method not in {"GET", "HEAD"}:

@@ -79,6 +79,11 @@ def ended_tokens_key(user_id: str) -> str:
     return f"auth:ended:{user_id}"
 
 
+def guest_note_key(digest: str) -> str:
+    """Return the key of the note for the staff: which guest the hash of an id stands for."""
+    return f"staff:guest:{digest}"
+
+
 def derive_cart_id(owner: CartOwner, previous_id: str | None) -> str:
     """Return the id of the cart this owner would get next.
 

@@ -51,7 +51,7 @@ class Published:
     pending: int
 
 
-def publish_changes() -> Published:
+def publish_log() -> Published:
     """Send the changes that have not been sent yet, oldest first, at most 200,000.
 
     Holds 500 in memory. Stops at the first batch that is not acknowledged in 10 seconds. Safe at

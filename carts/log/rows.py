@@ -74,7 +74,7 @@ class UnreadableEntry(Exception):
     """The entry is no change; the message says why, and holds nothing private."""
 
 
-def drain_changes() -> Drained:
+def drain_streams() -> Drained:
     """Move the waiting changes of every shard to rows, at most 200,000 of each.
 
     Holds 500 in memory. Safe at any time and twice at once. Raises CartStoreUnavailable and
@@ -92,7 +92,7 @@ def drain_changes() -> Drained:
     return Drained(kept, set_aside, lost)
 
 
-def purge_changes(*, now: datetime) -> int:
+def purge_log(*, now: datetime) -> int:
     """Delete the log's rows older than CART_CHANGES_RETENTION_DAYS, if that is not 0.
 
     Return how many there were. What has yet to be published stays.

@@ -12,10 +12,11 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from tqdm import tqdm
 
-from carts.admin.list.finding import has_cart, is_user
 from carts.api.identity import parse_guest_id
 from carts.domain.cart import CartOwner, is_id
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
+from carts.permanent.inspecting import has_cart
+from carts.permanent.rows import find_missing_users
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def add_owner_arguments(parser: CommandParser, *, required: bool = True) -> Any:
 def read_owner(options: Namespace) -> CartOwner:
     """Return the owner that was named; raises CommandError for a user nobody is or ever was."""
     owner: CartOwner = options.user or options.guest
-    if not owner.is_guest and not is_user(owner.id) and not has_cart(owner):
+    if not owner.is_guest and find_missing_users([owner.id]) and not has_cart(owner):
         raise CommandError("There is no such user.")
     return owner
 

@@ -93,6 +93,15 @@ def inspect_past(cart_id: str) -> Inspection:
     return Inspection(living=None, copy=copy, drift=None, pending_orders=())
 
 
+def has_cart(owner: CartOwner) -> bool:
+    """Tell whether there is or was a cart of this owner. Raises CartStoreUnavailable."""
+    field = "session_id" if owner.is_guest else "user_id"
+    if CartModel.objects.filter(**{field: owner.id}).exists():
+        return True
+    page = maintenance.read(shard_prefix(owner), [owner])
+    return bool(page.found or page.unreadable)
+
+
 def read_copy_stats() -> CopyStats:
     """Count the rows; reads all of them."""
     with connection.cursor() as cursor:

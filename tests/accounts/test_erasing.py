@@ -18,7 +18,7 @@ from accounts.tasks import revoke_deactivated_users
 from carts.domain.cart import Handover
 from carts.live import store
 from carts.live.keys import cart_key
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from carts.models import Cart, CartChange, CartItem, PendingSettlement
 from carts.operations.merging import finish_stalled_merges
 from carts.permanent.sweep import SweepResult, sweep_carts
@@ -156,12 +156,12 @@ def test_the_log_of_a_deleted_user_stays_by_nobody(delete: Delete) -> None:
     sku, user, guest = SkuFactory.create(), new_user(), new_guest()
     guest.add(sku)
     user.data("POST", "/cart/merge", {"guestSessionId": guest.owner_id})
-    drain_changes()
+    drain_streams()
     logged = CartChange.objects.count()
     user.add(sku)
 
     delete(user)
-    drain_changes()
+    drain_streams()
 
     assert CartChange.objects.count() == logged + 1
     added = CartChange.objects.filter(action="add").order_by("pk")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from carts.models import CartChange
 from config.admin import figures
 from tests.accounts.factories import PASSWORD, StaffFactory
@@ -39,7 +39,7 @@ def test_the_dashboard_draws_its_charts_and_opens_their_tables(
 ) -> None:
     new_guest().add(put_on_sale("Tea"), 2)
     save_all()
-    drain_changes()
+    drain_streams()
 
     page = sign_in()
 
@@ -54,7 +54,7 @@ def test_the_dashboard_has_no_serious_accessibility_finding(
     sign_in: Callable[..., Page], scheme: str, locale: str
 ) -> None:
     new_guest().add(put_on_sale("Tea"), 2)
-    drain_changes()
+    drain_streams()
 
     page = sign_in(color_scheme=scheme, locale=locale)
 
@@ -65,7 +65,7 @@ def test_the_dashboard_has_no_serious_accessibility_finding(
 def test_the_other_pages_have_none_either(sign_in: Callable[..., Page]) -> None:
     sku = put_on_sale("Tea")
     new_guest().add(sku, 2)
-    drain_changes()
+    drain_streams()
     page = sign_in()
     home = page.url
 

@@ -10,7 +10,7 @@ from carts.domain.cart import CartOwner
 from carts.domain.errors import CartUnreadable
 from carts.live import store
 from carts.live.store import ChangeTerms
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from tests.accounts.api.test_login import without_redis
 from tests.carts.log.entries import ENTRY, STREAM, write_entries, write_entry
 from tests.carts.shopper import Shopper, new_guest
@@ -109,7 +109,7 @@ def test_the_drain_is_counted_with_what_it_sets_aside_and_what_was_lost(
     redis_server.xtrim(STREAM, maxlen=501, approximate=False)
 
     before = read_figure("cart_changes_lost_total")
-    drain_changes()
+    drain_streams()
 
     assert before == read_figure("cart_changes_lost_total") == 200
     assert read_figure("cart_changes_drained_total") == 501

@@ -11,9 +11,8 @@ from django.db import connection
 from pytest_django import Settings
 from redis import Redis
 
-from carts.log import rows as changes
-from carts.log import stream
-from carts.log.rows import drain_changes
+from carts.log import rows, stream
+from carts.log.rows import drain_streams
 from carts.models import CartChange
 from tests.carts.log.entries import ENTRY, STREAM, write_entries
 from tests.products.threads import PATIENCE_SECONDS, run_together
@@ -54,7 +53,7 @@ def _no_constraint() -> Iterator[None]:
 def test_drains_at_the_same_time_write_each_change_once(redis_server: Redis) -> None:
     write_entries(redis_server, ENTRIES)
 
-    run_together(lambda _: drain_changes(), range(DRAINS), threads=DRAINS)
+    run_together(lambda _: drain_streams(), range(DRAINS), threads=DRAINS)
 
     versions = CartChange.objects.values_list("version", flat=True)
     assert sorted(versions) == list(range(1, ENTRIES + 1))
@@ -68,7 +67,7 @@ def test_without_the_constraint_drains_at_the_same_time_write_changes_twice(
 ) -> None:
     write_entries(redis_server, ENTRIES)
 
-    run_together(lambda _: drain_changes(), range(DRAINS), threads=DRAINS)
+    run_together(lambda _: drain_streams(), range(DRAINS), threads=DRAINS)
 
     assert CartChange.objects.count() >= ENTRIES + (DRAINS - 1) * 500
 
@@ -86,7 +85,7 @@ def overtake(
     """
     settings.CART_SHARDS = 2
     keys = [f"{{c{shard:02d}}}{STREAM}" for shard in range(2)]
-    insert, is_written, may_commit = changes._insert, Event(), Event()
+    insert, is_written, may_commit = rows._insert, Event(), Event()
 
     def insert_and_wait(readable: Any) -> Any:
         faults = insert(readable)
@@ -96,7 +95,7 @@ def overtake(
 
     def drain() -> None:
         try:
-            drain_changes()
+            drain_streams()
         finally:
             connection.close()
 
@@ -104,7 +103,7 @@ def overtake(
         with ThreadPoolExecutor(2) as pool:
             redis_server.xadd(keys[0], ENTRY)
             with monkeypatch.context() as patch:
-                patch.setattr(changes, "_insert", insert_and_wait)
+                patch.setattr(rows, "_insert", insert_and_wait)
                 slow = pool.submit(drain)
                 assert is_written.wait(PATIENCE_SECONDS)
             redis_server.delete(keys[0])
@@ -131,7 +130,7 @@ def test_a_row_is_never_seen_before_one_with_a_lower_id(overtake: Overtake) -> N
 def test_without_turns_a_row_is_seen_before_one_with_a_lower_id(
     overtake: Overtake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "_take_turn", lambda: None)
+    monkeypatch.setattr(rows, "_take_turn", lambda: None)
 
     seen, finally_seen = overtake()
 

@@ -21,7 +21,7 @@ pytestmark = [
 # time-outs, settings for one transaction, and the same from several threads.
 TESTS = [
     "tests/carts/api/test_adding.py",
-    "tests/carts/log/test_changes.py",
+    "tests/carts/log/test_rows.py",
     "tests/carts/permanent/test_saving.py",
     "tests/config/stores/test_database.py",
     "tests/orders/test_cancelling.py",

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from carts.admin.list import lookups
+from carts.admin import lookups
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live import gauges, maintenance

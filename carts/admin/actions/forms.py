@@ -15,13 +15,13 @@ from products.models import Sku
 _NUMBER = {"class": "cart-input cart-input-number", "min": "1", "inputmode": "numeric"}
 
 
-class NothingForm(forms.Form):
+class CartForm(forms.Form):
     """For what needs no more than the cart. `version` is the one that was shown, 0 for none."""
 
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
-class LineForm(NothingForm):
+class LineForm(CartForm):
     """For a line, by its id."""
 
     item = forms.CharField(max_length=200, widget=forms.HiddenInput)
@@ -33,14 +33,14 @@ class QuantityForm(LineForm):
     quantity = forms.IntegerField(label=_("Units"), min_value=1)
 
 
-class SelectionForm(NothingForm):
+class SelectionForm(CartForm):
     """For the selection of a line, or of all without one."""
 
     item = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
     selected = forms.ChoiceField(choices=(("yes", _("Yes")), ("no", _("No"))))
 
 
-class AddForm(NothingForm):
+class AddForm(CartForm):
     """For units of a SKU."""
 
     sku = forms.ModelChoiceField(Sku.objects.all(), label=_("SKU"))
@@ -52,7 +52,7 @@ class AddForm(NothingForm):
         self.fields["quantity"].widget.attrs |= _NUMBER
 
 
-class MergeForm(NothingForm):
+class MergeForm(CartForm):
     """For the user into whose cart a guest's goes; `user_version` is what was shown of it."""
 
     user = forms.ModelChoiceField(get_user_model()._default_manager.all(), label=_("User"))

@@ -16,13 +16,11 @@ from django.http import (
 from django.utils.translation import gettext as _
 
 from carts.admin.actions.intents import ActionRefused, Intent
-from carts.admin.actions.kinds import ACTIONS, Action
+from carts.admin.actions.menu import ACTIONS, Action
 from carts.admin.actions.previews import Preview
-from carts.admin.actions.refusals import tell_refusal, tell_store_down
-from carts.admin.list.finding import find_owner, is_owner_name
-from carts.admin.naming import page_url
-from carts.admin.page.layout import CartPage, describe_owner
-from carts.domain.cart import CartOwner
+from carts.admin.naming import find_owner, is_owner_name, page_url
+from carts.admin.page.contents import describe_owner
+from carts.admin.refusals import tell_refusal, tell_store_down
 from carts.domain.errors import CartError, CartStoreUnavailable
 from carts.models import Cart
 from carts.operations.reading import ChangeContext
@@ -33,7 +31,7 @@ from config.staff import name_actor
 ACTION_URL = "carts_cart_do"
 
 
-class CartActing:
+class CartActions:
     """The view behind every button of a cart's page."""
 
     log_change: Any
@@ -51,7 +49,7 @@ class CartActing:
         known = ACTIONS.get(action)
         if known is None:
             raise Http404
-        if not self.has_view_permission(request) or not _may(request, known):
+        if not self.has_view_permission(request) or not known.may_be_taken(request):
             raise PermissionDenied
         try:
             return self._act(request, name, known)
@@ -95,30 +93,6 @@ class CartActing:
         return page
 
 
-def list_offered(request: HttpRequest, owner: CartOwner, page: CartPage) -> frozenset[str]:
-    """Return the names of the actions that make sense for a cart, and that the reader may take."""
-    if page.is_past or page.is_store_down:
-        return frozenset()
-    living, copy = page.found.living_cart, page.found.copy
-    has_lines = living is not None and bool(living.lines)
-    can_return = copy is not None and copy.copy.may_return
-    sensible = {
-        "add": True,
-        "quantity": has_lines,
-        "select": has_lines,
-        "remove": has_lines,
-        "clear": has_lines,
-        "save": page.is_alive,
-        "restore": can_return and not page.is_alive,
-        "repair": page.found.drift is not None,
-        "merge": has_lines and owner.is_guest,
-        "expire": page.is_alive or can_return,
-    }
-    return frozenset(
-        name for name, each in ACTIONS.items() if sensible[name] and _may(request, each)
-    )
-
-
 def _read_intent(request: HttpRequest, name: str, action: Action) -> Intent:
     """Return what is asked for, and the cart as it is; raises Http404, ActionRefused."""
     owner = find_owner(name)
@@ -131,10 +105,6 @@ def _read_intent(request: HttpRequest, name: str, action: Action) -> Intent:
     if not is_owner_name(name) and name not in intent.cart_ids:
         raise ActionRefused(_("This cart has ended, and its owner has begun another."))
     return intent
-
-
-def _may(request: HttpRequest, action: Action) -> bool:
-    return request.user.has_perm(f"carts.{action.permission}")
 
 
 def _describe_staff(request: HttpRequest) -> ChangeContext:

@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from carts.admin.list import lookups
-from carts.admin.list.finding import are_active_of
+from carts.admin import lookups
+from carts.admin.naming import are_active_of
 from carts.domain.errors import CartStoreUnavailable
 from carts.models import Cart
 

@@ -1,10 +1,6 @@
-"""Finding carts for the staff: by what names them, and by what is in them.
+"""Finding carts for the staff: by whose they are, and by what is in them."""
 
-A cart's name, in addresses and links, is its id where there is a row of it, else "user-<id>" or
-"guest-<hash>": a guest's id is a secret.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,17 +9,12 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 
-from carts.admin.list import lookups
-from carts.domain.cart import CartOwner, is_id
+from carts.admin import lookups
+from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.live import maintenance
-from carts.live.keys import shard_prefix
-from carts.models import Cart, CartChange, CartItem
+from carts.models import Cart, CartItem
 from carts.permanent.mapping import owner_of
-from config.hashing import hash_secret
 
-# What the names of carts without a row begin with.
-USER, GUEST = "user-", "guest-"
 _MAX_FOUND = 50
 # Of a SKU that a million carts have, some will do.
 _MAX_LINES = 500
@@ -54,62 +45,6 @@ class Holdings:
     without_living: bool
 
 
-def find_owner(name: str) -> CartOwner | None:
-    """Return whose cart a name means, None for an unknown one.
-
-    Raises CartStoreUnavailable for a guest's hash that the change log does not lead to a row from.
-    """
-    if not is_id(name):
-        return None
-    if name.startswith(USER):
-        user_id = name.removeprefix(USER)
-        return CartOwner.for_user(user_id) if is_user(user_id) else None
-    if name.startswith(GUEST):
-        return _find_guest(name.removeprefix(GUEST))
-    row = Cart.objects.filter(pk=name).values_list("user_id", "session_id").first()
-    return owner_of(*row) if row is not None else None
-
-
-def is_user(user_id: str) -> bool:
-    """Tell whether there is an account with this id."""
-    return get_user_model()._default_manager.filter(pk=user_id).exists()
-
-
-def name_owner(owner: CartOwner) -> str:
-    """Return the name of an owner's cart that goes without a row."""
-    return f"{GUEST}{hash_secret(owner.key)}" if owner.is_guest else f"{USER}{owner.id}"
-
-
-def is_owner_name(name: str) -> bool:
-    """Tell whether a name is the owner's rather than that of one cart."""
-    return name.startswith((USER, GUEST))
-
-
-def name_carts(owners: Iterable[CartOwner]) -> dict[CartOwner, str]:
-    """Return the names of carts, by the rows of the active ones, in one query.
-
-    Whom the hashes among them stand for is noted, so that they can be followed. Raises
-    CartStoreUnavailable.
-    """
-    wanted = list(owners)
-    rows = read_active_rows(wanted)
-    lookups.note_guests([owner for owner in wanted if owner.is_guest and owner not in rows])
-    return {owner: rows[owner].pk if owner in rows else name_owner(owner) for owner in wanted}
-
-
-def read_active_rows(owners: Sequence[CartOwner]) -> dict[CartOwner, Cart]:
-    """Return the rows of these owners' active carts, in one query."""
-    rows = Cart.objects.filter(are_active_of(owners))
-    return {owner_of(row.user_id, row.session_id): row for row in rows}
-
-
-def are_active_of(owners: Sequence[CartOwner]) -> Q:
-    """Return the condition for the rows of these owners' active carts."""
-    users = [owner.id for owner in owners if not owner.is_guest]
-    guests = [owner.id for owner in owners if owner.is_guest]
-    return Q(Q(user_id__in=users) | Q(session_id__in=guests), status="ACTIVE")
-
-
 def find_users(text: str) -> list[CartOwner]:
     """Return the users whose id, name or address this is, without regard to case; one query."""
     lowered = Lower(Value(text))
@@ -123,15 +58,6 @@ def find_similar_users(text: str) -> list[CartOwner]:
     users = get_user_model()._default_manager.order_by("username")
     found: QuerySet[Any] = users.filter(Q(username__icontains=text) | Q(email__icontains=text))
     return [CartOwner.for_user(user_id) for user_id in found.values_list("pk", flat=True)[:10]]
-
-
-def has_cart(owner: CartOwner) -> bool:
-    """Tell whether there is or was a cart of this owner. Raises CartStoreUnavailable."""
-    rows = Cart.objects.filter(_belongs_to(owner))
-    if rows.exists():
-        return True
-    page = maintenance.read(shard_prefix(owner), [owner])
-    return bool(page.found or page.unreadable)
 
 
 def find_holders(sku_id: str) -> Holdings:
@@ -153,18 +79,6 @@ def find_holders(sku_id: str) -> Holdings:
     ]
     is_complete = is_complete and len(found) <= _MAX_FOUND
     return Holdings(tuple(found[:_MAX_FOUND]), is_complete, without_living=is_down)
-
-
-def _find_guest(digest: str) -> CartOwner | None:
-    """Return the guest whose hash this is: by the log and the rows, else by the living carts."""
-    logged = CartChange.objects.filter(owner_kind="guest", owner_id=digest).order_by("-at")
-    newest = logged.values("cart_id")[:1]
-    guest_id = Cart.objects.filter(pk__in=newest).values_list("session_id", flat=True).first()
-    return CartOwner.for_guest(guest_id) if guest_id else lookups.find_guest(digest)
-
-
-def _belongs_to(owner: CartOwner) -> Q:
-    return Q(session_id=owner.id) if owner.is_guest else Q(user_id=owner.id)
 
 
 def _read_copies(sku_id: str) -> tuple[dict[CartOwner, Holding], bool]:

@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 from django.http import HttpRequest
 
-from carts.admin.list import lookups
-from carts.admin.list.finding import read_active_rows
-from carts.admin.naming import OwnerLink, link_owners
+from carts.admin import lookups
+from carts.admin.naming import OwnerLink, find_copy_ids, link_owners
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live.keys import shard_prefix
@@ -51,7 +50,7 @@ class CartChangeList(StaffChangeList):
 def _list_live_only() -> list[OwnerLink]:
     """Return carts that have never been saved, of those that became unsaved last; two queries."""
     owners = lookups.list_newest_unsaved()
-    saved = read_active_rows(owners)
+    saved = find_copy_ids(owners)
     return link_owners([o for o in owners if o not in saved][:_MAX_LIVE_ONLY])
 
 

@@ -13,27 +13,19 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from carts.admin.actions.refusals import tell_store_down
-from carts.admin.list.finding import (
-    GUEST,
-    find_holders,
-    find_owner,
-    find_similar_users,
-    find_users,
-    has_cart,
-)
+from carts.admin.list.finding import find_holders, find_similar_users, find_users
 from carts.admin.moments import Cell, show_moment
-from carts.admin.naming import link_owners
+from carts.admin.naming import GUEST, find_owner, link_owners
+from carts.admin.refusals import tell_store_down
 from carts.admin.sections import Link, find_by_others
 from carts.api.identity import parse_guest_id
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
+from carts.permanent.inspecting import has_cart
 from config.hashing import HASH_LENGTH
 from products.models import Sku
 
 FIND_URL = "carts_cart_find"
-
-
 # Shorter parts of names are in too many of them.
 _LEAST_PART = 3
 
@@ -44,7 +36,7 @@ class SearchForm(forms.Form):
     text = forms.CharField(max_length=200)
 
 
-class CartSearching:
+class CartSearch:
     """The search box. What is typed is posted: it may be a guest's id, which is a secret."""
 
     message_user: Any

@@ -28,7 +28,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class LineRow:
+class ShownLine:
     """A SKU that is in one of the copies; `differences` names the fields that differ.
 
     `item_id` is the line's id in the living cart, "" where it has none.
@@ -54,7 +54,7 @@ class _Goods:
     snapshots: Mapping[int, Snapshot]
 
 
-def list_lines(living: Cart | None, copy: Cart | None, *, now: datetime) -> list[LineRow]:
+def list_lines(living: Cart | None, copy: Cart | None, *, now: datetime) -> list[ShownLine]:
     """Return a row for every SKU of both, in the order they were added.
 
     Differences are told only where there are two copies. Two queries, however many lines.
@@ -84,11 +84,11 @@ def _read_goods(carts: list[Cart]) -> _Goods:
 
 def _build_row(
     line: Line, living: Line | None, copy: Line | None, goods: _Goods, now: datetime
-) -> LineRow:
+) -> ShownLine:
     offer, snapshot = goods.offers.get(line.sku_id), goods.snapshots.get(line.revision)
     shown = offer.read_card() if offer is not None else snapshot
     name = shown.name if shown is not None else ""
-    return LineRow(
+    return ShownLine(
         sku_id=line.sku_id,
         name=name or _("Not in the catalogue"),
         code=offer.code if offer is not None else "",

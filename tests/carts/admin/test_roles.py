@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from redis import Redis
 
-from carts.admin.actions.kinds import ACTIONS as CART_ACTIONS
+from carts.admin.actions.menu import ACTIONS as CART_ACTIONS
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
 from orders.admin import OrderAdmin

@@ -23,7 +23,7 @@ from carts.log.analytics import (
     count_carts,
     count_hours,
 )
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from carts.models import Cart
 from products.models import Sku
 from tests.carts.log.entries import ENTRY, STREAM
@@ -43,7 +43,7 @@ def log(redis: Redis, *, days_ago: float = 0, **fields: Any) -> None:
     # A stream takes no entry older than its last, so each has a stream of its own.
     redis.delete(STREAM)
     redis.xadd(STREAM, ENTRY | fields, id=f"{at_ms}-{next(_sequence)}")
-    drain_changes()
+    drain_streams()
 
 
 def days_of(days: int) -> tuple[DayFigures, ...]:
@@ -185,7 +185,7 @@ def test_the_skus_most_added_come_first() -> None:
         for sku, quantity in zip((rare, popular, common), quantities, strict=True):
             if quantity:
                 guest.add(sku, quantity)
-    drain_changes()
+    drain_streams()
 
     found = analyse_carts(now=timezone.now(), days=1, top=2, idle=timedelta(days=1))
 
@@ -236,7 +236,7 @@ def run(*words: str) -> str:
 def test_the_command_prints_json(guest: Shopper) -> None:
     sku = SkuFactory.create()
     guest.add(sku, 3)
-    drain_changes()
+    drain_streams()
 
     printed = json.loads(run("--days", "2", "--json"))
 
@@ -260,7 +260,7 @@ def test_the_command_prints_json(guest: Shopper) -> None:
 def test_the_command_prints_a_table(guest: Shopper) -> None:
     sku = SkuFactory.create()
     guest.add(sku, 3)
-    drain_changes()
+    drain_streams()
 
     lines = run("--days", "1").splitlines()
 

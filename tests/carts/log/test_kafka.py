@@ -18,9 +18,9 @@ from pytest_django import Settings
 from redis import Redis
 
 from carts import checks
-from carts.log import kafka as events
-from carts.log.kafka import Published, publish_changes
-from carts.log.rows import drain_changes
+from carts.log import kafka
+from carts.log.kafka import Published, publish_log
+from carts.log.rows import drain_streams
 from carts.models import CartChange, Publication
 from config.hashing import hash_secret
 from tests.carts.log.entries import write_entries
@@ -86,9 +86,9 @@ def last_published() -> int:
 def test_an_event_tells_of_its_change(guest: Shopper, settings: Settings) -> None:
     sku = SkuFactory.create()
     cart = guest.data("POST", "/cart", addition_of(sku, 2), X_Request_ID="from-the-shop")
-    drain_changes()
+    drain_streams()
 
-    published = publish_changes()
+    published = publish_log()
 
     change = CartChange.objects.get()
     assert published == Published(sent=1, pending=0)
@@ -120,9 +120,9 @@ def test_every_change_is_published_once_and_a_carts_in_their_order(
 ) -> None:
     for cart in "abc":
         write_entries(redis_server, 401, cart=cart * 24)
-    drain_changes()
+    drain_streams()
 
-    first, second = publish_changes(), publish_changes()
+    first, second = publish_log(), publish_log()
 
     messages = read_topic(settings, 1_203)
     assert (first, second) == (Published(1_203, 0), Published(0, 0))
@@ -137,8 +137,8 @@ def test_a_broker_that_is_down_stops_neither_the_log_nor_the_stream(
 ) -> None:
     write_entries(redis_server, 700)
 
-    drain_changes()
-    published = publish_changes()
+    drain_streams()
+    published = publish_log()
 
     assert CartChange.objects.count() == 700
     assert redis_server.xlen("cart:changes") == 0
@@ -152,14 +152,14 @@ def test_what_waited_for_a_broker_is_published_when_it_is_back(
 ) -> None:
     request.getfixturevalue("_no_brokers")
     write_entries(redis_server, 3)
-    drain_changes()
-    publish_changes()
+    drain_streams()
+    publish_log()
     request.getfixturevalue("_published")
     settings.CART_EVENTS_KAFKA_OPTIONS = {}
     write_entries(redis_server, 2, cart="d" * 24)
-    drain_changes()
+    drain_streams()
 
-    published = publish_changes()
+    published = publish_log()
 
     assert published == Published(sent=5, pending=0)
     assert len(read_topic(settings, 5)) == 5
@@ -172,20 +172,20 @@ def test_changes_sent_by_a_run_that_died_are_sent_again(
     class Killed(BaseException):
         pass
 
-    send = events._send
+    send = kafka._send
 
     def send_and_die(*args: Any) -> int:
         send(*args)
         raise Killed
 
     write_entries(redis_server, 3)
-    drain_changes()
+    drain_streams()
 
     with monkeypatch.context() as patch:
-        patch.setattr(events, "_send", send_and_die)
+        patch.setattr(kafka, "_send", send_and_die)
         with pytest.raises(Killed):
-            publish_changes()
-    publish_changes()
+            publish_log()
+    publish_log()
 
     versions = [value["version"] for _, value in read_topic(settings, 6)]
     assert versions == [1, 2, 3, 1, 2, 3]
@@ -214,13 +214,13 @@ def test_what_is_not_acknowledged_is_sent_again_with_all_behind_it(
 ) -> None:
     for cart in "abc":
         write_entries(redis_server, 2, cart=cart * 24)
-    drain_changes()
-    producer = events._open_producer()
+    drain_streams()
+    producer = kafka._open_producer()
 
     with monkeypatch.context() as patch:
-        patch.setattr(events, "_open_producer", lambda: LosingProducer(producer, "b" * 24))
-        first = publish_changes()
-    second = publish_changes()
+        patch.setattr(kafka, "_open_producer", lambda: LosingProducer(producer, "b" * 24))
+        first = publish_log()
+    second = publish_log()
 
     carts = [key[0] for key, _ in read_topic(settings, 8)]
     assert (first, second) == (Published(sent=2, pending=4), Published(sent=4, pending=0))
@@ -233,8 +233,8 @@ def test_of_two_runs_at_once_one_publishes(
     redis_server: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_entries(redis_server, 3)
-    drain_changes()
-    send, is_sending, may_send = events._send, Event(), Event()
+    drain_streams()
+    send, is_sending, may_send = kafka._send, Event(), Event()
 
     def send_slowly(*args: Any) -> int:
         is_sending.set()
@@ -243,15 +243,15 @@ def test_of_two_runs_at_once_one_publishes(
 
     def publish() -> Published:
         try:
-            return publish_changes()
+            return publish_log()
         finally:
             connection.close()
 
-    monkeypatch.setattr(events, "_send", send_slowly)
+    monkeypatch.setattr(kafka, "_send", send_slowly)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(publish)
         assert is_sending.wait(PATIENCE_SECONDS)
-        fast = publish_changes()
+        fast = publish_log()
         may_send.set()
         first = slow.result(PATIENCE_SECONDS)
 
@@ -264,9 +264,9 @@ def test_nothing_is_published_unless_brokers_are_named(
 ) -> None:
     settings.CART_EVENTS_KAFKA = ""
     write_entries(redis_server, 3)
-    drain_changes()
+    drain_streams()
 
-    assert publish_changes() == Published(0, 0)
+    assert publish_log() == Published(0, 0)
     assert Publication.objects.count() == 0
 
 

@@ -19,7 +19,7 @@ from redis import Redis
 
 from carts.live.gauges import read_gauges
 from carts.log.analytics import ActivityFigures
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from carts.models import Cart, UnreadableChange
 from config.admin import figures
 from config.admin.charts import draw_lines
@@ -71,7 +71,7 @@ def test_the_cards_tell_of_carts_and_of_today() -> None:
     saved.data("DELETE", f"/cart/item/{item}")
     save_all()
     unsaved.add(cheap, 1)
-    drain_changes()
+    drain_streams()
 
     cards = read_cards(show(sign_in(LOOK)))
 
@@ -128,7 +128,7 @@ def test_the_skus_most_added_and_most_abandoned_are_listed_and_linked() -> None:
     new_guest().add(left, 4)
     save_all()
     two_days = timedelta(days=2)
-    drain_changes()
+    drain_streams()
     now = timezone.now() + two_days
     new_guest().add(kept, 1)
 
@@ -171,7 +171,7 @@ def test_an_empty_shop_has_an_empty_dashboard() -> None:
 def test_without_the_live_store_the_page_says_so_and_shows_the_rest(settings: Settings) -> None:
     new_guest().add(SkuFactory.create(), 1)
     save_all()
-    drain_changes()
+    drain_streams()
     caches = copy.deepcopy(settings.CACHES)
     for cache in caches.values():
         cache["LOCATION"] = "redis://127.0.0.1:1/0"
@@ -235,7 +235,7 @@ def fill_shop(skus: int) -> None:
         new_guest().add(sku, 2)
         CartChangeFactory.create(at=timezone.now() - timedelta(days=5), sku_id=sku.pk)
     save_all()
-    drain_changes()
+    drain_streams()
     Cart.objects.update(updated_at=timezone.now() - timedelta(days=2))
 
 

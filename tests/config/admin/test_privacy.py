@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from tests.carts.admin.staff import do
 from tests.carts.permanent.copies import save_all
 from tests.carts.shopper import new_guest
@@ -30,7 +30,7 @@ def test_no_page_of_the_admin_tells_a_guests_id() -> None:
     guest.add(sku)
     client = sign_in_superuser()
     assert do(client, guest, "save").status == 200
-    drain_changes()
+    drain_streams()
 
     seen, waiting = set[str](), ["/admin/", "/admin/carts/cart/?unsaved=yes"]
     while waiting and len(seen) < _MAX_PAGES:

@@ -1,35 +1,16 @@
-"""What the staff can do to a cart, each by the service the API or the commands use for it.
+"""What each action does, by the operation that the API or the commands use for it.
 
-An action is a form, the permission it takes, what it does, and, where it destroys something, what
-the page that asks for confirmation tells of it (`carts.admin.actions.previews`).
+Each returns what was done, in a sentence. It raises CartError and ActionRefused, and then nothing
+has changed.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
-from carts.admin.actions.forms import (
-    AddForm,
-    LineForm,
-    MergeForm,
-    NothingForm,
-    QuantityForm,
-    SelectionForm,
-)
 from carts.admin.actions.intents import ActionRefused, Intent
-from carts.admin.actions.previews import (
-    Preview,
-    of_clear,
-    of_expire,
-    of_merge,
-    of_remove,
-    of_repair,
-    read_codes,
-)
+from carts.admin.actions.previews import read_codes
 from carts.domain.cart import Addition, Cart, CartOwner, LineId, Update
 from carts.domain.errors import CartContended, ItemNotFound
 from carts.log.stream import note_action
@@ -41,23 +22,8 @@ from carts.permanent.sweep import expire_cart
 from carts.permanent.verifying import repair
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
-    """Something to do to a cart. `run` returns what was done, in a sentence.
-
-    It raises CartError and ActionRefused, and then nothing has changed. An action without a
-    `preview` destroys nothing, and is done without asking.
-    """
-
-    name: str
-    label: Any
-    permission: str
-    form: type[forms.Form]
-    run: Callable[[Intent], str]
-    preview: Callable[[Intent], Preview] | None = None
-
-
-def _set_quantity(intent: Intent) -> str:
+def do_quantity(intent: Intent) -> str:
+    """Set a line's units."""
     item_id, quantity = intent.values["item"], intent.values["quantity"]
     before = _units_of(intent, item_id)
     updates = [Update(item_id=item_id, quantity=quantity)]
@@ -69,7 +35,8 @@ def _set_quantity(intent: Intent) -> str:
     }
 
 
-def _select(intent: Intent) -> str:
+def do_select(intent: Intent) -> str:
+    """Select a line or all, or neither."""
     item_id, selected = intent.values["item"], intent.values["selected"] == "yes"
     if not item_id:
         select_all(owner=intent.owner, selected=selected, context=intent.context)
@@ -80,7 +47,8 @@ def _select(intent: Intent) -> str:
     return done % {"sku": _name_line(item_id)}
 
 
-def _remove(intent: Intent) -> str:
+def do_remove(intent: Intent) -> str:
+    """Take a line out."""
     item_id = intent.values["item"]
     units = _units_of(intent, item_id)
     result = remove_lines(owner=intent.owner, item_ids=[item_id], context=intent.pinned_context)
@@ -88,20 +56,23 @@ def _remove(intent: Intent) -> str:
     return _("%(sku)s: %(units)d units removed.") % {"sku": _name_line(item_id), "units": units}
 
 
-def _clear(intent: Intent) -> str:
+def do_clear(intent: Intent) -> str:
+    """Take all lines out."""
     count = len(intent.require_living().lines)
     clear_cart(owner=intent.owner, context=intent.pinned_context)
     return ngettext("%(count)d line removed.", "%(count)d lines removed.", count) % {"count": count}
 
 
-def _add(intent: Intent) -> str:
+def do_add(intent: Intent) -> str:
+    """Add units of a SKU."""
     sku, units = intent.values["sku"], intent.values["quantity"]
     addition = Addition(product_id=sku.product_id, units=units, sku_id=sku.pk)
     add_lines(owner=intent.owner, additions=[addition], context=intent.context).require_done()
     return _("%(sku)s: %(units)d units added.") % {"sku": sku.code, "units": units}
 
 
-def _save(intent: Intent) -> str:
+def do_save(intent: Intent) -> str:
+    """Save the cart now."""
     saved = save_cart(owner=intent.owner, source="admin")
     if saved is None:
         raise ActionRefused(
@@ -111,7 +82,8 @@ def _save(intent: Intent) -> str:
     return _("The cart is saved at version %(version)d.") % {"version": saved.version}
 
 
-def _restore(intent: Intent) -> str:
+def do_restore(intent: Intent) -> str:
+    """Bring the cart back from its copy."""
     if intent.found.living is not None:
         raise ActionRefused(_("The cart lives in Redis; it stays as it is."))
     cart = restore_cart(intent.owner).cart
@@ -125,7 +97,8 @@ def _restore(intent: Intent) -> str:
     return done % {"count": count}
 
 
-def _repair(intent: Intent) -> str:
+def do_repair(intent: Intent) -> str:
+    """Mend a drift."""
     drift = intent.found.drift
     if drift is None:
         raise ActionRefused(_("The two copies have not drifted apart."))
@@ -138,7 +111,8 @@ def _repair(intent: Intent) -> str:
     return _("The two copies agree again.")
 
 
-def _merge(intent: Intent) -> str:
+def do_merge(intent: Intent) -> str:
+    """Merge a guest's cart into a user's."""
     user = intent.values["user"]
     if not intent.owner.is_guest:
         raise ActionRefused(_("Only a guest's cart can be merged into a user's."))
@@ -165,7 +139,8 @@ def _merge(intent: Intent) -> str:
     }
 
 
-def _expire(intent: Intent) -> str:
+def do_expire(intent: Intent) -> str:
+    """End a guest's cart, or put a user's to rest."""
     if intent.found.living is not None and intent.living is None:
         raise ActionRefused(_("What Redis holds is not a cart, so it cannot be saved first."))
     if intent.living is not None and intent.living.handover is not None:
@@ -179,23 +154,6 @@ def _expire(intent: Intent) -> str:
     if intent.owner.is_guest:
         return _("The cart has ended.")
     return _("The cart is at rest in the database.")
-
-
-_ALL = (
-    Action("quantity", gettext_lazy("Set units"), "change_cart", QuantityForm, _set_quantity),
-    Action("select", gettext_lazy("Select"), "change_cart", SelectionForm, _select),
-    Action("remove", gettext_lazy("Remove line"), "change_cart", LineForm, _remove, of_remove),
-    Action("clear", gettext_lazy("Clear"), "change_cart", NothingForm, _clear, of_clear),
-    Action("add", gettext_lazy("Add"), "change_cart", AddForm, _add),
-    Action("save", gettext_lazy("Save now"), "save_cart", NothingForm, _save),
-    Action("restore", gettext_lazy("Restore"), "restore_cart", NothingForm, _restore),
-    Action("repair", gettext_lazy("Repair"), "repair_cart", NothingForm, _repair, of_repair),
-    Action(
-        "merge", gettext_lazy("Merge into a user's cart"), "merge_cart", MergeForm, _merge, of_merge
-    ),
-    Action("expire", gettext_lazy("End"), "expire_cart", NothingForm, _expire, of_expire),
-)
-ACTIONS = {action.name: action for action in _ALL}
 
 
 def _units_of(intent: Intent, item_id: str) -> int:

@@ -12,8 +12,8 @@ from django.urls import reverse
 from pytest_django import Settings
 from redis import Redis
 
-from carts.log.admin import ACTIONS, SOURCES
-from carts.log.rows import drain_changes
+from carts.admin.naming import CHANGE_NAMES, SOURCE_NAMES
+from carts.log.rows import drain_streams
 from carts.models import Cart, CartChange, Publication, UnreadableChange
 from config.hashing import hash_secret
 from products.models import Sku
@@ -125,7 +125,7 @@ def test_every_action_that_is_logged_has_words() -> None:
     }
 
     assert len(found) > 8
-    assert found <= set(ACTIONS)
+    assert found <= set(CHANGE_NAMES)
 
 
 def test_a_guests_older_changes_are_found_after_another_secret_key(settings: Settings) -> None:
@@ -140,9 +140,9 @@ def test_a_guests_older_changes_are_found_after_another_secret_key(settings: Set
 
 def test_every_way_of_changing_a_cart_has_words(guest: Shopper) -> None:
     guest.add(SkuFactory.create(), 1)
-    drain_changes()
+    drain_streams()
 
-    assert set(CartChange.objects.values_list("source", flat=True)) <= set(SOURCES)
+    assert set(CartChange.objects.values_list("source", flat=True)) <= set(SOURCE_NAMES)
 
 
 def test_it_costs_as_many_queries_for_many_changes_as_for_one_and_counts_none() -> None:
@@ -200,7 +200,7 @@ def test_a_change_has_a_page_that_leads_to_its_cart_and_sku() -> None:
     sku = SkuFactory.create()
     new_guest().add(sku, 1)
     save_all()
-    drain_changes()
+    drain_streams()
     change = CartChange.objects.get()
 
     html = sign_in(LOOK).get(page("change", change)).content.decode()

@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from redis import Redis
 
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from carts.models import CartChange
 from products.models import Sku
 from tests.carts.admin.staff import do, owner_page_of, page_of, read_text, sign_in
@@ -25,15 +25,15 @@ pytestmark = pytest.mark.django_db
 @contextmanager
 def nothing_logged() -> Iterator[None]:
     """Assert that meanwhile neither the change log nor the admin's log grows."""
-    drain_changes()
+    drain_streams()
     before = (CartChange.objects.count(), LogEntry.objects.count())
     yield
-    drain_changes()
+    drain_streams()
     assert (CartChange.objects.count(), LogEntry.objects.count()) == before
 
 
 def last_change() -> tuple[str, int, int, str, str]:
-    drain_changes()
+    drain_streams()
     change = CartChange.objects.latest("pk")
     return change.action, change.before, change.after, change.source, change.actor
 

@@ -3,7 +3,8 @@
 Nothing here counts rows, and what can be searched for is what there is an index for.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -16,69 +17,50 @@ from django.utils.translation import gettext_lazy as _
 from unfold.paginator import InfinitePaginator
 
 from carts.admin.list.finding import find_users
-from carts.admin.naming import page_url
+from carts.admin.naming import (
+    CHANGE_NAMES,
+    SOURCE_NAMES,
+    label_guest,
+    name_change,
+    name_source,
+    page_url,
+)
 from carts.domain.cart import CartOwner
 from carts.models import CartChange, Publication, UnreadableChange
 from config.hashing import hash_by_every_key
 from config.staff import PeriodFilter, ReadOnlyAdmin, StaffAdmin, find_username
 from products.models import Sku
 
-_SHOWN_DIGITS = 12
-ACTIONS = {
-    "add": _("Added"),
-    "update": _("Quantity set"),
-    "remove": _("Removed"),
-    "clear": _("Cleared"),
-    "select": _("Selected"),
-    "deselect": _("Deselected"),
-    "acknowledge": _("Price accepted"),
-    "merge": _("Merged in"),
-    "hand_over": _("Merged away"),
-    "purchase": _("Bought"),
-    "unite": _("United with the copy"),
-    "save": _("Saved by hand"),
-    "restore": _("Brought back by hand"),
-    "repair": _("Repaired by hand"),
-    "expire": _("Ended by hand"),
-}
-SOURCES = {
-    "api": _("Shop"),
-    "admin": _("Admin"),
-    "order": _("Order"),
-    "merge": _("Merge"),
-    "repair": _("Repair"),
-    "command": _("Command"),
-}
+
+class _NameFilter(admin.SimpleListFilter):
+    """By a column whose values have names in the reader's language."""
+
+    names: ClassVar[Mapping[str, Any]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(self.names.items())
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[CartChange]
+    ) -> QuerySet[CartChange]:
+        value = self.value()
+        return queryset.filter(**{str(self.parameter_name): value}) if value else queryset
 
 
-class ActionFilter(admin.SimpleListFilter):
+class ActionFilter(_NameFilter):
     """By what was done."""
 
     title = _("action")
     parameter_name = "action"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(ACTIONS.items())
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[CartChange]
-    ) -> QuerySet[CartChange]:
-        return queryset.filter(action=self.value()) if self.value() else queryset
+    names = CHANGE_NAMES
 
 
-class SourceFilter(admin.SimpleListFilter):
+class SourceFilter(_NameFilter):
     """By what it was done through."""
 
     title = _("source")
     parameter_name = "source"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(SOURCES.items())
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[CartChange]
-    ) -> QuerySet[CartChange]:
-        return queryset.filter(source=self.value()) if self.value() else queryset
+    names = SOURCE_NAMES
 
 
 class _LogAdmin(ReadOnlyAdmin, StaffAdmin):
@@ -142,7 +124,7 @@ class CartChangeAdmin(_LogAdmin):
 
     @admin.display(description=_("Action"))
     def done(self, change: CartChange) -> str:
-        return str(ACTIONS.get(change.action, change.action))
+        return name_change(change.action)
 
     @admin.display(description=_("SKU"))
     def sku(self, change: Any) -> str:
@@ -157,7 +139,7 @@ class CartChangeAdmin(_LogAdmin):
     @admin.display(description=_("Owner"))
     def owner(self, change: Any) -> str:
         if change.owner_kind == "guest":
-            return str(_("Guest %(hash)s") % {"hash": change.owner_id[:_SHOWN_DIGITS]})
+            return label_guest(change.owner_id)
         return str(change.username or change.owner_id)
 
     @admin.display(description=_("By"))
@@ -166,7 +148,7 @@ class CartChangeAdmin(_LogAdmin):
 
     @admin.display(description=_("Through"))
     def through(self, change: CartChange) -> str:
-        return str(SOURCES.get(change.source, change.source))
+        return name_source(change.source)
 
     @admin.display(description=_("Cart"))
     def cart(self, change: CartChange) -> str:

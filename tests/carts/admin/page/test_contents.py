@@ -11,7 +11,7 @@ from redis import Redis
 
 from accounts.models import User
 from carts.live.keys import cart_key
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from carts.models import Cart
 from config.hashing import hash_secret
 from products.models import Sku
@@ -202,7 +202,7 @@ def test_a_guest_id_is_shown_nowhere(guest: Shopper) -> None:
     buy(guest, sku)
     guest.add(sku)
     save_all()
-    drain_changes()
+    drain_streams()
     guest.add(sku)
     client, _ = sign_in("orders.view_order")
 
@@ -222,7 +222,7 @@ def page_of_active(shopper: Shopper) -> str:
 def test_the_last_changes_are_told_whether_logged_or_waiting(user: Shopper) -> None:
     first, second = SkuFactory.create(code="A-1"), SkuFactory.create(code="B-2")
     user.add(first, 2)
-    drain_changes()
+    drain_streams()
     user.add(second)
     client, _ = sign_in()
 
@@ -235,7 +235,7 @@ def test_the_last_changes_are_told_whether_logged_or_waiting(user: Shopper) -> N
 def test_changes_of_others_are_not_told(user: Shopper, guest: Shopper) -> None:
     guest.add(SkuFactory.create())
     user.add(SkuFactory.create())
-    drain_changes()
+    drain_streams()
     guest.add(SkuFactory.create())
     client, _ = sign_in()
 
@@ -318,7 +318,7 @@ def test_a_page_costs_the_same_for_any_number_of_lines(
             user.add(sku)
         lines = wanted
         save_all()
-        drain_changes()
+        drain_streams()
         client.get(page_of(user))
         with CaptureQueriesContext(connection) as queries, redis_round_trips() as trips:
             page = read_page(client, page_of(user))

@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from carts.admin.naming import label_owner
 from carts.admin.page.banners import Banner, describe_state
 from carts.admin.page.facts import Fact, list_facts
-from carts.admin.page.lines import LineRow, list_lines
+from carts.admin.page.history import ChangeRow, list_changes
+from carts.admin.page.lines import ShownLine, list_lines
 from carts.admin.sections import Section, build_sections
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.log.history import ChangeRow, list_changes
 from carts.permanent.inspecting import Inspection, inspect_cart, inspect_copy, inspect_past
 from config.hashing import hash_secret
 
@@ -43,7 +43,7 @@ class CartPage:
     found: Inspection
     banners: list[Banner]
     facts: list[Fact]
-    lines: list[LineRow]
+    lines: list[ShownLine]
     changes: list[ChangeRow]
     sections: list[Section]
     version: int
@@ -55,7 +55,7 @@ class CartPage:
 def build_page(request: HttpRequest, owner: CartOwner) -> CartPage:
     """Look at an owner's cart; where the live store cannot be reached, at its copy alone."""
     now = datetime.now(UTC)
-    found, is_store_down = look_at(owner)
+    found, is_store_down = _look_at(owner)
     banners = describe_state(found, is_store_down=is_store_down, now=now)
     page = _build(request, owner, found, banners, now)
     return replace(page, is_store_down=is_store_down)
@@ -92,7 +92,7 @@ def _build(
     )
 
 
-def look_at(owner: CartOwner) -> tuple[Inspection, bool]:
+def _look_at(owner: CartOwner) -> tuple[Inspection, bool]:
     """Return what is known of a cart, and whether the live store could not be asked."""
     try:
         return inspect_cart(owner), False

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from django.contrib.auth import get_user_model
 
 from carts.admin.moments import Cell, show_moment
+from carts.admin.naming import name_change, name_source
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live.keys import shard_prefix
-from carts.log.admin import ACTIONS, SOURCES
 from carts.log.rows import LoggedChange, UnreadableEntry, read_entry
 from carts.log.stream import read_newest_changes
 from carts.models import CartChange
@@ -100,7 +100,7 @@ def _show(change: _Change, code: str, actor: str, now: datetime) -> ChangeRow:
     return ChangeRow(
         at=show_moment(at, now=now),
         action=change.action,
-        what=str(ACTIONS.get(change.action, change.action)),
+        what=name_change(change.action),
         sku_id=change.sku_id,
         code=code,
         before=change.before,
@@ -108,7 +108,7 @@ def _show(change: _Change, code: str, actor: str, now: datetime) -> ChangeRow:
         version=change.version,
         actor=actor,
         source=change.source,
-        through=str(SOURCES.get(change.source, change.source)),
+        through=name_source(change.source),
         request_id=change.request_id,
         is_waiting=isinstance(change, LoggedChange),
     )

@@ -18,7 +18,7 @@ from carts.live.gauges import read_gauges
 from carts.live.keys import shard_prefixes
 from carts.live.store import ChangeTerms, UnitsToAdd
 from carts.log import stream
-from carts.log.rows import Drained, drain_changes, purge_changes
+from carts.log.rows import Drained, drain_streams, purge_log
 from carts.models import CartChange, Publication, UnreadableChange
 from config.hashing import hash_secret
 from products.models import Sku
@@ -86,7 +86,7 @@ def test_each_call_leaves_its_change_in_the_log(
     cart = shopper.add(sku, 3)
     call(shopper, sku)
 
-    drain_changes()
+    drain_streams()
 
     logged = [(action, before, after) for action, _, before, after in changes_of(cart["id"])]
     assert logged == [("add", 0, 3), *([change] if change else [])]
@@ -96,7 +96,7 @@ def test_a_row_says_who_what_when_and_how(user: Shopper) -> None:
     sku = SkuFactory.create()
     cart = user.data("POST", "/cart", addition_of(sku, 2), X_Request_ID="from-the-shop")
 
-    drain_changes()
+    drain_streams()
 
     row = CartChange.objects.get()
     assert (row.cart_id, row.version) == (cart["id"], cart["version"])
@@ -112,7 +112,7 @@ def test_a_guest_id_is_never_in_the_log(guest: Shopper, redis_server: Redis) -> 
     write_entries(redis_server, 1, key=f"cart:guest:{guest.owner_id}", before="many")
     write_entries(redis_server, 1, key=f"cart:{guest.owner_id}")
 
-    drain_changes()
+    drain_streams()
 
     rows = [*CartChange.objects.values(), *UnreadableChange.objects.values()]
     assert len(rows) == 3
@@ -127,7 +127,7 @@ def test_a_merge_is_logged_on_both_sides(guest: Shopper, user: Shopper) -> None:
     guest_cart = guest.add(theirs, 4)
     cart = user.data("POST", "/cart/merge", {"guestSessionId": guest.owner_id})
 
-    drain_changes()
+    drain_streams()
 
     assert changes_of(guest_cart["id"])[2:] == [
         ("hand_over", ours.pk, 2, 0),
@@ -154,7 +154,7 @@ def test_the_log_of_a_cart_adds_up_to_the_cart(user: Shopper, guest: Shopper) ->
     set_five(user, skus[1])
     cart = user.data("POST", "/cart/merge", {"guestSessionId": guest.owner_id})
 
-    drain_changes()
+    drain_streams()
 
     replayed: dict[str, int] = {}
     for _, sku_id, before, after in changes_of(cart["id"]):
@@ -166,7 +166,7 @@ def test_the_log_of_a_cart_adds_up_to_the_cart(user: Shopper, guest: Shopper) ->
 def test_a_drain_empties_the_stream_and_another_finds_nothing(redis_server: Redis) -> None:
     write_entries(redis_server, 1_234)
 
-    first, second = drain_changes(), drain_changes()
+    first, second = drain_streams(), drain_streams()
 
     assert first == Drained(kept=1_234, set_aside=0, lost=0)
     assert second == Drained(kept=0, set_aside=0, lost=0)
@@ -182,7 +182,7 @@ def test_every_shard_is_drained(settings: Settings, redis_server: Redis) -> None
         shopper.add(sku)
     lengths = [redis_server.xlen(f"{prefix}{STREAM}") for prefix in shard_prefixes()]
 
-    drained = drain_changes()
+    drained = drain_streams()
 
     assert (len(lengths), sum(lengths), min(lengths) > 0) == (3, 12, True)
     assert drained.kept == CartChange.objects.count() == 12
@@ -204,14 +204,14 @@ def _dying_before_the_drop(monkeypatch: pytest.MonkeyPatch, redis_server: Redis)
     monkeypatch.setattr(stream, "drop_changes", die)
     write_entries(redis_server, 700)
     with pytest.raises(Killed):
-        drain_changes()
+        drain_streams()
 
 
 @pytest.mark.usefixtures("_dying_before_the_drop")
 def test_changes_written_by_a_drain_that_died_are_not_written_again() -> None:
     before = CartChange.objects.count()
 
-    drain_changes()
+    drain_streams()
 
     assert (before, CartChange.objects.count()) == (500, 700)
 
@@ -221,7 +221,7 @@ def test_without_the_constraint_a_drain_that_died_leaves_changes_twice() -> None
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE carts_cartchange DROP CONSTRAINT cartchange_once")
 
-    drain_changes()
+    drain_streams()
 
     assert CartChange.objects.count() == 1_200
 
@@ -252,7 +252,7 @@ def test_one_bad_entry_in_a_thousand_is_set_aside_and_the_others_are_kept(
     bad_id = write_entry(redis_server, entry)
     write_entries(redis_server, 382, cart="d" * 24)
 
-    first, second = drain_changes(), drain_changes()
+    first, second = drain_streams(), drain_streams()
 
     assert first == Drained(kept=999, set_aside=1, lost=0)
     assert second == Drained(kept=0, set_aside=0, lost=0)
@@ -268,7 +268,7 @@ def test_one_bad_entry_in_a_thousand_is_set_aside_and_the_others_are_kept(
 def test_an_entry_set_aside_keeps_its_fields(redis_server: Redis) -> None:
     write_entry(redis_server, {**ENTRY, "sku": b"\xff", "source": "a\0b", "actor": "x" * 300})
 
-    drain_changes()
+    drain_streams()
 
     entry = UnreadableChange.objects.get().entry
     assert entry["sku"] == "\\xff"
@@ -293,7 +293,7 @@ def test_a_stream_nobody_drains_stays_bounded_and_its_losses_are_told_once(
         store.select_all(owner, terms, selected=number % 2 == 1)
     length = redis_server.xlen(STREAM)
 
-    first, second = drain_changes(), drain_changes()
+    first, second = drain_streams(), drain_streams()
 
     assert redis_server.xinfo_stream(STREAM)["entries-added"] == 200_000
     assert 10_000 <= length < 10_200
@@ -315,7 +315,7 @@ def test_entries_cut_off_after_they_were_kept_are_not_lost(
     monkeypatch.setattr(stream, "drop_changes", cut_off_and_drop)
     write_entries(redis_server, 700)
 
-    drained = drain_changes()
+    drained = drain_streams()
 
     # The first batch of 500 had been kept. Of the 200 behind it, 100 were cut off unread.
     assert drained == Drained(kept=600, set_aside=0, lost=100)
@@ -346,7 +346,7 @@ def test_a_redis_emptied_between_reading_and_dropping_loses_no_row(
     monkeypatch.setattr(stream, "drop_changes", wipe_and_drop)
     write_entries(redis_server, 500)
 
-    drained = drain_changes()
+    drained = drain_streams()
 
     assert drained.kept == CartChange.objects.count() == 500 + later
     assert redis_server.xlen(STREAM) == 0
@@ -356,8 +356,8 @@ def test_without_redis_nothing_is_drained_and_nothing_lost(redis_server: Redis) 
     write_entries(redis_server, 3)
 
     with without_redis("carts"), pytest.raises(CartStoreUnavailable):
-        drain_changes()
-    after = drain_changes()
+        drain_streams()
+    after = drain_streams()
 
     assert after == Drained(kept=3, set_aside=0, lost=0)
 
@@ -369,9 +369,9 @@ def test_without_the_database_the_stream_keeps_its_entries(redis_server: Redis) 
     write_entries(redis_server, 3)
 
     with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
-        drain_changes()
+        drain_streams()
     length = redis_server.xlen(STREAM)
-    after = drain_changes()
+    after = drain_streams()
 
     assert length == 3
     assert after == Drained(kept=3, set_aside=0, lost=0)
@@ -381,11 +381,11 @@ def test_rows_older_than_the_retention_are_purged(redis_server: Redis, settings:
     settings.CART_CHANGES_RETENTION_DAYS = 30
     write_entries(redis_server, 5)
     write_entries(redis_server, 2, before="many")
-    drain_changes()
+    drain_streams()
     now = timezone.now()
 
-    early = purge_changes(now=now + timedelta(days=29, hours=23))
-    late = purge_changes(now=now + timedelta(days=30, hours=1))
+    early = purge_log(now=now + timedelta(days=29, hours=23))
+    late = purge_log(now=now + timedelta(days=30, hours=1))
 
     assert (early, late) == (0, 5)
     assert (CartChange.objects.count(), UnreadableChange.objects.count()) == (0, 0)
@@ -394,9 +394,9 @@ def test_rows_older_than_the_retention_are_purged(redis_server: Redis, settings:
 def test_a_retention_of_0_keeps_everything(redis_server: Redis, settings: Settings) -> None:
     settings.CART_CHANGES_RETENTION_DAYS = 0
     write_entries(redis_server, 5)
-    drain_changes()
+    drain_streams()
 
-    purged = purge_changes(now=timezone.now() + timedelta(days=3_650))
+    purged = purge_log(now=timezone.now() + timedelta(days=3_650))
 
     assert (purged, CartChange.objects.count()) == (0, 5)
 
@@ -406,13 +406,13 @@ def test_what_has_yet_to_be_published_is_not_purged(
 ) -> None:
     settings.CART_EVENTS_KAFKA = "127.0.0.1:1"
     write_entries(redis_server, 5)
-    drain_changes()
+    drain_streams()
     third = CartChange.objects.order_by("pk")[2]
     later = timezone.now() + timedelta(days=3_650)
 
-    unpublished = purge_changes(now=later)
+    unpublished = purge_log(now=later)
     Publication.objects.create(channel=Publication.KAFKA, last_id=third.pk)
-    published = purge_changes(now=later)
+    published = purge_log(now=later)
 
     assert (unpublished, published) == (0, 3)
     assert CartChange.objects.filter(pk__gt=third.pk).count() == 2

@@ -9,7 +9,7 @@ from django.utils import timezone
 from redis import Redis
 
 from accounts.models import User
-from carts.admin.actions.refusals import tell_refusal
+from carts.admin.refusals import tell_refusal
 from carts.domain.errors import (
     AccessDenied,
     CartChanged,
@@ -24,11 +24,11 @@ from carts.domain.errors import (
 )
 from carts.live import maintenance
 from carts.live.keys import cart_key
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from carts.models import Cart, CartChange
 from products.models import Sku
+from tests.carts.admin.actions.test_lines import nothing_logged
 from tests.carts.admin.staff import do, find_rows, sign_in
-from tests.carts.admin.test_lines import nothing_logged
 from tests.carts.api.test_store_down import without_store
 from tests.carts.permanent.copies import (
     hash_of,
@@ -48,7 +48,7 @@ pytestmark = pytest.mark.django_db
 
 def logged_actions() -> list[tuple[str, str, str]]:
     """Return action, source and actor of what the change log has of the staff, oldest first."""
-    drain_changes()
+    drain_streams()
     rows = CartChange.objects.filter(source="admin").order_by("pk")
     return list(rows.values_list("action", "source", "actor"))
 

@@ -63,13 +63,18 @@ def note_guests(guests: Sequence[CartOwner]) -> None:
     if not guests:
         return
     seconds = int(_NOTE_LIFETIME.total_seconds())
-    ask([("SET", _note_key(hash_secret(guest.key)), guest.id, "EX", seconds) for guest in guests])
+    ask(
+        [
+            ("SET", keys.guest_note_key(hash_secret(guest.key)), guest.id, "EX", seconds)
+            for guest in guests
+        ]
+    )
 
 
 def find_guest(digest: str) -> CartOwner | None:
     """Return the guest whose hash this is: a noted one, or one of the newest unsaved carts."""
     with store_errors():
-        noted = get_client().get(_note_key(digest))
+        noted = get_client().get(keys.guest_note_key(digest))
     if noted is not None:
         return CartOwner.for_guest(noted.decode())
     candidates = (owner for owner in list_newest_unsaved() if owner.is_guest)
@@ -81,10 +86,6 @@ def _read_units(value: bytes | None) -> int | None:
         return None if value is None else decode_units(value)
     except struct.error:
         return None
-
-
-def _note_key(digest: str) -> str:
-    return f"staff:guest:{digest}"
 
 
 def _parse(members: Sequence[bytes]) -> list[CartOwner]:

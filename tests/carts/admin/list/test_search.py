@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from redis import Redis
 
 from accounts.models import User
-from carts.log.rows import drain_changes
+from carts.log.rows import drain_streams
 from config.hashing import hash_secret
 from tests.carts.admin.staff import LIST, owner_page_of, page_of, read_text, sign_in
 from tests.carts.api.test_store_down import without_store
@@ -81,7 +81,7 @@ def test_a_guest_is_found_by_the_hash_that_the_change_log_has(
 ) -> None:
     guest.add(SkuFactory.create())
     save_all()
-    drain_changes()
+    drain_streams()
     lose_hash(redis_server, guest)
     client, _ = sign_in()
 
