@@ -33,9 +33,8 @@ from orders.lifecycle import SYSTEM, pay_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus
 from orders.numbers import draw_order_number
 from orders.pending import hold_pending, list_marks
-from products.holding import hold_offers
 from products.offers import Offer
-from products.stock import take
+from products.stock import hold_offers, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def sell(
     offers = hold_offers(sku_ids=cart.sku_ids, buyer=buyer, also=contacts)
     lines = _check_lines(cart, offers, draft)
     units = {line.sku_id: line.quantity for line, _ in lines}
-    take(buyer=buyer, also=contacts, units=units)
+    take(offers=offers, units=units, buyer=buyer, also=contacts)
     marks = list_marks(cart.owner, contacts, draft.address)
     hold_pending(marks=marks, units=sum(units.values()))
     placed = _write_order(cart, lines, draft, marks, now)

@@ -28,8 +28,7 @@ from config.staff import (
     find_username,
     name_actor,
 )
-from config.stores.database import in_transaction
-from products.holding import change_rows, lock_rows
+from config.stores.database import change_rows, in_transaction, lock_rows
 from products.models import (
     Merchant,
     Product,

@@ -15,11 +15,8 @@ class ProductNotFound(ServiceError):
 
 
 @dataclass(eq=False)
-class InsufficientStock(ServiceError):
+class StockTooLow(Exception):
     """Fewer units are `available` than were `requested`; an unknown SKU has none."""
-
-    code: ClassVar[str] = "insufficient_stock"
-    message: ClassVar[str] = "Insufficient stock"
 
     sku_id: str
     available: int
@@ -27,11 +24,8 @@ class InsufficientStock(ServiceError):
 
 
 @dataclass(eq=False)
-class PurchaseLimitExceeded(ServiceError):
+class AllowanceTooLow(Exception):
     """With the units `bought` before, those `requested` take the buyer over the SKU's `limit`."""
-
-    code: ClassVar[str] = "purchase_limit_exceeded"
-    message: ClassVar[str] = "Purchase limit exceeded"
 
     sku_id: str
     limit: int

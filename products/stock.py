@@ -3,20 +3,22 @@
 Every change happens under the locks of the SKU rows, taken in id order, so that changes of the
 same SKU queue up instead of overtaking or deadlocking each other. A buyer is "user:<id>" or
 "guest:<id>"; a guest is also known as "contact:<hash>", whatever the guest id. Purchases are
-tallied whether or not the SKU has a limit: one set later then counts them too, and giving back
-never depends on what the limit was at the time of the purchase.
+tallied whether or not the SKU has a limit: a limit that is set later counts them, too, and giving
+back never depends on what the limit was at the time of the purchase.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 
-from config.stores.database import in_transaction
+from config.stores.database import in_transaction, lock_rows
 from products.bounds import MAX_STOCK
-from products.errors import InsufficientStock, PurchaseLimitExceeded, StockMoved, StockTooHigh
+from products.catalogue import read_offers
+from products.errors import AllowanceTooLow, StockMoved, StockTooHigh, StockTooLow
 from products.models import PurchaseTally, Sku, StockChange, StockReason
+from products.offers import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +30,44 @@ class Cause:
     actor: str
 
 
-def take(*, buyer: str, units: Mapping[str, int], also: Sequence[str] = ()) -> None:
+def hold_offers(
+    *, sku_ids: Collection[str], buyer: str, also: Sequence[str] = ()
+) -> dict[str, Offer]:
+    """Lock SKUs and return their offers, which stay as they are until the transaction ends.
+
+    `bought` is the most that is tallied under any name that the buyer is known by (`also`). Costs
+    two queries, and one more for further names. Must run in a transaction. Whoever changes a SKU
+    waits for its end, and so does whoever changes its product or renames its merchant, because
+    triggers then write to the SKU.
+    """
+    _lock_skus(sku_ids)
+    # A query of its own: one that had to wait for the locks would see older tallies.
+    offers = read_offers(sku_ids=sku_ids, buyer=buyer)
+    return _count_other_names(offers, also) if also else offers
+
+
+def take(
+    *, offers: Mapping[str, Offer], units: Mapping[str, int], buyer: str, also: Sequence[str] = ()
+) -> None:
     """Take units of SKUs (at least 1 each) out of stock for the buyer: all of them, or none.
 
-    They are tallied, and limited, under each other name that the buyer is known by (`also`), too.
-    Costs four queries whatever the number of SKUs. Must run in a transaction, and the locks are
-    held until it ends. Raises InsufficientStock or PurchaseLimitExceeded for the first SKU, in id
-    order, which does not suffice; nothing has changed then.
+    `offers` are those that `hold_offers` holds for the same buyer in this transaction. The units
+    are tallied under each other name of the buyer (`also`), too. Costs two queries whatever the
+    number of SKUs. Raises StockTooLow or AllowanceTooLow for the first SKU, in id order, that does
+    not suffice; nothing has changed then.
     """
     _require_positive(units)
-    skus = _lock_skus(units)
-    # A query of its own: one joined to the locking query would see the tallies as they were
-    # before it had to wait.
-    buyers = [buyer, *also]
-    bought = _read_tallies(buyers, units)
     for sku_id in sorted(units):
-        most = max(bought.get((name, sku_id), 0) for name in buyers)
-        _check(sku_id, skus.get(sku_id), bought=most, requested=units[sku_id])
+        _require_enough(sku_id, offers.get(sku_id), units[sku_id])
     _take_from_stock(units)
-    _add_to_tallies(buyers, units)
+    _add_to_tallies([buyer, *also], units)
 
 
 def give_back(*, buyer: str, units: Mapping[str, int], also: Sequence[str] = ()) -> None:
     """Undo a `take` of the same buyer, wholly or in part: stock returns, and so does allowance.
 
-    Costs four queries. Must run in the transaction which makes sure that it happens once, such as
-    the one which cancels the order. Raises ValueError, with nothing changed, if the buyer has not
+    Costs four queries. Must run in the transaction that makes sure that it happens once, such as
+    the one that cancels the order. Raises ValueError, with nothing changed, if the buyer has not
     taken that much.
     """
     _require_positive(units)
@@ -69,10 +83,10 @@ def give_back(*, buyer: str, units: Mapping[str, int], also: Sequence[str] = ())
 
 
 def hand_over(*, giver: str, taker: str, units: Mapping[str, int]) -> None:
-    """Count units that one buyer has taken as another's from now on, beside what that one has.
+    """Count units that the giver has taken as the taker's from now on, beside the taker's own.
 
-    That may be more than a limit allows: then nothing more can be bought. Costs four queries. Must
-    run in the transaction which makes sure that it happens once.
+    The sum may be over a limit: then the taker can buy no more. Costs four queries. Must run in
+    the transaction that makes sure that it happens once.
     """
     _lock_skus(units)
     taken = _read_tallies([giver], units)
@@ -85,12 +99,12 @@ def hand_over(*, giver: str, taker: str, units: Mapping[str, int]) -> None:
 def adjust(*, sku_id: str, units: int, cause: Cause, now: datetime) -> StockChange:
     """Add units to a SKU's stock, or take them out where negative, and keep a record of it.
 
-    Raises Sku.DoesNotExist, InsufficientStock where fewer are left, and StockTooHigh above
-    MAX_STOCK; nothing has changed then.
+    Raises Sku.DoesNotExist, StockTooLow where fewer are left, and StockTooHigh above MAX_STOCK;
+    nothing has changed then.
     """
     stock = _lock_stock(sku_id)
     if stock + units < 0:
-        raise InsufficientStock(sku_id=sku_id, available=stock, requested=-units)
+        raise StockTooLow(sku_id=sku_id, available=stock, requested=-units)
     if units > 0:
         _require_room(stock + units)
     return _record(sku_id, before=stock, after=stock + units, cause=cause, now=now)
@@ -140,18 +154,19 @@ def _require_positive(units: Mapping[str, int]) -> None:
         raise ValueError(f"units must be at least 1 of each SKU: {dict(units)}")
 
 
-def _lock_skus(units: Mapping[str, int]) -> dict[str, tuple[int, int | None]]:
-    """Lock the rows and return stock and purchase limit by SKU id.
+def _lock_skus(sku_ids: Collection[str]) -> None:
+    lock_rows(Sku.objects.filter(id__in=list(sku_ids)))
 
-    The lock leaves foreign keys to the SKU usable; `select_for_update` insists on a transaction.
-    """
-    rows = (
-        Sku.objects.select_for_update(no_key=True)
-        .filter(id__in=list(units))
-        .order_by("id")
-        .values_list("id", "stock", "purchase_limit")
-    )
-    return {sku_id: (stock, limit) for sku_id, stock, limit in rows}
+
+def _count_other_names(offers: Mapping[str, Offer], buyers: Sequence[str]) -> dict[str, Offer]:
+    """Return the offers with the most that is tallied under these names, too."""
+    limited = [sku_id for sku_id, offer in offers.items() if offer.purchase_limit is not None]
+    tallies = PurchaseTally.objects.filter(buyer__in=buyers, sku__in=limited)
+    most = dict(tallies.order_by("units").values_list("sku_id", "units"))
+    return {
+        sku_id: offer._replace(bought=max(offer.bought, most.get(sku_id, 0)))
+        for sku_id, offer in offers.items()
+    }
 
 
 def _read_tallies(buyers: Sequence[str], units: Mapping[str, int]) -> dict[tuple[str, str], int]:
@@ -160,14 +175,13 @@ def _read_tallies(buyers: Sequence[str], units: Mapping[str, int]) -> dict[tuple
     return {(row.buyer, row.sku_id): row.units for row in tallies}
 
 
-def _check(
-    sku_id: str, locked: tuple[int, int | None] | None, *, bought: int, requested: int
-) -> None:
-    stock, limit = locked or (0, None)
-    if requested > stock:
-        raise InsufficientStock(sku_id=sku_id, available=stock, requested=requested)
+def _require_enough(sku_id: str, offer: Offer | None, requested: int) -> None:
+    stock = 0 if offer is None else offer.stock
+    if offer is None or requested > stock:
+        raise StockTooLow(sku_id=sku_id, available=stock, requested=requested)
+    limit, bought = offer.purchase_limit, offer.bought
     if limit is not None and bought + requested > limit:
-        raise PurchaseLimitExceeded(sku_id=sku_id, limit=limit, bought=bought, requested=requested)
+        raise AllowanceTooLow(sku_id=sku_id, limit=limit, bought=bought, requested=requested)
 
 
 def _take_from_stock(units: Mapping[str, int]) -> None:

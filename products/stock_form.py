@@ -14,7 +14,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from products.errors import InsufficientStock, StockMoved, StockTooHigh
+from products.errors import StockMoved, StockTooHigh, StockTooLow
 from products.models import Sku, StockChange, StockReason
 from products.stock import Cause, adjust, recount
 
@@ -73,7 +73,7 @@ class StockForm(forms.Form):
         """Do what a valid form says; None where it cannot be done, and the form says why."""
         try:
             return self._change(actor, now)
-        except InsufficientStock as refusal:
+        except StockTooLow as refusal:
             left = _("There are only %(count)d units left.") % {"count": refusal.available}
             self.add_error("units", ValidationError(left))
         except StockTooHigh as refusal:

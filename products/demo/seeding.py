@@ -6,9 +6,8 @@ from typing import Any
 
 from django.db import models, transaction
 
-from config.stores.database import in_transaction
+from config.stores.database import in_transaction, lock_rows
 from products.demo.catalogue import read_catalogue
-from products.holding import lock_rows
 from products.models import Merchant, Sku
 
 

@@ -17,10 +17,9 @@ from psycopg.errors import DeadlockDetected
 from carts.domain.cart import Cart
 from carts.models import PendingSettlement
 from config.stores import database
-from config.stores.database import in_transaction
+from config.stores.database import change_rows, in_transaction
 from orders.models import Order
 from orders.selling import OrderDraft, sell
-from products.holding import change_rows
 from products.models import Product, Sku, StockReason
 from products.stock import Cause, adjust
 from tests.concurrency.test_checkout_scarcity import count_deadlocks, fill_cart, save_empty_carts

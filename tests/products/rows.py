@@ -1,10 +1,12 @@
-"""Looking at the catalogue's rows, and changing them past the ORM."""
+"""Looking at the catalogue's rows, selling them, and changing them past the ORM."""
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from django.db import connection
 
 from products.models import PurchaseTally, Sku
+from products.stock import hold_offers, take
 
 
 def read_stock(*skus: Sku) -> list[int]:
@@ -25,6 +27,12 @@ def read_contact_tallies() -> dict[tuple[str, str], int]:
 
 def read_all_tallies() -> dict[tuple[str, str], int]:
     return {(tally.sku_id, tally.buyer): tally.units for tally in PurchaseTally.objects.all()}
+
+
+def take_units(*, buyer: str, units: Mapping[str, int]) -> None:
+    """Hold the SKUs and take these units of them, as an order does."""
+    offers = hold_offers(sku_ids=units, buyer=buyer)
+    take(offers=offers, units=units, buyer=buyer)
 
 
 def _is_contact(key: tuple[str, str]) -> bool:

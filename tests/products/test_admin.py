@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from products.models import Merchant, Product, Sku, StockReason
-from products.stock import Cause, adjust, take
+from products.stock import Cause, adjust
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
+from tests.products.rows import take_units
 
 pytestmark = pytest.mark.django_db
 
@@ -179,7 +180,7 @@ def test_saving_a_form_does_not_undo_a_sale_made_since_it_was_opened(
 ) -> None:
     sku = SkuFactory.create(stock=10)
     url, fields, stock = open_form(staff, sku)
-    take(buyer="user:u1", units={sku.id: 3})
+    take_units(buyer="user:u1", units={sku.id: 3})
 
     submit(staff, url, fields | {stock.replace("stock", "price"): "99.00"})
 

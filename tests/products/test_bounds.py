@@ -15,10 +15,10 @@ from products.bounds import MAX_PRICE, MAX_STOCK, is_id
 from products.catalogue import read_offers
 from products.errors import StockTooHigh
 from products.models import Product, Sku, StockReason
-from products.stock import Cause, adjust, give_back, recount, take
+from products.stock import Cause, adjust, give_back, recount
 from tests.carts.shopper import Shopper, new_guest
 from tests.factories import ProductFactory, SkuFactory
-from tests.products.rows import read_stock, run_sql
+from tests.products.rows import read_stock, run_sql, take_units
 
 CAUSE = Cause(StockReason.DELIVERY, "", "staff:u1")
 IDS = ["a_b", "a.b", "茶杯", "a b", "a\n", "é", "-", "a/b"]
@@ -179,7 +179,7 @@ def test_the_staff_set_a_stock_up_to_its_bound() -> None:
 def test_giving_back_finds_room_however_high_the_stock_is(stock: int) -> None:
     sku = SkuFactory.create(stock=32_767)
     with transaction.atomic():
-        take(buyer="user:u1", units={sku.pk: 32_767})
+        take_units(buyer="user:u1", units={sku.pk: 32_767})
     Sku.objects.update(stock=stock)
 
     with transaction.atomic():

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test import Client
 
 from products.models import Merchant, Product, ProductListing, Sku
-from products.stock import give_back, take
+from products.stock import give_back
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
-from tests.products.rows import replace_function, run_sql
+from tests.products.rows import replace_function, run_sql, take_units
 from tests.products.threads import change_while_another_adds, run_together
 
 BUYER = "user:u1"
@@ -107,7 +107,7 @@ def test_what_others_write_to_a_listing_is_ignored(product: Product) -> None:
 def test_a_sale_leaves_the_listing_alone(product: Product) -> None:
     before = read_row_version(product)
 
-    take(buyer=BUYER, units={"cheap": 4})
+    take_units(buyer=BUYER, units={"cheap": 4})
     give_back(buyer=BUYER, units={"cheap": 2})
 
     assert read_row_version(product) == before
@@ -115,7 +115,7 @@ def test_a_sale_leaves_the_listing_alone(product: Product) -> None:
 
 @pytest.mark.django_db
 def test_the_last_unit_and_the_first_one_back_change_the_listing(product: Product) -> None:
-    take(buyer=BUYER, units={"cheap": 5})
+    take_units(buyer=BUYER, units={"cheap": 5})
     sold_out = read_listing(product)
     give_back(buyer=BUYER, units={"cheap": 1})
 

@@ -16,9 +16,10 @@ from psycopg.conninfo import make_conninfo
 from accounts.models import User
 from config.development.store_servers import find_postgres_programs
 from products.models import Product, Sku, SkuRevision, StockReason
-from products.stock import Cause, adjust, take
+from products.stock import Cause, adjust
 from tests.accounts.factories import UserFactory
 from tests.factories import SkuFactory
+from tests.products.rows import take_units
 
 TABLES = (
     "products_merchant",
@@ -45,7 +46,7 @@ def _catalogue(transactional_db: None) -> None:
     cause = Cause(StockReason.DELIVERY, "", "staff:u1")
     adjust(sku_id=sku.pk, units=5, cause=cause, now=timezone.now())
     with transaction.atomic():
-        take(buyer="user:u1", units={sku.pk: 2})
+        take_units(buyer="user:u1", units={sku.pk: 2})
     user = UserFactory.create()
     User.objects.filter(pk=user.pk).update(is_active=False)
 

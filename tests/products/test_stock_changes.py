@@ -9,11 +9,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from products.errors import InsufficientStock, StockMoved
+from products.errors import StockMoved, StockTooLow
 from products.models import Sku, StockChange, StockReason
-from products.stock import Cause, adjust, recount, take
+from products.stock import Cause, adjust, recount
 from tests.config.admin.staff import sign_in
 from tests.factories import SkuFactory
+from tests.products.rows import take_units
 from tests.products.threads import run_together
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
@@ -47,7 +48,7 @@ def test_adjusting_changes_the_stock_and_keeps_a_record(units: int, left: int) -
 def test_taking_out_more_than_there_is_is_refused_and_changes_nothing() -> None:
     sku = SkuFactory.create(stock=5)
 
-    with pytest.raises(InsufficientStock) as refusal:
+    with pytest.raises(StockTooLow) as refusal:
         adjust(sku_id=sku.pk, units=-6, cause=CAUSE, now=NOW)
 
     assert (refusal.value.available, refusal.value.requested) == (5, 6)
@@ -68,7 +69,7 @@ def test_a_count_is_written_as_long_as_the_stock_has_not_moved() -> None:
 @pytest.mark.django_db
 def test_a_count_from_before_a_sale_is_refused_and_changes_nothing() -> None:
     sku = SkuFactory.create(stock=5)
-    take(buyer="user:u1", units={sku.pk: 2})
+    take_units(buyer="user:u1", units={sku.pk: 2})
 
     with pytest.raises(StockMoved) as refusal:
         recount(sku_id=sku.pk, counted=7, expected=5, cause=CAUSE, now=NOW)
@@ -112,7 +113,7 @@ def test_adjustments_and_sales_at_once_all_count() -> None:
             adjust(sku_id=sku.pk, units=3, cause=CAUSE, now=NOW)
             return
         with transaction.atomic():
-            take(buyer="user:u1", units={sku.pk: 2})
+            take_units(buyer="user:u1", units={sku.pk: 2})
 
     run_together(work, range(80), threads=8)
 

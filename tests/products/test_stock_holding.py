@@ -7,10 +7,10 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
-from products.holding import hold_offers
 from products.models import Merchant, Product, Sku
-from products.stock import take
+from products.stock import hold_offers
 from tests.factories import SkuFactory
+from tests.products.rows import take_units
 from tests.products.threads import run_together
 
 BUYER = "user:u1"
@@ -46,7 +46,7 @@ def test_offers_are_held_in_two_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     skus = SkuFactory.create_batch(3, purchase_limit=5)
-    take(buyer=BUYER, units={skus[0].id: 2})
+    take_units(buyer=BUYER, units={skus[0].id: 2})
 
     with django_assert_num_queries(2):
         offers = hold_offers(sku_ids=[sku.id for sku in skus], buyer=BUYER)
