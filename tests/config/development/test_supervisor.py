@@ -4,7 +4,7 @@ from tests.config.project import run_python
 
 _RUN = """
 import sys
-from config import supervisor
+from config.development import supervisor
 from config.development.supervisor import ProgramEnded, Supervisor
 supervisor.PAUSES_SECONDS = (0.1, 0.2, 0.3)
 supervisor.STEADY_SECONDS = {steady}
