@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rest_framework.exceptions import AuthenticationFailed
 
-from config.http.errors import ServiceError
+from config.errors import ServiceError
 
 
 class TokenNotValid(AuthenticationFailed):

@@ -8,8 +8,8 @@ from django.conf import settings
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
 
+from config.errors import InvalidField
 from config.hashing import hash_secret
-from config.http.errors import InvalidField
 
 MAX_EMAIL_LENGTH = 254
 # A number with its extension, as people write it.

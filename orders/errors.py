@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from carts.operations.reading import CartView
-from config.http.envelope import render_money
-from config.http.errors import ServiceError
+from config.errors import ServiceError
+from config.notation import render_money
 
 
 class OrderError(ServiceError):

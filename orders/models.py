@@ -13,7 +13,7 @@ from django.db.models.functions import Concat
 from django.utils.translation import gettext_lazy as _
 
 from carts.domain.cart import CartOwner
-from config.http.envelope import MAX_CENTS
+from config.notation import MAX_CENTS
 from products.models import Sku
 
 _ID_LENGTH = 32

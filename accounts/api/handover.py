@@ -13,8 +13,8 @@ from carts.domain.cart import CartOwner
 from carts.operations.lines import get_cart, persist_cart
 from carts.operations.merging import merge_carts
 from carts.operations.reading import ChangeContext
+from config.errors import ServiceError
 from config.http.context import current_request_id
-from config.http.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 

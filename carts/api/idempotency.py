@@ -30,8 +30,9 @@ from carts.live.records import (
     OperationRecord,
     OperationRepeatedError,
 )
+from config.errors import ServiceError
 from config.http.context import client_network
-from config.http.errors import ServiceError, refuse_service_error
+from config.http.errors import refuse_service_error
 from config.http.ratelimit import HOUR_MS, Charge, RateLimit, RateLimited, active_charges
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from carts.domain import rules
 from carts.domain.cart import Cart, Line
 from carts.operations.merging import MergeResult
 from carts.operations.reading import CartView
-from config.http.envelope import format_time_ms, render_money
+from config.notation import format_time_ms, render_money
 from products.offers import Offer, Snapshot
 
 

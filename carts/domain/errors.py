@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from config.http.errors import ServiceError
+from config.errors import ServiceError
 
 
 class CartError(ServiceError):

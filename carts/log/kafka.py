@@ -28,7 +28,7 @@ from django.db import transaction
 
 from carts.live import counters
 from carts.models import CartChange, Publication
-from config.http.envelope import format_time
+from config.notation import format_time
 from config.stores.database import allow_rest
 
 if TYPE_CHECKING:

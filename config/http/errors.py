@@ -1,6 +1,5 @@
 """From expected failures to answers: one table of statuses, one exception handler."""
 
-import dataclasses
 import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -10,7 +9,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 
-from config.http.envelope import camel_case, refuse
+from config.errors import ServiceError
+from config.http.envelope import refuse
 from config.stores.database import has_lost_race
 
 logger = logging.getLogger(__name__)
@@ -83,42 +83,6 @@ STATUSES: dict[str, int] = {
 }
 
 
-@dataclasses.dataclass(eq=False)
-class ServiceError(Exception):
-    """An expected failure.
-
-    Subclasses are `@dataclass(eq=False)`: `code` is the slug clients rely on, `message` the
-    sentence for people (override `__str__` where it has parameters), and the dataclass fields
-    appear beside the slug under camelCase names.
-    """
-
-    code: ClassVar[str]
-    message: ClassVar[str]
-
-    def __str__(self) -> str:
-        return self.message
-
-    def describe(self) -> dict[str, Any]:
-        """Return the `error` member of the envelope."""
-        fields = {camel_case(f.name): getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {"type": self.code} | fields
-
-
-@dataclasses.dataclass(eq=False)
-class InvalidField(ServiceError):
-    """A field of the body, the query or a header is not what it must be."""
-
-    code: ClassVar[str] = "invalid_field"
-    message: ClassVar[str] = "Invalid request"
-
-    field: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.reason}"
-
-
-@dataclasses.dataclass(eq=False)
 class RequestTimedOut(ServiceError):
     """The body did not come in time. Nothing has been done."""
 
@@ -126,7 +90,6 @@ class RequestTimedOut(ServiceError):
     message: ClassVar[str] = "The request body did not arrive in time"
 
 
-@dataclasses.dataclass(eq=False)
 class Overloaded(ServiceError):
     """More requests wait than can be served soon. This one has not begun."""
 

@@ -19,9 +19,10 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
+from config.errors import ServiceError
 from config.http.context import begin_request
 from config.http.envelope import refuse
-from config.http.errors import ServiceError, handle_api_exception, refuse_service_error
+from config.http.errors import handle_api_exception, refuse_service_error
 from config.http.parsing import check_body
 
 logger = logging.getLogger(__name__)

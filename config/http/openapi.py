@@ -16,14 +16,9 @@ from drf_spectacular.utils import (
 from rest_framework import exceptions, serializers
 from rest_framework_simplejwt.exceptions import InvalidToken
 
+from config.errors import InvalidField
 from config.http.envelope import refuse
-from config.http.errors import (
-    STATUSES,
-    InvalidField,
-    Overloaded,
-    RequestTimedOut,
-    handle_api_exception,
-)
+from config.http.errors import STATUSES, Overloaded, RequestTimedOut, handle_api_exception
 from config.http.parsing import BodyTooLarge, NotAnObject
 from config.http.ratelimit import RateLimited, RateLimiterUnavailable
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-from config.http.errors import InvalidField
+from config.errors import InvalidField
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from config.http.errors import ServiceError
+from config.errors import ServiceError
 
 
 @dataclass(eq=False)

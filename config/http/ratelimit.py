@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from config.errors import ServiceError
 from config.hashing import hash_secret
-from config.http.errors import ServiceError
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

@@ -14,7 +14,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
-from config.http.errors import RequestTimedOut, ServiceError, refuse_service_error
+from config.errors import ServiceError
+from config.http.errors import RequestTimedOut, refuse_service_error
 from config.http.parsing import UnreadableBody, find_body_limit
 from config.serving.answers import Answer
 from config.serving.environ import build_environ

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from django.http import HttpResponse
 
 from carts.api.presentation import present_validation
+from config.errors import ServiceError
 from config.http.envelope import answer
-from config.http.errors import ServiceError, refuse_service_error
+from config.http.errors import refuse_service_error
 from orders.api.presentation import present_order
 from orders.errors import CartInvalid, PriceChanged
 from orders.models import Order, OrderItem

@@ -12,7 +12,7 @@ from carts.api.idempotency import (
     TooManyIdempotencyKeys,
 )
 from carts.domain import errors as cart_errors
-from config.http.errors import InvalidField
+from config.errors import InvalidField
 from config.http.openapi import (
     BODY_ERRORS,
     GUEST_ID_HEADER,

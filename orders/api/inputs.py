@@ -8,9 +8,9 @@ from django.conf import settings
 from rest_framework.request import Request
 
 from carts.domain.cart import CartOwner
-from config.http.envelope import MAX_CENTS
-from config.http.errors import InvalidField
+from config.errors import InvalidField
 from config.http.parsing import BodyTooLarge, NotAnObject, parse_json
+from config.notation import MAX_CENTS
 from orders.contacts import can_be_reached, read_contact
 from orders.errors import ContactRequired, NothingSelected
 from orders.models import OrderStatus

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from config.http.envelope import format_time
+from config.notation import format_time
 from orders.models import Order, OrderItem
 
 

@@ -12,7 +12,8 @@ from django.http import HttpResponse
 from carts.api.idempotency import IdempotencyKeyReused, RequestInProgress
 from carts.domain.cart import CartOwner
 from carts.live.records import Operation
-from config.http.errors import STATUSES, ServiceError
+from config.errors import ServiceError
+from config.http.errors import STATUSES
 from orders.api.answers import answer_order, refuse_order
 from orders.errors import CheckoutContended, TooManyPendingOrders
 from orders.models import Reply

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from carts.domain.merging import CapReason
-from config.http.envelope import MAX_CENTS
+from config.notation import MAX_CENTS
 from orders.api.inputs import (
     CURRENCY_LENGTH,
     MAX_EVENT_ID_LENGTH,

@@ -9,9 +9,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
+from config.errors import InvalidField
 from config.http.context import client_network
 from config.http.envelope import answer
-from config.http.errors import InvalidField
 from config.http.openapi import document_answer, document_errors
 from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, page_data, read_page
 from config.http.ratelimit import Charge, RateLimit, enforce_limits_if_counted

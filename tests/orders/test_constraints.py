@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from config.http.envelope import MAX_CENTS
+from config.notation import MAX_CENTS
 from orders.models import Order, OrderItem, Payment
 from tests.carts.shopper import Shopper
 from tests.factories import SkuFactory

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from config.http.envelope import MAX_CENTS
+from config.notation import MAX_CENTS
 from orders.lifecycle import pay_order
 from orders.models import Order, OrderEvent, Payment
 from tests.carts.shopper import Shopper, read_refusal, summary_of

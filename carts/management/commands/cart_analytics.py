@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from carts.log.analytics import Analytics, DayFigures, SkuFigures, analyse_carts
 from carts.management.command import CartCommand, Report
-from config.http.envelope import camel_case
+from config.notation import camel_case
 
 _MAX_DAYS = 366
 _MAX_TOP = 1_000

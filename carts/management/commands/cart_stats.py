@@ -5,7 +5,7 @@ from argparse import Namespace
 from carts.live.gauges import read_gauges
 from carts.management.command import CartCommand, Report
 from carts.permanent.inspecting import read_copy_stats
-from config.http.envelope import format_time
+from config.notation import format_time
 
 
 class Command(CartCommand):

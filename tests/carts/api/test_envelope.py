@@ -16,7 +16,7 @@ from django.urls import include, path
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from config.http.envelope import MAX_CENTS, render_money
+from config.notation import MAX_CENTS, render_money
 from config.wsgi import application
 from tests.carts.shopper import Shopper, addition_of, read_refusal, summary_of
 from tests.factories import SkuFactory
