@@ -9,8 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from carts.jobs import leave_to_next_run
+from carts.live.bulk import read_unsaved_age
 from carts.live.keys import shard_prefixes
-from carts.live.maintenance import read_unsaved_age
 from carts.log.kafka import publish_log
 from carts.log.rows import drain_streams, purge_log
 from carts.operations.merging import finish_stalled_merges

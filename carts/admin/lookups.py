@@ -4,14 +4,14 @@ A guest's id is a secret, so the staff's pages name a guest by its hash. What th
 is noted here while somebody is looking at it.
 """
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from carts.domain.cart import CartOwner
+from carts.domain.errors import CartUnreadable
 from carts.live import keys
-from carts.live.codec import decode_units
+from carts.live.codec import parse_units
 from carts.live.connection import ask, get_client, store_errors
 from config.hashing import hash_by_every_key, hash_secret
 
@@ -83,8 +83,8 @@ def find_guest(digest: str) -> CartOwner | None:
 
 def _read_units(value: bytes | None) -> int | None:
     try:
-        return None if value is None else decode_units(value)
-    except struct.error:
+        return None if value is None else parse_units(value)
+    except CartUnreadable:
         return None
 
 

@@ -7,15 +7,76 @@ The Lua prelude reads and writes the same format, `>HI4I8I8` in its struct libra
 
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
 from carts.domain.cart import Cart, CartOwner, CartStatus, Handover, Line
+from carts.domain.errors import CartUnreadable
 
 _LINE = struct.Struct(">HIQQ")
 _SELECTED = 0x8000
 _META = 0x40  # "@"
 
+# What reading anything but a cart's fields ends in.
+_NOT_A_CART = (KeyError, TypeError, ValueError, struct.error)
+
 _by_time_added = attrgetter("added_ms", "sku_id")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCart:
+    """The cart in a hash, and the versions of it that were saved, or read to be saved.
+
+    `known_versions` are those that the copy may have by this cart's own history: the one last
+    saved (0 for none), then those read to be saved since.
+    """
+
+    cart: Cart
+    known_versions: tuple[int, ...]
+
+    def descends_from(self, version: int) -> bool:
+        """Tell whether a copy of this version belongs to the history of the cart.
+
+        A copy older than the one last saved does not speak against it: then it is the database
+        that was restored from an older file.
+        """
+        return version <= self.known_versions[0] or version in (
+            *self.known_versions,
+            self.cart.version,
+        )
+
+
+def parse_cart(owner: CartOwner, reply: Any) -> Cart | None:
+    """Return the cart in the server's reply for a whole hash, None where there is none.
+
+    Raises CartUnreadable for whatever else is there.
+    """
+    try:
+        return decode_cart(owner, pair_fields(reply)) if reply else None
+    except _NOT_A_CART as error:
+        raise CartUnreadable from error
+
+
+def parse_live_cart(owner: CartOwner, reply: Any) -> LiveCart | None:
+    """Return the same with the versions that were saved."""
+    try:
+        if not reply:
+            return None
+        fields = pair_fields(reply)
+        known = tuple(map(int, fields.get(b"@saved", b"0").split(b",")))
+        return LiveCart(decode_cart(owner, fields), known)
+    except _NOT_A_CART as error:
+        raise CartUnreadable from error
+
+
+def parse_units(value: bytes) -> int:
+    """Return the units in the packed value of a line; raises CartUnreadable for another value."""
+    try:
+        packed: int = _LINE.unpack(value)[0]
+    except struct.error as error:
+        raise CartUnreadable from error
+    return packed & 0x7FFF
 
 
 def pair_fields(flat: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -24,7 +85,7 @@ def pair_fields(flat: Sequence[bytes]) -> dict[bytes, bytes]:
 
 
 def decode_cart(owner: CartOwner, fields: Mapping[bytes, bytes]) -> Cart:
-    """Return the cart a non-empty hash holds."""
+    """Return the cart in these fields; any error means that they are not a cart's."""
     unpack = _LINE.unpack
     lines = []
     for field, value in fields.items():
@@ -74,12 +135,6 @@ def encode_line(line: Line) -> bytes:
     """Return the packed value of a line."""
     packed = line.quantity | (_SELECTED if line.selected else 0)
     return _LINE.pack(packed, line.revision, line.added_ms, line.updated_ms)
-
-
-def decode_units(value: bytes) -> int:
-    """Return the units in the packed value of a line."""
-    packed: int = _LINE.unpack(value)[0]
-    return packed & 0x7FFF
 
 
 def encode_handover(handover: Handover) -> str:

@@ -69,6 +69,11 @@ def parse_cart_key(key: str) -> CartOwner:
     return CartOwner.parse(owner_key)
 
 
+def unreadable_key(owner: CartOwner) -> str:
+    """Return the key under which the owner's hash is put away when it cannot be read."""
+    return f"{shard_prefix(owner)}cart:unreadable:{owner.key}"
+
+
 def operation_key(owner: CartOwner, operation_id: str) -> str:
     """Return the key of the outcome of a change that may be repeated."""
     return f"{shard_prefix(owner)}cart:op:{owner.key}:{operation_id}"

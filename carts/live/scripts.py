@@ -17,15 +17,16 @@ _FOLDER = Path(__file__).parent / "lua"
 # shrinks a cart, and what saves it, must still be possible then.
 _SHRINKING = frozenset(
     {
-        "claim", "clear", "confirm", "drop_changes", "finish_merge", "forget_vanished",
-        "note_saves", "put_away", "remove_lines", "renew", "retire", "set_aside", "take_lines",
+        "clear", "confirm", "drop_changes", "finish_merge", "forget_vanished",
+        "note_saves", "put_away", "read_to_save", "remove_lines", "renew", "retire", "set_aside",
+        "take_lines",
     }
 )  # fmt: skip
 # These have other keys and arguments than the prelude's.
 _STANDALONE = frozenset(
     {
-        "begin_merge", "claim", "confirm", "drop_changes", "forget_vanished", "load_if_absent",
-        "note_saves", "put_away", "renew", "retire", "set_aside",
+        "begin_merge", "confirm", "drop_changes", "forget_vanished", "load_if_absent",
+        "note_saves", "put_away", "read_to_save", "renew", "retire", "set_aside",
     }
 )  # fmt: skip
 

@@ -5,7 +5,6 @@ never retried here: whether it was made is then unknown.
 """
 
 import logging
-import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,15 @@ from carts.domain.errors import AccessEnded, CartUnreadable
 from carts.domain.merging import MergedLine
 from carts.live import keys
 from carts.live.access import ask_whether_ended, is_ended
-from carts.live.codec import decode_cart, encode_cart, encode_handover, pair_fields
-from carts.live.connection import Command, exchange, get_client, store_errors, take_value
+from carts.live.codec import encode_cart, encode_handover, parse_cart
+from carts.live.connection import (
+    Command,
+    exchange,
+    get_client,
+    is_temporary,
+    store_errors,
+    take_value,
+)
 from carts.live.records import Answer, Details, Operation, OperationRecord
 from carts.live.scripts import load_script
 from config.http.ratelimit import Charge
@@ -367,14 +373,15 @@ def _require_readable(owner: CartOwner) -> None:
 
 
 def _decode_reply(owner: CartOwner, reply: Any) -> Cart | None:
-    try:
+    if isinstance(reply, ResponseError) and is_temporary(reply):
         with store_errors():
-            fields = pair_fields(take_value(reply))
-        return decode_cart(owner, fields) if fields else None
-    except (ResponseError, KeyError, ValueError, struct.error) as error:
+            raise reply
+    try:
+        return parse_cart(owner, reply)
+    except CartUnreadable as error:
         name = keys.name_openly(owner)
-        logger.error("the hash of %s is not a cart's: %s", name, type(error).__name__)
-        raise CartUnreadable from error
+        logger.error("the hash of %s is not a cart's: %s", name, type(error.__cause__).__name__)
+        raise
 
 
 def _operation_commands(owner: CartOwner, operation: Operation) -> list[Command]:

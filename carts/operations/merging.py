@@ -30,7 +30,7 @@ from carts.domain.merging import (
     plan_merge,
 )
 from carts.jobs import do_each, register_job
-from carts.live import maintenance, store
+from carts.live import bulk, care, store
 from carts.live.keys import merge_token, name_openly, shard_prefixes
 from carts.live.records import OperationRepeatedError
 from carts.live.store import ChangeTerms
@@ -162,7 +162,7 @@ def finish_stalled_merges(*, begun_before: datetime) -> int:
     def finish(guest: CartOwner) -> bool:
         guest_cart = read_cart(guest)
         finish_handover(guest_cart, ChangeContext(source="merge"))
-        maintenance.forget_merge(guest)
+        care.forget_merge(guest)
         return guest_cart.handover is not None
 
     return do_each(_FINISH, _find_stalled(begun_before), finish, name=name_openly)
@@ -172,7 +172,7 @@ def _find_stalled(begun_before: datetime) -> set[CartOwner]:
     """Return the guests of whose merges the live store knows, or after its loss the copies."""
     guests = set(find_handed_over(saved_before=begun_before))
     for prefix in shard_prefixes():
-        guests.update(maintenance.list_merging(prefix, begun_before=begun_before))
+        guests.update(bulk.list_merging(prefix, begun_before=begun_before))
     return guests
 
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from carts.domain.cart import CartOwner
-from carts.live import maintenance
+from carts.live import bulk
 from carts.live.keys import shard_prefix
 from carts.models import Cart, CartChange
 from carts.permanent import rows
@@ -26,7 +26,7 @@ def erase_orphans(owners: Collection[CartOwner]) -> int:
     orphans: defaultdict[str, list[CartOwner]] = defaultdict(list)
     for owner in find_orphans(owners):
         orphans[shard_prefix(owner)].append(owner)
-    erased = sum(maintenance.erase(prefix, gone) for prefix, gone in orphans.items())
+    erased = sum(bulk.erase(prefix, gone) for prefix, gone in orphans.items())
     if erased:
         logger.info("%d carts of users that are gone were erased", erased)
     return erased

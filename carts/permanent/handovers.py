@@ -3,8 +3,8 @@
 from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartContended
-from carts.live import maintenance, store
-from carts.live.keys import derive_cart_id, merge_token, shard_prefix
+from carts.live import care, store
+from carts.live.keys import derive_cart_id, merge_token
 from carts.live.store import ChangeTerms
 from carts.permanent.copies import has_merged
 from carts.permanent.restoring import Restored, restore_cart
@@ -39,11 +39,13 @@ def withdraw(cart: Cart) -> bool:
 def _choose_terms(user: CartOwner) -> ChangeTerms:
     """Return the terms of a change to the user's cart, whether it lives, comes back or begins."""
     # Not by `open_cart`: a user who may not change their cart any more may have been handed one.
-    claims = maintenance.claim(shard_prefix(user), [user])
-    if claims.unreadable:
+    state = care.look_at(user)
+    if state is None:
+        restored = restore_cart(user)
+    elif state.found is None:
         raise CartContended
-    living = claims.found[0].cart if claims.found else None
-    restored = Restored(living) if living else restore_cart(user)
+    else:
+        restored = Restored(state.found.cart)
     return ChangeTerms(
         seen_id=restored.cart.id if restored.cart else "",
         fresh_id="" if restored.cart else derive_cart_id(user, restored.previous_id),

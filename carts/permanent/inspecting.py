@@ -6,9 +6,9 @@ from datetime import datetime
 from django.db import connection
 
 from carts.domain.cart import Cart, CartOwner
-from carts.live import maintenance
+from carts.live import care
+from carts.live.care import HashState
 from carts.live.keys import shard_prefix
-from carts.live.maintenance import LivingState
 from carts.models import Cart as CartModel
 from carts.models import PendingSettlement
 from carts.permanent.copies import Copy, read_carts, read_copy
@@ -32,7 +32,7 @@ class Inspection:
     `pending_orders` are orders whose units may still be in one of them.
     """
 
-    living: LivingState | None
+    living: HashState | None
     copy: CopyState | None
     drift: Drift | None
     pending_orders: tuple[str, ...]
@@ -41,7 +41,7 @@ class Inspection:
     def living_cart(self) -> Cart | None:
         """The living cart, None without a hash that can be read."""
         state = self.living
-        return state.claim.cart if state is not None and state.claim is not None else None
+        return state.found.cart if state is not None and state.found is not None else None
 
     @property
     def saved_cart(self) -> Cart | None:
@@ -67,7 +67,7 @@ def inspect_cart(owner: CartOwner) -> Inspection:
     found = read_copy(owner)
     drifts = verify_carts(shard_prefix(owner), [owner]).drifts
     return Inspection(
-        living=maintenance.look_at(owner),
+        living=care.look_at(owner),
         copy=_describe_copy(found) if found is not None else None,
         drift=drifts[0] if drifts else None,
         pending_orders=_list_pending(owner),
@@ -98,8 +98,7 @@ def has_cart(owner: CartOwner) -> bool:
     field = "session_id" if owner.is_guest else "user_id"
     if CartModel.objects.filter(**{field: owner.id}).exists():
         return True
-    page = maintenance.read(shard_prefix(owner), [owner])
-    return bool(page.found or page.unreadable)
+    return care.look_at(owner) is not None
 
 
 def read_copy_stats() -> CopyStats:

@@ -8,8 +8,7 @@ from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartContended
 from carts.domain.settling import take_purchases
 from carts.domain.uniting import leave_out_lines, unite_carts
-from carts.live import maintenance, store
-from carts.live.keys import shard_prefix
+from carts.live import bulk, care, store
 from carts.permanent import rows
 from carts.permanent.copies import Copy, read_copy
 from carts.permanent.handovers import withdraw
@@ -28,19 +27,19 @@ def reconcile(owner: CartOwner) -> bool:
     # The copy first: a saver notes its version in the hash before it writes, so a copy of the
     # same history, however new, is known to a hash that is read after it.
     copy = read_copy(owner)
-    claims = maintenance.claim(shard_prefix(owner), [owner])
-    if copy is None or not claims.found:
+    state = care.look_at(owner)
+    if copy is None or state is None or state.found is None:
         return False
-    [claim] = claims.found
-    is_other_cart = copy.cart.id != claim.cart.id
-    if claim.descends_from(copy.cart.version) or (is_other_cart and not copy.may_return):
+    live = state.found
+    is_other_cart = copy.cart.id != live.cart.id
+    if live.descends_from(copy.cart.version) or (is_other_cart and not copy.may_return):
         return False
     try:
-        united = _unite(claim.cart, copy)
+        united = _unite(live.cart, copy)
     except CartContended:
-        logger.warning("cart %s is of another history than its copy, and stays so", claim.cart.id)
+        logger.warning("cart %s is of another history than its copy, and stays so", live.cart.id)
         return False
-    outcome = store.unite(united, living=claim.cart)
+    outcome = store.unite(united, living=live.cart)
     logger.warning("cart %s united with its newer copy: %s", united.id, outcome.status)
     return outcome.status == "done"
 
@@ -64,11 +63,11 @@ def find_strays(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
 
     Yields the owners page by page. Costs about 20 microseconds a cart, and one query a page.
     """
-    for owners in maintenance.list_carts(prefix, page_size=page_size):
-        claims = maintenance.peek(prefix, owners)
-        stored = rows.find_carts([claim.cart for claim in claims])
+    for owners in bulk.list_carts(prefix, page_size=page_size):
+        heads = bulk.peek(prefix, owners)
+        stored = rows.find_carts([head.cart for head in heads])
         yield [
-            claim.cart.owner
-            for claim in claims
-            if judge(claim, stored.get(claim.cart.owner, ())) == "stray"
+            head.cart.owner
+            for head in heads
+            if judge(head, stored.get(head.cart.owner, ())) == "stray"
         ]

@@ -19,16 +19,16 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import timedelta
-from typing import TypeVar
 
 from django.conf import settings
 from django.db import DataError, IntegrityError
 
 from carts.domain.cart import Cart, CartOwner
 from carts.jobs import do_each, register_job
-from carts.live import maintenance
+from carts.live import bulk
+from carts.live.bulk import UnsavedPage
+from carts.live.codec import LiveCart
 from carts.live.keys import cart_key, name_openly, parse_cart_key, shard_prefix
-from carts.live.maintenance import Claim, UnsavedPage
 from carts.permanent import rows
 from carts.permanent.erasing import erase_orphans, find_orphans
 from carts.permanent.mapping import UnsavableCart
@@ -40,8 +40,6 @@ logger = logging.getLogger(__name__)
 
 _MAX_NAMED = 10
 _UNITE = register_job("unite_carts")
-
-PageT = TypeVar("PageT", bound=UnsavedPage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def save_unsaved(*, prefix: str, source: str) -> Iterator[SaveResult]:
     Where Redis turns out to have been restored from an older file, all carts of the shard are
     compared with their rows first. Holds CART_SAVE_BATCH carts in memory. Raises as `save_cart`.
     """
-    pages = maintenance.list_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
+    pages = bulk.list_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
     for result, _ in _save_pages(prefix, pages, source):
         yield result
 
@@ -94,7 +92,7 @@ def save_oldest(*, prefix: str, source: str) -> Iterator[timedelta]:
     was. As `save_unsaved` else, but leaves to the next run what another saver had taken and not
     saved.
     """
-    pages = maintenance.take_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
+    pages = bulk.take_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
     for _, page in _save_pages(prefix, pages, source):
         yield timedelta() if page is None else page.age
 
@@ -111,8 +109,8 @@ class _Batch:
 
 
 def _save_pages(
-    prefix: str, pages: Iterator[PageT], source: str
-) -> Iterator[tuple[SaveResult, PageT | None]]:
+    prefix: str, pages: Iterator[UnsavedPage], source: str
+) -> Iterator[tuple[SaveResult, UnsavedPage | None]]:
     """Save page by page; yield each result with its page, None for what Redis had forgotten."""
     prices, total = PriceList(), SaveResult()
     try:
@@ -131,56 +129,56 @@ def _save_pages(
 def _unite_forgotten(prefix: str, prices: PriceList) -> Iterator[SaveResult]:
     """Where Redis knows of fewer saves than the database, unite what it has with the rows."""
     saves = rows.read_saves(prefix)
-    noted = maintenance.read_saves(prefix)
+    noted = bulk.read_saves(prefix)
     if any(noted.get(counter, 0) < number for counter, number in saves.items()):
         for strays in find_strays(prefix, page_size=settings.CART_SAVE_BATCH):
             yield _unite_and_save(prefix, strays, prices).result
-        maintenance.note_saves(prefix, saves)
+        bulk.note_saves(prefix, saves)
 
 
 def _save_batch(prefix: str, owners: Sequence[CartOwner], prices: PriceList) -> _Batch:
-    batch, overtaken = _save_claims(prefix, owners, prices)
+    batch, overtaken = _save_as_read(prefix, owners, prices)
     return batch + _unite_and_save(prefix, overtaken, prices) if overtaken else batch
 
 
 def _unite_and_save(prefix: str, overtaken: Sequence[CartOwner], prices: PriceList) -> _Batch:
     united = do_each(_UNITE, overtaken, reconcile, name=name_openly)
-    batch, remaining = _save_claims(prefix, overtaken, prices)
+    batch, remaining = _save_as_read(prefix, overtaken, prices)
     return batch + _Batch(SaveResult(united=united, postponed=len(remaining)), {})
 
 
-def _save_claims(
+def _save_as_read(
     prefix: str, owners: Sequence[CartOwner], prices: PriceList
 ) -> tuple[_Batch, list[CartOwner]]:
     """Return what became of the carts, and the owners whose rows are newer than what was read,
     or were made by another first save at the same time.
     """
-    claims = maintenance.claim(prefix, owners)
-    drafts, unsavable = _draft_all(claims.found, prices)
+    hashes = bulk.read_to_save(prefix, owners)
+    drafts, unsavable = _draft_all(hashes.found, prices)
     written = _write(prefix, drafts)
     versions = {owner: cart.version for owner, cart in written.saved.items()}
-    maintenance.confirm(prefix, versions)
+    bulk.confirm(prefix, versions)
     orphans = find_orphans([*written.left_out, *written.refused])
     beaten = [owner for owner in written.left_out if owner not in orphans]
     refused = [owner for owner in written.refused if owner not in orphans]
-    aside = [*claims.unreadable, *unsavable, *refused]
+    aside = [*hashes.unreadable, *unsavable, *refused]
     result = SaveResult(
         saved=written.count,
         unchanged=len(written.saved) - written.count,
-        vanished=len(claims.vanished) + erase_orphans(orphans),
+        vanished=len(hashes.vanished) + erase_orphans(orphans),
     )
     result += _set_aside(prefix, [cart_key(owner) for owner in aside])
     return _Batch(result, written.saved), [*written.strays, *beaten]
 
 
-def _draft_all(claims: Sequence[Claim], prices: PriceList) -> tuple[list[Draft], list[CartOwner]]:
-    terms = prices.read_terms(claims)
+def _draft_all(carts: Sequence[LiveCart], prices: PriceList) -> tuple[list[Draft], list[CartOwner]]:
+    terms = prices.read_terms(carts)
     drafts, unsavable = [], []
-    for claim in claims:
+    for live in carts:
         try:
-            drafts.append(draft_rows(claim, terms))
+            drafts.append(draft_rows(live, terms))
         except UnsavableCart:
-            unsavable.append(claim.cart.owner)
+            unsavable.append(live.cart.owner)
     return drafts, unsavable
 
 
@@ -201,7 +199,7 @@ def _set_aside(prefix: str, members: Sequence[str | bytes]) -> SaveResult:
     if members:
         named = ", ".join(map(_name_member, members[:_MAX_NAMED]))
         logger.error("%d carts cannot be saved, and are set aside: %s", len(members), named)
-        maintenance.set_aside(prefix, members)
+        bulk.set_aside(prefix, members)
     return SaveResult(set_aside=len(members))
 
 

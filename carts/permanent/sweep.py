@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartNotFound
 from carts.jobs import do_each, register_job
-from carts.live import maintenance
+from carts.live import bulk
 from carts.live.keys import shard_prefix, shard_prefixes
 from carts.permanent.erasing import erase_orphans
 from carts.permanent.mapping import owner_of
@@ -67,8 +67,8 @@ def sweep_carts() -> Iterator[SweepResult]:
             purged, failed = _change_rows(_purge, page)
             yield SweepResult(purged=len(purged), failed=len(failed))
     for prefix in shard_prefixes():
-        maintenance.forget_vanished(prefix)
-    for owners in maintenance.list_users(page_size=settings.CART_SAVE_BATCH):
+        bulk.forget_vanished(prefix)
+    for owners in bulk.list_users(page_size=settings.CART_SAVE_BATCH):
         if erased := erase_orphans(owners):
             yield SweepResult(erased=erased)
 
@@ -133,7 +133,7 @@ def _put_to_rest(page: Sequence[_IdleCart]) -> SweepResult:
     kept: list[_IdleCart] = []
     gone: list[_IdleCart] = []
     for prefix, carts in shards.items():
-        outcomes = maintenance.retire(prefix, [(c.owner, c.id, c.version) for c in carts])
+        outcomes = bulk.retire(prefix, [(c.owner, c.id, c.version) for c in carts])
         for cart, outcome in zip(carts, outcomes, strict=True):
             (kept if outcome == "kept" else gone).append(cart)
     do_each(_SWEEP, kept, _save, name=lambda cart: cart.id)

@@ -9,9 +9,9 @@ from typing import Literal
 from django.conf import settings
 
 from carts.domain.cart import Cart, CartOwner, Line
-from carts.live import maintenance
+from carts.live import bulk, care
+from carts.live.codec import LiveCart
 from carts.live.keys import shard_prefix
-from carts.live.maintenance import Claim
 from carts.permanent import rows
 from carts.permanent.copies import read_carts, read_copy
 from carts.permanent.reconciling import reconcile
@@ -68,7 +68,7 @@ def verify_shard(prefix: str) -> Iterator[Verified]:
     A cart without a hash has nothing to be compared with: its copy is the truth. Raises
     CartStoreUnavailable, OperationalError.
     """
-    for owners in maintenance.list_carts(prefix, page_size=settings.CART_SAVE_BATCH):
+    for owners in bulk.list_carts(prefix, page_size=settings.CART_SAVE_BATCH):
         yield verify_carts(prefix, owners)
 
 
@@ -95,7 +95,7 @@ def repair(drift: Drift) -> bool:
     if drift.kind == "other history":
         reconcile(drift.owner)
     elif drift.kind == "differs":
-        maintenance.renew(drift.owner)
+        care.renew(drift.owner)
     save_cart(owner=drift.owner, source="repair")
     return not verify_carts(shard_prefix(drift.owner), [drift.owner]).drifts
 
@@ -105,7 +105,7 @@ def _replace_unreadable(owner: CartOwner) -> None:
     if copy is None or not copy.may_return:
         return
     ttl = timedelta(days=settings.CART_TTL_DAYS)
-    if maintenance.put_away(owner, ttl_ms=ttl // timedelta(milliseconds=1)):
+    if care.put_away(owner, ttl_ms=ttl // timedelta(milliseconds=1)):
         logger.warning(
             "the hash of cart %s was unreadable, and made way for its copy", copy.cart.id
         )
@@ -113,29 +113,29 @@ def _replace_unreadable(owner: CartOwner) -> None:
 
 
 def _compare(prefix: str, owners: Sequence[CartOwner]) -> Verified:
-    page = maintenance.read(prefix, owners)
-    stored = rows.find_carts([claim.cart for claim in page.found])
-    copies = read_carts([claim.cart.id for claim in page.found])
-    drifts = [Drift(owner, "", "unreadable") for owner in page.unreadable]
-    for claim in page.found:
-        cart = claim.cart
-        is_marked = cart.owner in page.unsaved
-        kind = _judge(claim, stored.get(cart.owner, ()), copies.get(cart.id), is_marked=is_marked)
+    hashes, unsaved = bulk.read_hashes(prefix, owners)
+    stored = rows.find_carts([live.cart for live in hashes.found])
+    copies = read_carts([live.cart.id for live in hashes.found])
+    drifts = [Drift(owner, "", "unreadable") for owner in hashes.unreadable]
+    for live in hashes.found:
+        cart = live.cart
+        is_marked = cart.owner in unsaved
+        kind = _judge(live, stored.get(cart.owner, ()), copies.get(cart.id), is_marked=is_marked)
         if kind is not None:
             copy = copies.get(cart.id)
             drifts.append(Drift(cart.owner, cart.id, kind, _compare_lines(cart, copy)))
-    return Verified(len(page.found) + len(page.unreadable), tuple(drifts), page.unsaved)
+    return Verified(len(hashes.found) + len(hashes.unreadable), tuple(drifts), unsaved)
 
 
 def _judge(
-    claim: Claim, stored: Sequence[rows.StoredCart], copy: Cart | None, *, is_marked: bool
+    live: LiveCart, stored: Sequence[rows.StoredCart], copy: Cart | None, *, is_marked: bool
 ) -> DriftKind | None:
-    match judge(claim, stored):
+    match judge(live, stored):
         case "stray":
             return "other history"
         case "older" if not is_marked:
             return "not saved" if copy is None else "not marked"
-        case "same" if copy is not None and copy != claim.cart:
+        case "same" if copy is not None and copy != live.cart:
             return "differs"
     return None
 

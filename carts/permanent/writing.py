@@ -9,8 +9,8 @@ from django.conf import settings
 
 from carts.domain import rules
 from carts.domain.cart import Cart, CartOwner
-from carts.live import maintenance
-from carts.live.maintenance import Claim
+from carts.live import bulk
+from carts.live.codec import LiveCart
 from carts.permanent import rows
 from carts.permanent.mapping import CartRow, LineRow, Terms, to_cart_row, to_line_rows
 from carts.permanent.rows import StoredCart
@@ -26,13 +26,13 @@ _MAX_PRICES = 50_000
 class Draft:
     """A cart that was read, and the rows it is to become."""
 
-    claim: Claim
+    live: LiveCart
     cart: CartRow
     lines: list[LineRow]
 
     @property
     def owner(self) -> CartOwner:
-        return self.claim.cart.owner
+        return self.live.cart.owner
 
 
 @dataclass(slots=True)
@@ -63,9 +63,9 @@ class PriceList:
     def __init__(self) -> None:
         self._cents: dict[str, int | None] = {}
 
-    def read_terms(self, claims: Sequence[Claim]) -> Terms:
+    def read_terms(self, carts: Sequence[LiveCart]) -> Terms:
         """Return the terms to save these carts on."""
-        sku_ids = {line.sku_id for claim in claims for line in claim.cart.lines}
+        sku_ids = {line.sku_id for live in carts for line in live.cart.lines}
         missing = sku_ids - self._cents.keys()
         if len(self._cents) + len(missing) > _MAX_PRICES:
             self._cents, missing = {}, sku_ids
@@ -77,25 +77,25 @@ class PriceList:
         return Terms(self._cents, settings.CART_CURRENCY, ttl)
 
 
-def draft_rows(claim: Claim, terms: Terms) -> Draft:
+def draft_rows(live: LiveCart, terms: Terms) -> Draft:
     """Return the rows of a cart; raises UnsavableCart."""
-    return Draft(claim, to_cart_row(claim.cart, terms), to_line_rows(claim.cart, terms))
+    return Draft(live, to_cart_row(live.cart, terms), to_line_rows(live.cart, terms))
 
 
-def judge(claim: Claim, stored: Sequence[StoredCart]) -> Verdict:
+def judge(live: LiveCart, stored: Sequence[StoredCart]) -> Verdict:
     """Tell how the rows of an owner stand to the cart that was read.
 
     They are "older" and may be written over, or the "same" state; or "stray": newer than what was
     read, or of another history.
     """
-    cart = claim.cart
+    cart = live.cart
     known = [row.version for row in stored if row.id == cart.id or not row.has_expired]
     if not known:
         return "older"
     newest = max(known)
     if newest == cart.version:
         return "same"
-    if newest > cart.version or not claim.descends_from(newest):
+    if newest > cart.version or not live.descends_from(newest):
         return "stray"
     return "older"
 
@@ -108,13 +108,13 @@ def write_drafts(prefix: str, drafts: Sequence[Draft]) -> Written:
     for carts that the database refuses, OperationalError; then nothing is written.
     """
     rows.plan_anew()
-    stored = rows.lock_carts([draft.claim.cart for draft in drafts])
+    stored = rows.lock_carts([draft.live.cart for draft in drafts])
     written, due = _sort_drafts(drafts, stored)
     if due:
         _write_due(due, stored, written)
         # Before the commit: an older file of the hashes that knows of this save has them as they
         # were saved, or later.
-        maintenance.note_saves(prefix, rows.count_save(prefix))
+        bulk.note_saves(prefix, rows.count_save(prefix))
     return written
 
 
@@ -123,11 +123,11 @@ def _sort_drafts(
 ) -> tuple[Written, list[Draft]]:
     written, due = Written(), []
     for draft in drafts:
-        match judge(draft.claim, stored.get(draft.owner, ())):
+        match judge(draft.live, stored.get(draft.owner, ())):
             case "older":
                 due.append(draft)
             case "same":
-                written.saved[draft.owner] = draft.claim.cart
+                written.saved[draft.owner] = draft.live.cart
             case "stray":
                 written.strays.append(draft.owner)
     return written, due
@@ -151,7 +151,7 @@ def _write_due(
     written_ids = inserted | updated
     for draft in due:
         if draft.cart.id in written_ids:
-            written.saved[draft.owner] = draft.claim.cart
+            written.saved[draft.owner] = draft.live.cart
             written.count += 1
         else:
             written.left_out.append(draft.owner)

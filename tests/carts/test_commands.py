@@ -11,7 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from redis import Redis
 
-from carts.live import maintenance
+from carts.domain.cart import CartOwner
+from carts.live import care
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
 from carts.permanent import rows
@@ -263,16 +264,16 @@ def test_an_unreadable_hash_that_has_changed_by_now_is_not_put_away(
     key = cart_key(owner_of(guest))
     version = redis_server.hget(key, "@version")
     redis_server.hset(key, "@version", "none")
-    look = maintenance.read
+    look_at = care.look_at
 
-    def read_before_somebody_mends_it(*arguments: Any) -> maintenance.Page:
-        page = look(*arguments)
+    def look_before_somebody_mends_it(owner: CartOwner) -> care.HashState | None:
+        state = look_at(owner)
         redis_server.hset(key, "@version", version)
-        return page
+        return state
 
-    monkeypatch.setattr(maintenance, "read", read_before_somebody_mends_it)
+    monkeypatch.setattr(care, "look_at", look_before_somebody_mends_it)
 
-    assert not maintenance.put_away(owner_of(guest), ttl_ms=1_000)
+    assert not care.put_away(owner_of(guest), ttl_ms=1_000)
 
     assert quantities_of(guest.cart()) == {sku.id: 2}
 

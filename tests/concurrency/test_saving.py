@@ -13,7 +13,7 @@ from redis import Redis
 
 from carts.domain.cart import Cart as SavedCart
 from carts.domain.cart import CartOwner
-from carts.live import maintenance, store
+from carts.live import bulk, store
 from carts.live.keys import cart_key
 from carts.live.scripts import Script, load_script
 from carts.models import Cart, CartItem
@@ -72,9 +72,9 @@ def _no_guard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read_to_save(owner: CartOwner) -> Callable[[], Written]:
     """Read a cart as a save does; what is returned writes what was read."""
-    claims = maintenance.claim("", [owner]).found
-    terms = PriceList().read_terms(claims)
-    return lambda: write_drafts("", [draft_rows(claim, terms) for claim in claims])
+    carts = bulk.read_to_save("", [owner]).found
+    terms = PriceList().read_terms(carts)
+    return lambda: write_drafts("", [draft_rows(live, terms) for live in carts])
 
 
 def test_a_copy_that_was_overtaken_by_another_save_changes_no_row(shopper: Shopper) -> None:
@@ -320,8 +320,8 @@ def test_with_a_single_counter_the_save_of_one_cart_waits_for_the_commit_of_anot
 
 def save_in_opposite_orders(shoppers: list[Shopper]) -> None:
     """Let two savers write the same changed carts, one from the first and one from the last."""
-    claims = maintenance.claim("", [owner_of(shopper) for shopper in shoppers]).found
-    drafts = [draft_rows(claim, PriceList().read_terms(())) for claim in claims]
+    carts = bulk.read_to_save("", [owner_of(shopper) for shopper in shoppers]).found
+    drafts = [draft_rows(live, PriceList().read_terms(())) for live in carts]
     orders = [drafts, drafts[::-1]]
     do_together(lambda turn: write_drafts("", orders[turn]), 2)
 
@@ -405,8 +405,8 @@ def crash(*_: Any, **__: Any) -> None:
         (rows, "insert_carts"),
         (rows, "write_lines"),
         (rows, "count_save"),
-        (maintenance, "note_saves"),
-        (maintenance, "confirm"),
+        (bulk, "note_saves"),
+        (bulk, "confirm"),
     ],
 )
 @pytest.mark.parametrize("is_changed", [False, True], ids=["untouched", "changed"])

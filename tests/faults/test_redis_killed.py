@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from redis import Redis
 
-from carts.live import maintenance
+from carts.live import codec
 from carts.permanent.saving import SaveResult
 from products.models import Sku
 from tests.carts.permanent.copies import hash_of, row_of, save_all, saved_units, version_of
@@ -156,7 +156,7 @@ def test_without_knowing_its_history_an_older_file_undoes_what_was_saved(
     guest = new_guest()
     roll_back_after(own_valkey, guest, early, late)
     guest.add(new, 5)
-    monkeypatch.setattr(maintenance.Claim, "descends_from", lambda *_: True)
+    monkeypatch.setattr(codec.LiveCart, "descends_from", lambda *_: True)
 
     save_all()
 

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from carts.admin import lookups
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.live import gauges, maintenance
+from carts.live import bulk, care, gauges
 from carts.live.connection import is_temporary, store_errors
 from tests.carts.admin.staff import LIST, owner_page_of, sign_in
 from tests.carts.api.test_privacy import formatted
@@ -75,11 +75,11 @@ LOOKS: dict[str, Callable[[CartOwner], object]] = {
     "SKU": lambda owner: lookups.look_for_sku([owner], "x"),
     "notes": lambda owner: lookups.note_guests([owner]),
     "found": lambda owner: lookups.find_guest("x"),
-    "peek": lambda owner: maintenance.peek("", [owner]),
-    "read": lambda owner: maintenance.read("", [owner]),
-    "look": maintenance.look_at,
-    "claim": lambda owner: maintenance.claim("", [owner]),
-    "put away": lambda owner: maintenance.put_away(owner, ttl_ms=1_000),
+    "peek": lambda owner: bulk.peek("", [owner]),
+    "read many": lambda owner: bulk.read_hashes("", [owner]),
+    "look": care.look_at,
+    "read to save": lambda owner: bulk.read_to_save("", [owner]),
+    "put away": lambda owner: care.put_away(owner, ttl_ms=1_000),
     "gauges": lambda owner: gauges.read_gauges(),
 }
 

@@ -18,7 +18,7 @@ from redis import Redis
 
 from carts import tasks
 from carts.domain.cart import Cart, CartOwner, Line
-from carts.live import maintenance
+from carts.live import bulk
 from carts.models import Cart as CartModel
 from carts.permanent import writing
 from carts.permanent.copies import read_carts
@@ -133,17 +133,17 @@ def test_a_sync_that_took_the_marks_off_first_would_leave_carts_unsaved(
 ) -> None:
     """The twin: a mark goes when its cart is saved, so that whoever comes next knows of it."""
     carts = make_unsaved(redis_server, BATCH)
-    claim = maintenance.claim
+    read_to_save = bulk.read_to_save
 
-    def claim_and_unmark(*args: Any) -> Any:
+    def unmark_and_read(*args: Any) -> Any:
         redis_server.delete("cart:dirty")
-        return claim(*args)
+        return read_to_save(*args)
 
     def die(*_: Any) -> Any:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(maintenance, "claim", claim_and_unmark)
+        patch.setattr(bulk, "read_to_save", unmark_and_read)
         patch.setattr(writing.rows, "insert_carts", die)
         with pytest.raises(Killed):
             save_all()

@@ -12,9 +12,9 @@ from django.db.models import Model, QuerySet
 from redis import Redis
 
 from carts.domain.cart import CartOwner
-from carts.live import maintenance
+from carts.live import bulk
+from carts.live.bulk import Hashes
 from carts.live.keys import shard_prefix
-from carts.live.maintenance import Claims
 from carts.models import Cart, CartItem, PendingSettlement, SaveCounter
 from carts.permanent.saving import save_cart
 from orders.models import Order, OrderEvent, OrderItem
@@ -73,20 +73,20 @@ class SlowSaver:
 
     who: str
     owner: CartOwner
-    claims: Claims
+    hashes: Hashes
 
     @classmethod
     def read(cls, who: str, shopper: Shopper) -> "SlowSaver":
         owner = owner_of(shopper)
-        return cls(who, owner, maintenance.claim(shard_prefix(owner), [owner]))
+        return cls(who, owner, bulk.read_to_save(shard_prefix(owner), [owner]))
 
     def go_on(self) -> None:
-        claim, read = maintenance.claim, [self.claims]
+        read_to_save, read = bulk.read_to_save, [self.hashes]
 
-        def recall_or_claim(prefix: str, owners: Sequence[CartOwner]) -> Claims:
-            return read.pop() if read else claim(prefix, owners)
+        def recall_or_read(prefix: str, owners: Sequence[CartOwner]) -> Hashes:
+            return read.pop() if read else read_to_save(prefix, owners)
 
-        with patch.object(maintenance, "claim", recall_or_claim):
+        with patch.object(bulk, "read_to_save", recall_or_read):
             save_cart(owner=self.owner, source="test")
 
 

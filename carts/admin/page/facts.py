@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from carts.admin.moments import Cell, show_moment, show_ms
 from carts.domain.cart import Cart
-from carts.live.maintenance import LivingState
+from carts.live.care import HashState
 from carts.models import CartStatus
 from carts.permanent.inspecting import CopyState, Inspection
 
@@ -56,7 +56,7 @@ def _compare(label: str, living: Cell, copy: Cell) -> Fact:
     return Fact(label, living, copy, differs=is_comparable and living.text != copy.text)
 
 
-def _list_own(living: LivingState | None, copy: CopyState | None, now: datetime) -> Iterator[Fact]:
+def _list_own(living: HashState | None, copy: CopyState | None, now: datetime) -> Iterator[Fact]:
     """Tell what only one of the copies has."""
     yield Fact(
         _("Goes by itself"),
@@ -77,15 +77,15 @@ def _list_own(living: LivingState | None, copy: CopyState | None, now: datetime)
         yield Fact(_("Memory"), Cell(filesizeformat(living.bytes_used)), NONE)
 
 
-def _show_ttl(living: LivingState, now: datetime) -> Cell:
+def _show_ttl(living: HashState, now: datetime) -> Cell:
     if living.ttl_ms is None:
         return Cell(_("never"))
     return show_moment(now + timedelta(milliseconds=living.ttl_ms), now=now)
 
 
-def _show_versions(living: LivingState) -> Cell:
+def _show_versions(living: HashState) -> Cell:
     """Tell which versions the copy may have by the living cart's own account."""
-    known = living.claim.known_versions if living.claim else ()
+    known = living.found.known_versions if living.found else ()
     saved = [str(version) for version in known if version]
     return Cell(_("at version %(versions)s") % {"versions": ", ".join(saved)} if saved else "–")
 

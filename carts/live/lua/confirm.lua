@@ -9,7 +9,7 @@ local unsaved_key, saving_key, set_aside_key, counters_key = KEYS[1], KEYS[2], K
 local FIRST = 5
 
 -- Tell whether the hash comes from a saved version: it was noted there when it was read (see
--- claim.lua), and stays so until a later one is saved.
+-- read_to_save.lua), and stays so until a later one is saved.
 local function descends_from(version, saved)
   local last_saved
   for known in string.gmatch(saved or '0', '%d+') do

@@ -27,7 +27,7 @@ local operation_key = fingerprint ~= '' and KEYS[#KEYS]
 local FIRST = 11
 
 -- Every field of the hash that is not a line. @saved lists the versions of this very history that
--- the permanent copy may have (see claim.lua), @settled the last orders whose units have left.
+-- the permanent copy may have (see read_to_save.lua), @settled the last orders whose units have left.
 local META = {
   '@id', '@version', '@status', '@merging', '@merged', '@settled', '@saved', '@created', '@updated',
 }

@@ -8,7 +8,7 @@ from django.core.management import CommandParser
 from django.utils import timezone
 
 from carts.domain.cart import Cart, Line
-from carts.live.maintenance import LivingState
+from carts.live.care import HashState
 from carts.management.command import CartCommand, Report, add_owner_arguments, read_owner
 from carts.permanent.inspecting import CopyState, Inspection, inspect_cart
 
@@ -50,12 +50,12 @@ def _find_failure(found: Inspection) -> str | None:
     return "The two copies have drifted apart." if found.drift is not None else None
 
 
-def _list_living(state: LivingState | None) -> dict[str, Any]:
+def _list_living(state: HashState | None) -> dict[str, Any]:
     if state is None:
         return {}
-    content = _list_cart(state.claim.cart) if state.claim is not None else {"status": "UNREADABLE"}
+    content = _list_cart(state.found.cart) if state.found is not None else {"status": "UNREADABLE"}
     ttl = None if state.ttl_ms is None else timezone.now() + timedelta(milliseconds=state.ttl_ms)
-    known = state.claim.known_versions if state.claim is not None else ()
+    known = state.found.known_versions if state.found is not None else ()
     return content | {
         "expires": _format(ttl) if ttl is not None else "never",
         "saved versions": ", ".join(map(str, known)),

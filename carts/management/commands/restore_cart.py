@@ -4,8 +4,7 @@ from argparse import Namespace
 
 from django.core.management import CommandParser
 
-from carts.live import maintenance
-from carts.live.keys import shard_prefix
+from carts.live.care import look_at
 from carts.management.command import CartCommand, Report, add_owner_arguments, read_owner
 from carts.permanent.restoring import restore_cart
 
@@ -21,8 +20,7 @@ class Command(CartCommand):
 
     def report(self, options: Namespace) -> Report:
         owner = read_owner(options)
-        page = maintenance.read(shard_prefix(owner), [owner])
-        if page.found or page.unreadable:
+        if look_at(owner) is not None:
             return Report({"outcome": "living"}, ["The cart lives in Redis; it stays as it is."])
         cart = restore_cart(owner).cart
         if cart is None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management import CommandError, CommandParser
 
 from carts.domain.cart import CartOwner, Line
-from carts.live import maintenance
+from carts.live.care import look_at
 from carts.live.gauges import read_gauges
 from carts.live.keys import name_openly, shard_prefix, shard_prefixes
 from carts.management.command import (
@@ -59,7 +59,8 @@ def _count_all() -> Report:
 
 
 def _count_one(owner: CartOwner) -> Report:
-    is_unsaved = owner in maintenance.read(shard_prefix(owner), [owner]).unsaved
+    found = look_at(owner)
+    is_unsaved = found is not None and found.unsaved_since_ms is not None
     state = "unsaved" if is_unsaved else "saved, or does not live"
     return Report({"unsaved": int(is_unsaved)}, [f"The cart is {state}."])
 
@@ -71,8 +72,7 @@ def _save_one(owner: CartOwner) -> Report:
             {"cart": saved.id, "version": saved.version},
             [f"Cart {saved.id} is saved at version {saved.version}."],
         )
-    page = maintenance.read(shard_prefix(owner), [owner])
-    is_alive = bool(page.found or page.unreadable)
+    is_alive = look_at(owner) is not None
     return Report(
         {"cart": None, "version": None},
         [] if is_alive else ["There is no living cart, so there is nothing to save."],

@@ -13,7 +13,7 @@ from redis import Redis
 from carts import tasks
 from carts.domain.cart import Cart as LivingCart
 from carts.domain.cart import CartOwner
-from carts.live import maintenance
+from carts.live import bulk
 from carts.live.keys import cart_key, derive_cart_id, shard_prefixes
 from carts.models import Cart
 from carts.permanent.saving import SaveResult, save_oldest
@@ -112,20 +112,20 @@ def test_carts_are_saved_in_the_order_of_their_oldest_unsaved_changes(redis_serv
 def test_savers_of_one_shard_take_different_carts(redis_server: Redis) -> None:
     owners = put_aged(redis_server, *range(1, 5))
 
-    pages = [next(maintenance.take_unsaved("", page_size=2)) for _ in range(2)]
+    pages = [next(bulk.take_unsaved("", page_size=2)) for _ in range(2)]
 
     assert [*pages[0].owners, *pages[1].owners] == owners[::-1]
-    assert list(maintenance.take_unsaved("", page_size=2)) == []
+    assert list(bulk.take_unsaved("", page_size=2)) == []
     assert redis_server.zcard("cart:dirty") == 4
 
 
 def test_carts_that_nobody_marked_as_taken_are_taken_twice(redis_server: Redis) -> None:
     put_aged(redis_server, 1, 2)
 
-    first = next(maintenance.take_unsaved("", page_size=2))
+    first = next(bulk.take_unsaved("", page_size=2))
     redis_server.delete("cart:saving")
 
-    assert next(maintenance.take_unsaved("", page_size=2)).owners == first.owners
+    assert next(bulk.take_unsaved("", page_size=2)).owners == first.owners
 
 
 @pytest.mark.parametrize("seconds_off", [-1, 86_400], ids=["over", "of a clock set back"])
@@ -133,7 +133,7 @@ def test_carts_of_a_saver_that_died_are_taken_when_its_time_is_over(
     redis_server: Redis, seconds_off: int
 ) -> None:
     owners = put_aged(redis_server, 1)
-    list(maintenance.take_unsaved("", page_size=2))
+    list(bulk.take_unsaved("", page_size=2))
     left = list(save_oldest(prefix="", source="test"))
 
     over_ms = int((time.time() + seconds_off) * 1_000)
@@ -147,7 +147,7 @@ def test_carts_of_a_saver_that_died_are_taken_when_its_time_is_over(
 
 def test_saving_all_by_hand_waits_for_no_other_saver(redis_server: Redis) -> None:
     put_aged(redis_server, 1)
-    list(maintenance.take_unsaved("", page_size=2))
+    list(bulk.take_unsaved("", page_size=2))
 
     assert save_all() == SaveResult(saved=1)
 

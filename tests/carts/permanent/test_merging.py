@@ -14,7 +14,7 @@ from carts import tasks
 from carts.domain.cart import Cart as GuestCart
 from carts.domain.cart import CartOwner, Handover
 from carts.domain.errors import CartContended
-from carts.live import maintenance, store
+from carts.live import bulk, store
 from carts.live.keys import cart_key
 from carts.models import Cart
 from carts.operations import merging
@@ -341,7 +341,7 @@ def test_merges_that_wait_do_not_hide_those_begun_after_them(redis_server: Redis
     guests = [CartOwner.for_guest(f"guest-{number:04}") for number in range(1_500)]
     redis_server.zadd("cart:merging", {cart_key(guest): 1 for guest in guests})
 
-    assert len(maintenance.list_merging("", begun_before=timezone.now())) == 1_500
+    assert len(bulk.list_merging("", begun_before=timezone.now())) == 1_500
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["kept", "lost"])

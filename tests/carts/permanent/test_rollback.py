@@ -9,7 +9,7 @@ from redis import Redis
 
 from carts.domain.cart import Cart, CartOwner, Line
 from carts.domain.uniting import unite_carts
-from carts.live import maintenance
+from carts.live import bulk, codec
 from carts.live.keys import cart_key
 from carts.models import PendingSettlement, SaveCounter
 from carts.permanent import writing
@@ -126,7 +126,7 @@ def test_without_knowing_its_history_a_hash_would_undo_what_was_saved(
     save_all()
     roll_back()
     guest.add(new, 5)
-    monkeypatch.setattr(maintenance.Claim, "descends_from", lambda *_: True)
+    monkeypatch.setattr(codec.LiveCart, "descends_from", lambda *_: True)
 
     save_all()
 
@@ -197,13 +197,13 @@ def test_carts_are_compared_once_and_not_again(
     # A save by another connection, which counts elsewhere.
     SaveCounter.objects.create(shard=":other", saves=1)
     looked_at: list[int] = []
-    peek = maintenance.peek
+    peek = bulk.peek
 
     def count_and_peek(prefix: str, owners: Any) -> Any:
         looked_at.append(len(owners))
         return peek(prefix, owners)
 
-    monkeypatch.setattr(maintenance, "peek", count_and_peek)
+    monkeypatch.setattr(bulk, "peek", count_and_peek)
 
     assert save_all() == SaveResult(saved=1, united=1)
     assert save_all() == SaveResult()
@@ -270,7 +270,7 @@ def test_a_saver_that_died_before_noting_its_save_looks_like_no_roll_back(
     shopper.add(kept)
     cart = shopper.add(removed)
     with monkeypatch.context() as patch:
-        patch.setattr(maintenance, "confirm", lambda *_: None)
+        patch.setattr(bulk, "confirm", lambda *_: None)
         save_all()
     assert saved_units(shopper) == {kept.id: 1, removed.id: 1}
     shopper.data("DELETE", f"/cart/item/{item_id(cart, removed)}")
@@ -288,7 +288,7 @@ def test_savers_that_died_again_and_again_look_like_no_roll_back(
     guest.add(kept)
     cart = guest.add(removed)
     with monkeypatch.context() as patch:
-        patch.setattr(maintenance, "confirm", lambda *_: None)
+        patch.setattr(bulk, "confirm", lambda *_: None)
         for _ in range(10):
             guest.add(kept)
             assert save_all().united == 0

@@ -16,7 +16,7 @@ from redis import Redis
 
 from accounts.models import User
 from carts.domain.cart import CartOwner
-from carts.live import maintenance
+from carts.live import bulk
 from carts.live.keys import cart_key, shard_prefixes
 from carts.models import Cart, CartItem
 from carts.operations.lines import persist_cart
@@ -49,14 +49,14 @@ def change_before_confirming(
     """Have something done once, after the rows have been written and before that is noted."""
 
     def arrange(change: Callable[[], object]) -> None:
-        confirm = maintenance.confirm
+        confirm = bulk.confirm
 
         def change_and_confirm(prefix: str, versions: Mapping[CartOwner, int]) -> None:
-            monkeypatch.setattr(maintenance, "confirm", confirm)
+            monkeypatch.setattr(bulk, "confirm", confirm)
             change()
             confirm(prefix, versions)
 
-        monkeypatch.setattr(maintenance, "confirm", change_and_confirm)
+        monkeypatch.setattr(bulk, "confirm", change_and_confirm)
 
     return arrange
 
@@ -328,8 +328,8 @@ def test_prices_of_a_long_run_take_bounded_memory(
     for sku in SkuFactory.create_batch(3):
         guest = new_guest()
         guest.add(sku)
-        claims = maintenance.claim("", [owner_of(guest)]).found
-        terms = prices.read_terms(claims)
+        carts = bulk.read_to_save("", [owner_of(guest)]).found
+        terms = prices.read_terms(carts)
         assert terms.prices[sku.id] is not None
         known.append(len(terms.prices))
 

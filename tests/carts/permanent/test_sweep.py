@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from redis import Redis
 
-from carts.live import maintenance
+from carts.live import bulk
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
 from carts.permanent.saving import SaveResult
@@ -122,9 +122,9 @@ def test_retiring_without_comparing_versions_would_lose_a_change(
     save_all()
     let_idle(user)
     user.add(sku, 3)
-    compare = maintenance.retire
+    compare = bulk.retire
     monkeypatch.setattr(
-        maintenance,
+        bulk,
         "retire",
         lambda prefix, copies: compare(
             prefix,
@@ -145,14 +145,14 @@ def test_a_change_between_looking_and_ending_keeps_the_cart(
     save_all()
     let_idle(guest)
     lose_hash(redis_server, guest)
-    retire = maintenance.retire
+    retire = bulk.retire
 
     def retire_and_let_another_save_come(*args: object) -> object:
         outcome = retire(*args)  # type: ignore[arg-type]
         Cart.objects.update(version=row_of(guest).version + 1)
         return outcome
 
-    monkeypatch.setattr(maintenance, "retire", retire_and_let_another_save_come)
+    monkeypatch.setattr(bulk, "retire", retire_and_let_another_save_come)
 
     assert sweep() == SweepResult()
 

@@ -22,7 +22,7 @@ from carts.domain.errors import (
     ItemNotFound,
     ProductNotFound,
 )
-from carts.live import maintenance
+from carts.live import bulk
 from carts.live.keys import cart_key
 from carts.log.rows import drain_streams
 from carts.models import Cart, CartChange
@@ -304,14 +304,14 @@ def test_a_change_at_the_last_moment_keeps_a_guests_cart(
     guest.add(sku)
     client, _ = sign_in("carts.expire_cart")
     asked = do(client, guest, "expire")
-    retire = maintenance.retire
+    retire = bulk.retire
 
     def change_first(prefix: str, versions: Any) -> Any:
         monkeypatch.undo()
         guest.add(sku)
         return retire(prefix, versions)
 
-    monkeypatch.setattr(maintenance, "retire", change_first)
+    monkeypatch.setattr(bulk, "retire", change_first)
     done = asked.confirm()
 
     assert done.messages == [

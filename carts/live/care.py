@@ -1,0 +1,96 @@
+"""One hash beside its shopper: what staff and repairs know of it, and do to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from carts.domain.cart import CartOwner
+from carts.domain.errors import CartUnreadable
+from carts.live import keys
+from carts.live.codec import LiveCart, parse_live_cart
+from carts.live.connection import ask, get_client, store_errors
+from carts.live.scripts import load_script
+
+
+@dataclass(frozen=True, slots=True)
+class HashState:
+    """One hash, and what is known beside it.
+
+    `found` is None where the hash is not a cart's. The times are ms since the epoch, None where
+    there is none; `ttl_ms` is None for a hash that stays.
+    """
+
+    found: LiveCart | None
+    bytes_used: int
+    ttl_ms: int | None
+    unsaved_since_ms: int | None
+    merging_since_ms: int | None
+    set_aside_ms: int | None
+
+
+def look_at(owner: CartOwner) -> HashState | None:
+    """Return what is known of one hash, None without one; in one round trip.
+
+    Nobody is asked whether the owner may change the cart. Raises CartStoreUnavailable, as
+    everything here does.
+    """
+    key, shared = keys.cart_key(owner), keys.shard_keys(keys.shard_prefix(owner))
+    lists = (shared.dirty, shared.merging, shared.set_aside)
+    fields, ttl_ms, bytes_used, *moments = ask(
+        [
+            ("HGETALL", key),
+            ("PTTL", key),
+            ("MEMORY", "USAGE", key),
+            *(("ZSCORE", name, key) for name in lists),
+        ]
+    )
+    if bytes_used is None:
+        return None
+    unsaved, merging, aside = (None if moment is None else int(moment) for moment in moments)
+    return HashState(
+        found=_parse(owner, fields),
+        bytes_used=bytes_used,
+        ttl_ms=ttl_ms if ttl_ms >= 0 else None,
+        unsaved_since_ms=unsaved,
+        merging_since_ms=merging,
+        set_aside_ms=aside,
+    )
+
+
+def renew(owner: CartOwner) -> None:
+    """Give a cart a new version, so that the next save writes it as it is."""
+    shared = keys.shard_keys(keys.shard_prefix(owner))
+    _run("renew", [keys.cart_key(owner), shared.dirty], ())
+
+
+def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
+    """Keep an unreadable hash under another key for so long, out of its copy's way.
+
+    Return whether it was put away. A hash that can be read, or has changed meanwhile, stays.
+    """
+    key, shared = keys.cart_key(owner), keys.shard_keys(keys.shard_prefix(owner))
+    with store_errors():
+        dumped = get_client().dump(key)
+    state = look_at(owner)
+    if dumped is None or state is None or state.found is not None:
+        return False
+    names = [key, shared.dirty, shared.set_aside, keys.unreadable_key(owner)]
+    return bool(_run("put_away", names, [dumped, ttl_ms]))
+
+
+def forget_merge(guest: CartOwner) -> None:
+    """Forget a merge that is over: this guest's cart is not being merged."""
+    with store_errors():
+        get_client().zrem(keys.shard_keys(keys.shard_prefix(guest)).merging, keys.cart_key(guest))
+
+
+def _parse(owner: CartOwner, fields: Any) -> LiveCart | None:
+    try:
+        return parse_live_cart(owner, fields)
+    except CartUnreadable:
+        return None
+
+
+def _run(verb: str, names: Sequence[str], args: Sequence[Any]) -> Any:
+    with store_errors():
+        return load_script(verb).run(get_client(), names, args)
