@@ -11,7 +11,7 @@ from django.db.models.signals import post_delete
 from accounts.models import User
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.permanent.erasing import count_changes, erase_orphans, lock_rows
+from carts.operations import count_changes, erase_orphans, lock_rows
 from config.stores.database import in_transaction
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from rest_framework_simplejwt.settings import api_settings
 
 from accounts.models import ENDING_FIELDS, AccessChange, RefreshFamily, User, users_updated
 from carts.domain.errors import CartStoreUnavailable
-from carts.live.access import EndedFamily, EndedGenerations, end_tokens
+from carts.operations import EndedFamily, EndedGenerations, end_tokens
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from carts.operations.merging import register_claim
+        from carts.operations import register_claim
         from orders.claiming import claim_orders
 
         register_claim(claim_orders)

@@ -14,16 +14,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from carts.attempts import Overtaken, attempt_until_done
+from carts.attempts import attempt_until_done
 from carts.domain.cart import Cart, CartOwner, Line, LineId
 from carts.domain.errors import AccessDenied, CartNotFound, ItemNotFound
-from carts.operations.merging import finish_handover
-from carts.operations.reading import ChangeContext, read_cart
-from carts.operations.settling import settle_pending
-from carts.permanent.saving import save_cart
+from carts.operations import ChangeContext, prepare_purchase
 from orders.errors import CheckoutContended, NothingSelected
 from orders.selling import OrderDraft, PlacedOrder, RepeatGuard, sell
-from orders.settlement import describe_settlement, settle
+from orders.settlement import settle
 
 
 def place_order(
@@ -45,19 +42,11 @@ def place_order(
     TooManyPendingOrders, RateLimited, AccessEnded, CartStoreUnavailable, CheckoutContended, and
     what the guard raises; nothing is sold then, and the cart is as it was.
     """
-    charges = context.charges
 
     def attempt() -> PlacedOrder:
-        nonlocal charges
-        settle_pending(owner=owner, context=describe_settlement())
-        cart = read_cart(owner, charges=charges)
-        charges = ()
-        if cart.handover is not None:
-            finish_handover(cart, context)
-            raise Overtaken("the cart was being merged into another")
-        saved = save_cart(owner=owner, source="order") if cart.exists else cart
-        if saved is None:
-            raise Overtaken("the cart was first saved by another")
+        nonlocal context
+        charged, context = context, replace(context, charges=())
+        saved = prepare_purchase(owner=owner, context=charged)
         chosen = replace(saved, lines=_choose_lines(saved, draft.item_ids))
         return sell(cart=chosen, draft=draft, now=now, guard=guard)
 

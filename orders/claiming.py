@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.models import F, Func, Sum, Value
 
 from carts.domain.cart import CartOwner
-from carts.operations.returning import find_returned
+from carts.operations import find_returned
 from config.stores.database import in_transaction
 from orders.models import LineReturn, Order, OrderItem, OrderStatus
 from orders.settlement import keep_returned

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from carts.operations.reading import CartView
+from carts.operations import CartView
 from config.errors import ServiceError
 from config.notation import render_money
 

@@ -19,13 +19,9 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
-from carts.attempts import Overtaken
 from carts.domain import rules
 from carts.domain.cart import Cart, Line
-from carts.models import Cart as SavedCart
-from carts.models import CartStatus, PendingSettlement
-from carts.operations.reading import view_cart
-from carts.operations.settling import schedule_settlement
+from carts.operations import hold_copy, schedule_settlement, view_cart
 from config.stores.database import in_transaction
 from orders.contacts import list_contact_marks
 from orders.errors import CartInvalid, PriceChanged
@@ -83,7 +79,7 @@ def sell(
     buyer, contacts = cart.owner.key, _find_contacts(cart, draft)
     if guard is not None:
         guard.enter()
-    _claim_cart(cart)
+    hold_copy(cart)
     offers = hold_offers(sku_ids=cart.sku_ids, buyer=buyer, also=contacts)
     lines = _check_lines(cart, offers, draft)
     units = {line.sku_id: line.quantity for line, _ in lines}
@@ -104,22 +100,6 @@ def sell(
 def _find_contacts(cart: Cart, draft: OrderDraft) -> tuple[str, ...]:
     """Return what a guest is known by under any guest id; a user is known by the account."""
     return list_contact_marks(draft.contact) if cart.owner.is_guest else ()
-
-
-def _claim_cart(cart: Cart) -> None:
-    """Lock the saved cart until the transaction ends; raises Overtaken unless it is for sale.
-
-    Of two orders of one cart, the second finds what the first bought still waiting to leave it, or
-    a newer version without it, or that the cart has ended. A merge saves the cart as handed over
-    before it moves the lines, so it either finds this order, or is found here.
-    """
-    saved = SavedCart.objects.select_for_update(no_key=True).filter(pk=cart.id)
-    found = saved.values_list("version", "status").first()
-    if found != (cart.version, CartStatus.ACTIVE):
-        raise Overtaken("the saved cart was sold, merged or saved anew")
-    # A query of its own, which sees what was committed while the first one waited for the lock.
-    if PendingSettlement.objects.filter(owner=cart.owner.key).exists():
-        raise Overtaken("another order has yet to leave the cart")
 
 
 def _check_lines(

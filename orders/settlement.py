@@ -18,9 +18,8 @@ from carts.domain.errors import (
 )
 from carts.domain.returning import OrderedLine, ReturnedLine
 from carts.jobs import do_each, register_job
-from carts.operations.reading import ChangeContext
-from carts.operations.returning import return_lines as return_lines_to_cart
-from carts.operations.settling import settle_order
+from carts.operations import ChangeContext, settle_order
+from carts.operations import return_lines as return_lines_to_cart
 from config.http.context import current_request_id
 from orders.listing import list_ids
 from orders.models import LineReturn, Order

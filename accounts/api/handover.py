@@ -10,9 +10,7 @@ from django.conf import settings
 from carts.api.identity import parse_guest_id
 from carts.api.presentation import present_cart, present_merge
 from carts.domain.cart import CartOwner
-from carts.operations.lines import get_cart, persist_cart
-from carts.operations.merging import merge_carts
-from carts.operations.reading import ChangeContext
+from carts.operations import ChangeContext, get_cart, merge_carts, save_cart
 from config.errors import ServiceError
 from config.http.context import current_request_id
 
@@ -47,7 +45,7 @@ def save_user_cart(*, user_id: str) -> None:
     """Save the user's cart now. Nothing is raised: what fails is saved with the next batch."""
     user = CartOwner.for_user(user_id)
     try:
-        persist_cart(owner=user)
+        save_cart(owner=user, source="request")
     except Exception as error:  # noqa: BLE001
         _log_failure("not saved", user, error)
 

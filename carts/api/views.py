@@ -40,9 +40,10 @@ from carts.api.schema import document_calls
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartChanged, InvalidGuestId
 from carts.live.records import Details, Operation
-from carts.operations import lines as services
+from carts.operations import lines
+from carts.operations.context import ChangeContext
 from carts.operations.merging import merge_carts
-from carts.operations.reading import CartView, ChangeContext
+from carts.operations.reading import CartView, get_cart
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error
@@ -55,7 +56,7 @@ class CartViewSet(ViewSet):
     """Every call on a cart. Each acts on the caller's own cart, and on no other."""
 
     def retrieve(self, request: Request) -> HttpResponse:
-        document = present_cart(services.get_cart(owner=identify_owner(request)))
+        document = present_cart(get_cart(owner=identify_owner(request)))
         if is_unmodified(request, document):
             return answer_unmodified(document)
         return answer(document.data, headers={"ETag": document.etag})
@@ -69,9 +70,9 @@ class CartViewSet(ViewSet):
             owner,
             operation,
             perform=lambda: Made(
-                answer_added(services.add_lines(owner=owner, additions=[addition], context=context))
+                answer_added(lines.add_lines(owner=owner, additions=[addition], context=context))
             ),
-            replay=lambda _: answer_added(services.BatchResult(services.get_cart(owner=owner))),
+            replay=lambda _: answer_added(lines.BatchResult(get_cart(owner=owner))),
         )
 
     def add_batch(self, request: Request) -> HttpResponse:
@@ -86,12 +87,12 @@ class CartViewSet(ViewSet):
             return answer_batch(view, verb="add", names=names, failures=failures)
 
         def perform() -> Made:
-            result = services.add_lines(owner=owner, additions=batch.entries, context=context)
+            result = lines.add_lines(owner=owner, additions=batch.entries, context=context)
             failures = batch.failures(result.failures)
             return Made(present(result.view, failures), keep_failures(failures))
 
         def replay(details: Details | None) -> HttpResponse:
-            return present(services.get_cart(owner=owner), restore_failures(details or {}, names))
+            return present(get_cart(owner=owner), restore_failures(details or {}, names))
 
         return answer_once(owner, operation, perform=perform, replay=replay)
 
@@ -99,7 +100,7 @@ class CartViewSet(ViewSet):
         owner = identify_owner(request)
         update = inputs.read_update(item_id, read_object(request))
         context = describe_change(request, owner)
-        result = services.update_lines(owner=owner, updates=[update], context=context)
+        result = lines.update_lines(owner=owner, updates=[update], context=context)
         return answer_single(result, message="Cart item updated successfully")
 
     def update_batch(self, request: Request) -> HttpResponse:
@@ -107,7 +108,7 @@ class CartViewSet(ViewSet):
         body = read_object(request)
         batch = sort_entries(inputs.read_updates(body))
         context = describe_change(request, owner)
-        result = services.update_lines(owner=owner, updates=batch.entries, context=context)
+        result = lines.update_lines(owner=owner, updates=batch.entries, context=context)
         return answer_batch(
             result.view,
             verb="update",
@@ -118,20 +119,20 @@ class CartViewSet(ViewSet):
     def remove_item(self, request: Request, item_id: str) -> HttpResponse:
         owner = identify_owner(request)
         context = describe_change(request, owner)
-        result = services.remove_lines(owner=owner, item_ids=[item_id], context=context)
+        result = lines.remove_lines(owner=owner, item_ids=[item_id], context=context)
         return answer_single(result, message="Product removed from cart successfully")
 
     def remove_batch(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
         item_ids = inputs.read_item_ids(read_object(request))
         context = describe_change(request, owner)
-        result = services.remove_lines(owner=owner, item_ids=item_ids, context=context)
+        result = lines.remove_lines(owner=owner, item_ids=item_ids, context=context)
         failures = describe_failures(result.failures)
         return answer_removed_batch(result.view, item_ids=item_ids, failures=failures)
 
     def clear(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
-        result = services.clear_cart(owner=owner, context=describe_change(request, owner))
+        result = lines.clear_cart(owner=owner, context=describe_change(request, owner))
         return answer_single(result, message="Cart cleared successfully")
 
     def select(self, request: Request) -> HttpResponse:
@@ -141,31 +142,31 @@ class CartViewSet(ViewSet):
         item_ids, merchant_id = selection.item_ids, selection.merchant_id
         if item_ids is not None:
             updates = [selection.update_of(item_id) for item_id in item_ids]
-            result = services.update_lines(owner=owner, updates=updates, context=context)
+            result = lines.update_lines(owner=owner, updates=updates, context=context)
         elif merchant_id is not None:
-            result = services.select_merchant(
+            result = lines.select_merchant(
                 owner=owner,
                 merchant_id=merchant_id,
                 selected=selection.selected,
                 context=context,
             )
         else:
-            result = services.select_all(owner=owner, selected=selection.selected, context=context)
+            result = lines.select_all(owner=owner, selected=selection.selected, context=context)
         names = [{"itemId": item_id} for item_id in item_ids or ()]
         failures = describe_failures(result.failures)
         return answer_batch(result.view, verb="update", names=names, failures=failures)
 
     def summarize(self, request: Request) -> HttpResponse:
-        return answer(present_summary(services.get_cart(owner=identify_owner(request))))
+        return answer(present_summary(get_cart(owner=identify_owner(request))))
 
     def validate(self, request: Request) -> HttpResponse:
-        return answer(present_validation(services.get_cart(owner=identify_owner(request))))
+        return answer(present_validation(get_cart(owner=identify_owner(request))))
 
     def acknowledge(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
         item_ids = inputs.read_optional_item_ids(read_object(request))
         context = describe_change(request, owner)
-        result = services.acknowledge_prices(owner=owner, item_ids=item_ids, context=context)
+        result = lines.acknowledge_prices(owner=owner, item_ids=item_ids, context=context)
         return answer_single(result, message="Success")
 
     def merge(self, request: Request) -> HttpResponse:
@@ -187,7 +188,7 @@ class CartViewSet(ViewSet):
 
         def replay(report: Details | None) -> HttpResponse:
             if report is not None:
-                return answer_merged(services.get_cart(owner=user), report)
+                return answer_merged(get_cart(owner=user), report)
             # What died may have merged nothing yet.
             context = ChangeContext(source="api", request_id=current_request_id())
             return merge_as(context).response
@@ -196,7 +197,7 @@ class CartViewSet(ViewSet):
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, CartChanged):
-            document = present_cart(services.get_cart(owner=identify_owner(self.request)))
+            document = present_cart(get_cart(owner=identify_owner(self.request)))
             return refuse_service_error(exc, data=document.data, headers={"ETag": document.etag})
         return super().handle_exception(exc)
 

@@ -1,1 +1,38 @@
-"""What may be done to a cart: read it, change its lines, merge it, settle an order."""
+"""What may be done to a cart: read it, change its lines, merge it, sell from it.
+
+Orders and accounts come in by this door, and find behind it what these names say.
+"""
+
+from carts.live.access import EndedFamily, EndedGenerations, end_tokens
+from carts.operations.context import ChangeContext
+from carts.operations.lines import add_lines
+from carts.operations.merging import merge_carts, register_claim
+from carts.operations.purchasing import hold_copy, prepare_purchase, schedule_settlement
+from carts.operations.reading import CartView, get_cart, view_cart
+from carts.operations.returning import find_returned, return_lines
+from carts.operations.settling import settle_order
+from carts.permanent.erasing import count_changes, erase_orphans, lock_rows
+from carts.permanent.saving import save_cart
+
+__all__ = [
+    "CartView",
+    "ChangeContext",
+    "EndedFamily",
+    "EndedGenerations",
+    "add_lines",
+    "count_changes",
+    "end_tokens",
+    "erase_orphans",
+    "find_returned",
+    "get_cart",
+    "hold_copy",
+    "lock_rows",
+    "merge_carts",
+    "prepare_purchase",
+    "register_claim",
+    "return_lines",
+    "save_cart",
+    "schedule_settlement",
+    "settle_order",
+    "view_cart",
+]

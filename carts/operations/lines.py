@@ -1,7 +1,7 @@
 """The operations on a cart. Each reads the cart and the catalogue, decides, and runs one script.
 
 A script refuses when the cart is no longer the one that was read; the operation is then begun
-again from the reading, Whatever is raised, nothing has changed.
+again from the reading. Whatever is raised, nothing has changed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,16 +24,9 @@ from carts.domain.errors import (
 )
 from carts.live import store
 from carts.live.store import EntryOutcome, LineSetting, Outcome, UnitsToAdd
+from carts.operations.context import ChangeContext, change_terms, start_terms
 from carts.operations.merging import finish_handover
-from carts.operations.reading import (
-    CartView,
-    ChangeContext,
-    change_terms,
-    read_cart,
-    start_terms,
-    view_cart,
-)
-from carts.permanent.saving import save_cart
+from carts.operations.reading import CartView, read_cart, view_cart
 from products.catalogue import read_offers
 from products.offers import Offer
 
@@ -52,13 +45,6 @@ class BatchResult:
         for failure in self.failures.values():
             raise failure
         return self.view
-
-
-def get_cart(*, owner: CartOwner) -> CartView:
-    """Return the owner's cart with live prices. Changes nothing. Raises CartStoreUnavailable."""
-    cart = read_cart(owner)
-    offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
-    return view_cart(cart, offers)
 
 
 def add_lines(
@@ -209,15 +195,6 @@ def acknowledge_prices(
         return _Attempt(offers, {}, outcome)
 
     return _change_cart(owner, context, attempt)
-
-
-def persist_cart(*, owner: CartOwner) -> None:
-    """Save the owner's cart to the database now: at login and logout, and before an order.
-
-    A cart that does not live costs one round trip to Redis. Raises CartStoreUnavailable,
-    OperationalError; the cart is then saved with the next batch.
-    """
-    save_cart(owner=owner, source="request")
 
 
 @dataclass(frozen=True, slots=True)

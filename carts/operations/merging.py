@@ -12,7 +12,7 @@ makes, or by the sweep.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -34,14 +34,8 @@ from carts.live import bulk, care, store
 from carts.live.keys import merge_token, name_openly, shard_prefixes
 from carts.live.records import OperationRepeatedError
 from carts.live.store import ChangeTerms
-from carts.operations.reading import (
-    CartView,
-    ChangeContext,
-    read_cart,
-    require_version,
-    start_terms,
-    view_cart,
-)
+from carts.operations.context import ChangeContext, require_version, start_terms
+from carts.operations.reading import CartView, read_cart, view_cart
 from carts.operations.settling import leave_out_pending, settle_pending
 from carts.permanent.copies import find_handed_over, has_merged
 from carts.permanent.erasing import find_orphans
@@ -275,12 +269,7 @@ def _apply(
         plan = _plan(guest_cart, user_cart, offers, strategy)
         if not plan.lines:
             return view_cart(user_cart, offers), plan
-        pinned = ChangeContext(
-            source=_name_source(context),
-            actor=context.actor,
-            request_id=context.request_id,
-            expected_versions=frozenset({user_cart.version}),
-        )
+        pinned = replace(context, source=_name_source(context)).pinned_to(user_cart.version)
         terms = start_terms(user_cart, pinned)
         outcome = store.apply_merge(user, terms, token=token, lines=plan.lines)
         if outcome.status == "done" and outcome.cart is not None:

@@ -4,31 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from carts.domain.cart import Cart, CartOwner, Line
-from carts.domain.errors import CartChanged
 from carts.live import store
 from carts.live.keys import derive_cart_id
 from carts.live.records import Operation, OperationRepeatedError
-from carts.live.store import ChangeTerms
 from carts.permanent.restoring import restore_cart
 from config.http.ratelimit import Charge
 from products.catalogue import read_offers, read_snapshots
 from products.offers import Offer, Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeContext:
-    """Who makes a change, and on what terms.
-
-    `source` is where it comes from (api, admin, command, merge, order), `actor` who ("" for the
-    cart's owner). `expected_versions` are those of If-Match, None for any.
-    """
-
-    source: str
-    actor: str = ""
-    request_id: str = "-"
-    charges: tuple[Charge, ...] = ()
-    expected_versions: frozenset[int] | None = None
-    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +24,13 @@ class CartView:
     cart: Cart
     offers: Mapping[str, Offer]
     snapshots: Mapping[int, Snapshot]
+
+
+def get_cart(*, owner: CartOwner) -> CartView:
+    """Return the owner's cart with live prices. Changes nothing. Raises CartStoreUnavailable."""
+    cart = read_cart(owner)
+    offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+    return view_cart(cart, offers)
 
 
 def read_cart(
@@ -77,39 +66,6 @@ def view_cart(cart: Cart, offers: Mapping[str, Offer]) -> CartView:
         line.revision for line in cart.lines if _has_moved_on(line, offers.get(line.sku_id))
     }
     return CartView(cart, offers, read_snapshots(revisions) if revisions else {})
-
-
-def start_terms(cart: Cart, context: ChangeContext) -> ChangeTerms:
-    """Return the terms of a change to this cart that may start the owner's cart, or the next one.
-
-    Raises CartChanged where If-Match names other versions.
-    """
-    terms = change_terms(cart, context)
-    if not cart.exists:
-        return replace(terms, fresh_id=cart.id)
-    if cart.status != "ACTIVE":
-        return replace(terms, fresh_id=derive_cart_id(cart.owner, cart.id))
-    return terms
-
-
-def change_terms(cart: Cart, context: ChangeContext) -> ChangeTerms:
-    """Return the terms of a change to this very cart; raises CartChanged as above."""
-    require_version(cart, context)
-    return ChangeTerms(
-        seen_id=cart.id if cart.exists else "",
-        fresh_id="",
-        source=context.source,
-        actor=context.actor,
-        request_id=context.request_id,
-        expected_version=None if context.expected_versions is None else cart.version,
-        operation=context.operation,
-    )
-
-
-def require_version(cart: Cart, context: ChangeContext) -> None:
-    """Raise CartChanged where If-Match names other versions than this cart's."""
-    if context.expected_versions is not None and cart.version not in context.expected_versions:
-        raise CartChanged
 
 
 def _has_moved_on(line: Line, offer: Offer | None) -> bool:

@@ -6,7 +6,7 @@ put back, and puts nothing back a second time.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from datetime import timedelta
 
 import orjson
@@ -18,9 +18,10 @@ from carts.domain.merging import MergeLimits
 from carts.domain.returning import OrderedLine, ReturnedLine, plan_return
 from carts.live import store
 from carts.live.records import Operation, OperationRepeatedError
-from carts.live.store import ChangeTerms, UnitsToAdd
+from carts.live.store import UnitsToAdd
+from carts.operations.context import ChangeContext, start_terms
 from carts.operations.merging import finish_handover
-from carts.operations.reading import ChangeContext, read_cart, start_terms
+from carts.operations.reading import read_cart
 from products.catalogue import read_offers
 from products.offers import Offer
 
@@ -47,7 +48,8 @@ def return_lines(
         limits = MergeLimits(settings.CART_MAX_LINES, settings.CART_MAX_UNITS_PER_LINE)
         plan = plan_return(cart=cart, lines=lines, offers=offers, limits=limits)
         entries = _list_units(cart, lines, plan, offers)
-        terms = _pin(cart, context, _describe(order_id, plan))
+        pinned = context.pinned_to(cart.version, _describe(order_id, plan))
+        terms = start_terms(cart, pinned)
         if entries and store.add_lines(owner, terms, entries).status != "done":
             raise Overtaken("the cart has changed since what goes back was planned")
         return plan
@@ -78,12 +80,6 @@ def _describe(order_id: str, plan: Sequence[ReturnedLine]) -> Operation:
 
 def _read_plan(fingerprint: str) -> tuple[ReturnedLine, ...]:
     return tuple(ReturnedLine(*line) for line in orjson.loads(fingerprint))
-
-
-def _pin(cart: Cart, context: ChangeContext, operation: Operation) -> ChangeTerms:
-    """Return the terms of a change to the cart in this very version."""
-    terms = start_terms(cart, context)
-    return replace(terms, expected_version=cart.version, operation=operation)
 
 
 def _list_units(

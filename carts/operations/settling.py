@@ -1,6 +1,6 @@
 """What an order takes out of the cart it was bought from: exactly the bought units, exactly once.
 
-1. The order's own transaction notes down what must leave (`schedule_settlement`).
+1. The order's own transaction notes down what must leave (`purchasing.schedule_settlement`).
 2. After it has committed, one script takes that out of the living cart, which remembers the order
    by a mark (`settle_order`).
 3. The cart is saved, mark and all, and the note is removed.
@@ -9,30 +9,15 @@ A crash before step 3 is finished by calling `settle_order` again, as often as n
 is lost meanwhile, the cart comes back without the noted units, and with the mark.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.settling import Purchase, take_purchases
 from carts.live import store
 from carts.live.keys import settlement_token
 from carts.models import PendingSettlement
-from carts.operations.reading import ChangeContext, change_terms, read_cart
+from carts.operations.context import ChangeContext, change_terms
+from carts.operations.reading import read_cart
 from carts.permanent.saving import save_cart
-
-
-def schedule_settlement(
-    *, order_id: str, owner: CartOwner, cart_id: str, units: Mapping[str, int]
-) -> None:
-    """Note down that an order bought these units, by SKU, of the owner's cart with this id.
-
-    Units are at least 1 each. Must run in the transaction that writes the order, and once; the
-    cart must have been saved with these lines before (`persist_cart`). One query.
-    """
-    PendingSettlement.objects.create(
-        order_id=order_id, owner=owner.key, cart_id=cart_id, units=dict(units)
-    )
 
 
 def settle_order(*, order_id: str, context: ChangeContext) -> bool:
@@ -51,7 +36,6 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
     if pending is None:
         return True
     owner, token = CartOwner.parse(pending.owner), settlement_token(order_id)
-    plain = ChangeContext(context.source, context.actor, context.request_id)
 
     def attempt() -> bool:
         cart = read_cart(owner)
@@ -63,7 +47,7 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
             # by the note: it is gone since. As long as it is not, no later order can be placed.
             if not PendingSettlement.objects.filter(pk=order_id).exists():
                 return True
-            terms = replace(change_terms(cart, plain), expected_version=cart.version)
+            terms = change_terms(cart, context.pinned_to(cart.version))
             store.take_lines(owner, terms, token=token, units=pending.units)
         saved = save_cart(owner=owner, source="order")
         # The hash may have been lost between the two steps above: then its copy is as it was.

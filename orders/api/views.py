@@ -18,7 +18,7 @@ from carts.api.idempotency import read_operation
 from carts.api.identity import identify_owner
 from carts.domain.cart import CartOwner
 from carts.live.records import Operation
-from carts.operations.reading import ChangeContext
+from carts.operations import ChangeContext
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
 from config.http.pagination import page_data, read_page

@@ -6,7 +6,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from carts.domain.cart import CartOwner
-from carts.operations.lines import get_cart
+from carts.operations.reading import get_cart
 from products.demo.catalogue import derive_id
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from carts.domain.cart import Addition, CartOwner
+from carts.operations.context import ChangeContext
 from carts.operations.lines import add_lines
-from carts.operations.reading import ChangeContext
 from products.models import Sku
 from tests.benchmarks.bench import Bench, Table
 from tests.benchmarks.load import Call, Figures, make_load

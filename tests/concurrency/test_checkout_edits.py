@@ -10,7 +10,7 @@ from django.utils import timezone
 from carts.live import store
 from carts.operations import merging as merge
 from carts.operations import settling
-from carts.operations.reading import ChangeContext
+from carts.operations.context import ChangeContext
 from carts.operations.settling import settle_order
 from carts.permanent.sweep import expire_cart
 from orders import checkout, selling
@@ -215,7 +215,7 @@ def test_without_the_claim_on_the_cart_the_units_are_sold_and_come_along(
     sku, guest, user = SkuFactory.create(stock=20), new_guest(), new_user()
     guest.add(sku, 3)
     between(lambda: sign_in(user, guest))
-    monkeypatch.setattr(selling, "_claim_cart", lambda cart: None)
+    monkeypatch.setattr(selling, "hold_copy", lambda cart: None)
 
     place_order(guest)
 

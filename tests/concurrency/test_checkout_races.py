@@ -166,7 +166,7 @@ def test_without_claims_and_keys_a_cart_is_bought_many_times(
     sku = SkuFactory.create(stock=100)
     buyer = new_user()
     buyer.add(sku, 2)
-    meet("_claim_cart", lambda cart: None)
+    meet("hold_copy", lambda cart: None)
     monkeypatch.setattr(replies, "_try_lock", lambda owner, operation: True)
 
     count_answers(submit_together(action, copies_of(buyer, THREADS)))
@@ -227,7 +227,7 @@ def test_a_limit_holds_against_orders_at_the_same_time(
     sku = SkuFactory.create(stock=100, purchase_limit=3)
     buyer = new_user()
     buyer.add(sku, 2)
-    meet("_claim_cart", lambda cart: None)
+    meet("hold_copy", lambda cart: None)
 
     answers = count_answers(submit_together(submit, copies_of(buyer, THREADS)))
 
@@ -242,7 +242,7 @@ def test_without_the_locks_a_limit_is_passed(
     sku = SkuFactory.create(stock=100, purchase_limit=3)
     buyer = new_user()
     buyer.add(sku, 2)
-    monkeypatch.setattr(selling, "_claim_cart", lambda cart: None)
+    monkeypatch.setattr(selling, "hold_copy", lambda cart: None)
     meet("hold_offers", read_unlocked)
     monkeypatch.setattr(selling, "take", take_nothing)
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from redis import Redis
 
 from carts.models import PendingSettlement
-from carts.operations.lines import persist_cart
+from carts.permanent.saving import save_cart
 from orders.models import LineReturn, Order
 from orders.settlement import return_due_lines, settle_orders
 from tests.carts.permanent.copies import owner_of
@@ -32,8 +32,8 @@ DIED = 9
 
 # What the process was about to call, or had just called, when it died; and whether it had sold.
 ORDER_STEPS: dict[str, bool] = {
-    "before orders.checkout.save_cart": False,
-    "after orders.checkout.save_cart": False,
+    "before carts.operations.purchasing.save_cart": False,
+    "after carts.operations.purchasing.save_cart": False,
     "before orders.selling.take": False,
     "after orders.selling.take": False,
     "after orders.selling.schedule_settlement": False,
@@ -111,7 +111,7 @@ def test_an_order_that_dies_is_placed_or_not(
     buyer.add(scarce, 3)
     buyer.add(plenty, 2)
     buyer.add(unselected, 1, selected=False)
-    persist_cart(owner=owner_of(buyer))
+    save_cart(owner=owner_of(buyer), source="test")
     expected = {scarce.id: 3, plenty.id: 2, unselected.id: 1}
 
     die_at(step, lambda: submit(buyer))
@@ -143,7 +143,7 @@ def test_the_next_submit_after_a_crash_buys_nothing_twice(
 ) -> None:
     sku, buyer = SkuFactory.create(stock=20), new_guest()
     buyer.add(sku, 3)
-    persist_cart(owner=owner_of(buyer))
+    save_cart(owner=owner_of(buyer), source="test")
 
     die_at(step, lambda: submit(buyer))
     if wipes:
@@ -183,7 +183,7 @@ def test_what_a_guest_bought_does_not_come_along_into_the_users_cart(
     guest, user = new_guest(), new_user()
     guest.add(bought, 3)
     guest.add(kept, 1, selected=False)
-    persist_cart(owner=owner_of(guest))
+    save_cart(owner=owner_of(guest), source="test")
 
     die_at(step, lambda: submit(guest))
     if wipes:

@@ -10,8 +10,7 @@ from django.db import transaction
 from accounts.models import User
 from accounts.roles import ROLES
 from carts.domain.cart import Addition, CartOwner
-from carts.operations.lines import add_lines
-from carts.operations.reading import ChangeContext
+from carts.operations import ChangeContext, add_lines
 from products.demo.catalogue import derive_id
 
 PASSWORD = "cartwright-demo"  # noqa: S105 - told to everybody

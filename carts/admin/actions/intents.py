@@ -1,14 +1,14 @@
 """What a member of staff is about to do to a cart."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartChanged
-from carts.operations.reading import ChangeContext
+from carts.operations.context import ChangeContext
 from carts.permanent.inspecting import Inspection
 
 
@@ -50,7 +50,7 @@ class Intent:
     @property
     def pinned_context(self) -> ChangeContext:
         """The terms of a change to the very version that was shown when it was confirmed."""
-        return replace(self.context, expected_versions=frozenset({self.values["version"]}))
+        return self.context.pinned_to(self.values["version"])
 
     def require_shown_version(self) -> None:
         """Raise CartChanged where the cart is not as it was shown when this was confirmed."""

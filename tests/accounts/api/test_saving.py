@@ -5,8 +5,8 @@ import pytest
 from accounts.models import User
 from carts.domain.cart import Addition, CartOwner
 from carts.models import CartItem
+from carts.operations.context import ChangeContext
 from carts.operations.lines import add_lines
-from carts.operations.reading import ChangeContext
 from products.models import Sku
 from tests.accounts.calls import log_in, post, sign_in
 from tests.accounts.factories import UserFactory

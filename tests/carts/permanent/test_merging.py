@@ -18,7 +18,7 @@ from carts.live import bulk, store
 from carts.live.keys import cart_key
 from carts.models import Cart
 from carts.operations import merging
-from carts.operations.reading import ChangeContext
+from carts.operations.context import ChangeContext
 from products.models import Sku
 from tests.carts.permanent.copies import (
     hash_of,

@@ -19,7 +19,6 @@ from carts.domain.cart import CartOwner
 from carts.live import bulk
 from carts.live.keys import cart_key, shard_prefixes
 from carts.models import Cart, CartItem
-from carts.operations.lines import persist_cart
 from carts.permanent import rows, writing
 from carts.permanent.copies import read_carts
 from carts.permanent.saving import SaveResult, save_cart
@@ -141,7 +140,7 @@ def test_saving_a_saved_cart_changes_nothing(shopper: Shopper) -> None:
 def test_a_cart_that_was_never_used_is_not_saved(shopper: Shopper) -> None:
     shopper.cart()
 
-    persist_cart(owner=owner_of(shopper))
+    save_cart(owner=owner_of(shopper), source="test")
 
     assert Cart.objects.count() == 0
 
@@ -150,7 +149,7 @@ def test_persisting_saves_at_once(shopper: Shopper, redis_server: Redis) -> None
     sku = SkuFactory.create()
     shopper.add(sku, 2)
 
-    persist_cart(owner=owner_of(shopper))
+    save_cart(owner=owner_of(shopper), source="test")
 
     assert saved_units(shopper) == {sku.id: 2}
     assert not is_unsaved(redis_server, shopper)

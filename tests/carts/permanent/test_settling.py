@@ -11,10 +11,12 @@ from carts.domain.cart import Cart, CartOwner, Line
 from carts.domain.settling import Purchase, take_purchases
 from carts.live import store
 from carts.models import PendingSettlement
-from carts.operations.lines import persist_cart
+from carts.operations.context import ChangeContext, change_terms
 from carts.operations.merging import merge_carts
-from carts.operations.reading import ChangeContext, change_terms, read_cart
-from carts.operations.settling import schedule_settlement, settle_order, settle_pending
+from carts.operations.purchasing import schedule_settlement
+from carts.operations.reading import read_cart
+from carts.operations.settling import settle_order, settle_pending
+from carts.permanent.saving import save_cart
 from products.models import Sku
 from tests.carts.permanent.copies import hash_of, owner_of, save_all, saved_units
 from tests.carts.shopper import Shopper, item_id, quantities_of
@@ -29,7 +31,7 @@ def buy(shopper: Shopper, units: dict[Sku, int], order_id: str = "order1") -> st
     """Do what an order does up to the commit of its transaction; return the cart's id."""
     owner = owner_of(shopper)
     cart_id: str = shopper.cart()["id"]
-    persist_cart(owner=owner)
+    save_cart(owner=owner, source="test")
     schedule_settlement(
         order_id=order_id,
         owner=owner,
