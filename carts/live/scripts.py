@@ -1,5 +1,6 @@
 """The Lua scripts: loaded once, run by digest, one round trip each."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,22 +14,8 @@ from carts.live import counters
 from carts.live.connection import Command, exchange, is_temporary, take_value
 
 _FOLDER = Path(__file__).parent / "lua"
-# With a shebang the server checks memory before the first write, not in the middle. What only
-# shrinks a cart, and what saves it, must still be possible then.
-_SHRINKING = frozenset(
-    {
-        "clear", "confirm", "drop_changes", "finish_merge", "forget_vanished",
-        "note_saves", "put_away", "read_to_save", "remove_lines", "renew", "retire", "set_aside",
-        "take_lines",
-    }
-)  # fmt: skip
-# These have other keys and arguments than the prelude's.
-_STANDALONE = frozenset(
-    {
-        "begin_merge", "confirm", "drop_changes", "forget_vanished", "load_if_absent",
-        "note_saves", "put_away", "read_to_save", "renew", "retire", "set_aside",
-    }
-)  # fmt: skip
+# The texts that stand in front of a script, as its header names them.
+_USES = re.compile(r"^-- USES  (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +46,16 @@ class Script:
 
 @cache
 def load_script(verb: str) -> Script:
-    """Return the script of a verb, with the shared prelude where it uses it."""
-    flags = "#!lua flags=allow-oom\n" if verb in _SHRINKING else "#!lua\n"
-    prelude = "" if verb in _STANDALONE else _read("prelude")
-    text = (flags + prelude + _read(verb)).encode()
+    """Return the script of a verb, with the texts in front that it uses.
+
+    Its first line, for the server, comes before all of them. With it the server checks memory
+    before the first write, and not in the middle. What only shrinks a cart, and what saves it, has
+    the flag `allow-oom`, because it must be possible when memory is full.
+    """
+    shebang, _, own = _read(verb).partition("\n")
+    uses = _USES.search(own)
+    shared = map(_read, uses[1].split(", ")) if uses else ()
+    text = "\n".join([shebang, *shared, own]).encode()
     return Script(text, sha1(text, usedforsecurity=False).hexdigest())
 
 

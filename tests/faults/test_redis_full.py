@@ -6,8 +6,11 @@ import pytest
 from django.test import Client
 from redis import Redis
 
+from carts.live import bulk
+from carts.live.keys import cart_key
+from carts.permanent.saving import save_oldest
 from tests.carts.api.test_store_down import UNAVAILABLE
-from tests.carts.permanent.copies import save_all, saved_units
+from tests.carts.permanent.copies import owner_of, save_all, saved_units
 from tests.carts.shopper import (
     addition_of,
     item_id,
@@ -52,6 +55,21 @@ def test_additions_are_refused_while_carts_are_read_shrink_and_are_saved(own_red
     assert read_readiness()["error"]["checks"]["redis"] == "takes no changes"
     own_redis.config_set("maxmemory", 0)
     assert quantities_of(user.add(kept)) == {kept.id: 3}
+
+
+def test_carts_are_saved_in_the_background_and_erased_while_memory_is_full(
+    own_redis: Redis,
+) -> None:
+    user, sku = new_user(), SkuFactory.create()
+    user.add(sku, 2)
+    fill_up(own_redis)
+
+    list(save_oldest(prefix="", source="test"))
+
+    assert saved_units(user) == {sku.id: 2}
+    assert own_redis.zcard("cart:dirty") == 0
+    assert bulk.erase("", [owner_of(user)]) == 1
+    assert own_redis.exists(cart_key(owner_of(user))) == 0
 
 
 def test_a_policy_that_makes_room_drops_carts_and_is_not_ready(own_redis: Redis) -> None:

@@ -1,5 +1,7 @@
+#!lua
 -- Take newer snapshot revisions as the ones that lines were added at.
 --
+-- USES  clock, prelude
 -- ARGV  11... per entry: SKU, revision
 -- Results per entry: {'done' | 'missing', quantity}
 

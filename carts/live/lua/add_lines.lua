@@ -1,5 +1,7 @@
+#!lua
 -- Add units to lines, and make the lines that are not there yet.
 --
+-- USES  clock, prelude
 -- ARGV  11 most distinct lines a cart may have, then per entry: SKU, units, highest quantity the
 --       line may reach, selected ('1', '0', or '' for as it is), snapshot revision of a new line
 -- Results per entry: {'done' | 'over' | 'full', quantity before}

@@ -1,6 +1,8 @@
+#!lua
 -- Write the lines that a guest's cart brings into a user's cart, once per merge token.
 -- The quantities were planned for the version asked for, so any change since sends the caller back.
 --
+-- USES  clock, prelude
 -- ARGV  11 merge token, then per line: SKU, quantity, selected ('1' or '0'), snapshot revision
 -- Returns 'done', 'merged' if the token is already recorded here, and 'withdrawn' if it is as one
 -- that may not be merged any more (see withdraw_merge.lua).

@@ -1,7 +1,9 @@
+#!lua
 -- Hand a guest's cart to a user: from here on its lines are the user's, and it takes no change
 -- until the merge is finished. That is a change of its own, with a version of its own, so that the
 -- permanent copy is handed over as well.
 --
+-- USES  clock
 -- KEYS  1 guest's cart hash   2 unsaved carts (zset)   3 carts being merged (zset)
 -- ARGV  1 user id   2 strategy   3 version from which a merge was withdrawn, '' for none
 -- Returns {status, {}, fields}: 'done' (also when it was handed to this user before, and then
@@ -31,11 +33,9 @@ elseif not has_lines() then
   return reply('empty')
 end
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', cart_key,
   '@merging', user_id .. ':' .. strategy,
-  '@version', string.format('%.0f', math.max(tonumber(meta[3]) + 1, now_ms)))
-redis.call('ZADD', unsaved_key, 'NX', string.format('%.0f', now_ms), cart_key)
-redis.call('ZADD', merging_key, 'NX', string.format('%.0f', now_ms), cart_key)
+  '@version', integer(next_version(meta[3])))
+redis.call('ZADD', unsaved_key, 'NX', integer(now_ms), cart_key)
+redis.call('ZADD', merging_key, 'NX', integer(now_ms), cart_key)
 return reply('done')

@@ -1,5 +1,8 @@
+#!lua flags=allow-oom
 -- Remove every line. The meta fields stay: without them the hash would vanish, and the next read
 -- would bring the old lines back from their permanent copy.
+--
+-- USES  clock, prelude
 
 local status = open_cart()
 if status then return reply(status) end

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Note what has been saved, and take the unsaved mark off carts that have not changed since.
 --
 -- KEYS  1 unsaved carts (zset)   2 carts being saved (zset)   3 carts set aside (zset)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Take entries that are kept elsewhere off the change stream, and tell how many were lost: cut off
 -- by the stream's bound before anybody had read them.
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Take away the hashes of users that are gone, and whatever else is known of them.
 --
 -- KEYS  1 unsaved carts (zset)   2 carts being saved (zset)   3 carts set aside (zset)

@@ -1,6 +1,8 @@
+#!lua flags=allow-oom
 -- Empty a guest's cart whose lines are now in the user's, and count the merge. Its meta fields stay,
 -- as when a cart is cleared, so that no permanent copy comes back in its place.
 --
+-- USES  clock, prelude
 -- KEYS  4 carts being merged (zset)   5 counters (hash)
 -- ARGV  3 version the cart had when it was handed over   11 the handover (user id and strategy, as
 --       in @merging)   12 how many lines the merge capped
@@ -13,7 +15,7 @@ local meta = redis.call('HMGET', cart_key, '@id', '@merging', '@version')
 if meta[2] ~= handover or meta[3] ~= expected_version then return reply('absent') end
 
 cart.id = meta[1]
-cart.version = math.max(tonumber(expected_version) + 1, now_ms)
+cart.version = next_version(expected_version)
 cart.stamp = cart.version
 local lines, skus = read_all_lines()
 for _, sku in ipairs(skus) do

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Forget that carts were set aside where they have no hash any more: nobody can mend those.
 --
 -- KEYS  1 carts set aside (zset)   2... cart hashes

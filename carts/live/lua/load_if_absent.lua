@@ -1,3 +1,4 @@
+#!lua
 -- Put a cart's permanent copy in place, unless a living one is there.
 --
 -- KEYS  1 cart hash   2 counters (hash)   3 unsaved carts (zset)

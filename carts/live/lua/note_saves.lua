@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Raise the numbers of saved batches.
 --
 -- KEYS  1 numbers of saved batches by counter (hash)

@@ -1,4 +1,4 @@
--- Shared by every script that changes a cart: it stands in front of each verb's own text.
+-- What the scripts that change a cart share. It stands in front of their own texts.
 --
 -- KEYS  1 cart hash   2 unsaved carts (zset)   3 change stream   4... the verb's own
 --       last: operation record, if ARGV 9 is not ''
@@ -36,15 +36,8 @@ local SELECTED = 32768
 local LINE_FORMAT = '>HI4I8I8'
 local REMEMBERED_MARKS = 4
 
-local server_time = redis.call('TIME')
-local now_ms = server_time[1] * 1000 + math.floor(server_time[2] / 1000)
-
 -- The cart as this call found it, and what it is about to write.
 local cart = { writes = {}, removals = {}, changes = {} }
-
-local function integer(number)
-  return string.format('%.0f', number)
-end
 
 local function reply(status, results)
   return { status, results or {}, redis.call('HGETALL', cart_key) }
@@ -72,7 +65,7 @@ local function open_cart()
   end
   cart.id = cart.starts and fresh_id or id
   -- Each new line takes one stamp as its time of adding, so that their order is their age.
-  cart.version = math.max(tonumber(version) + 1, now_ms)
+  cart.version = next_version(version)
   cart.stamp = cart.version - 1
 end
 

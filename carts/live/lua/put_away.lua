@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Keep what cannot be read under another key for a while, so that its permanent copy takes its place.
 --
 -- KEYS  1 cart hash   2 unsaved carts (zset)   3 carts set aside (zset)   4 the other key

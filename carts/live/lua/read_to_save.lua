@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Read carts to save them, and note in each that the permanent copy may have this version soon.
 --
 -- @saved holds the version that was last known to be saved (0 for none), then those that were

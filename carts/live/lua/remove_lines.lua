@@ -1,5 +1,7 @@
+#!lua flags=allow-oom
 -- Remove lines.
 --
+-- USES  clock, prelude
 -- ARGV  11... SKUs
 -- Results per SKU: {'done' | 'missing', quantity before}
 

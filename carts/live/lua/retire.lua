@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Take away hashes whose permanent copies have the same version.
 --
 -- KEYS  1 unsaved carts (zset)   2... cart hashes

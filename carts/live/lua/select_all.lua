@@ -1,5 +1,7 @@
+#!lua
 -- Select or deselect every line, those included that were added since the cart was read.
 --
+-- USES  clock, prelude
 -- ARGV  11 selected: '1' or '0'
 
 local status = open_cart()

@@ -1,5 +1,7 @@
+#!lua
 -- Set the quantity, the selection, or both, of lines that are there.
 --
+-- USES  clock, prelude
 -- ARGV  11... per entry: SKU, quantity ('' for as it is), selected ('1', '0' or '' for as it is),
 --       highest quantity the line may have
 -- Results per entry: {'done' | 'over' | 'missing', quantity before}

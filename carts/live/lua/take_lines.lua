@@ -1,6 +1,8 @@
+#!lua flags=allow-oom
 -- Take the units that an order bought out of their lines, once per order. Units beyond them stay,
 -- and a line with fewer goes as a whole. The cart ends when its last line is bought.
 --
+-- USES  clock, prelude
 -- ARGV  11 mark of the order, then per entry: SKU, units
 -- Results per entry: {'done' | 'missing', quantity before}
 -- Returns 'done', and 'settled' if the mark is already recorded here.

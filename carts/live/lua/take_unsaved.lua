@@ -1,8 +1,10 @@
+#!lua flags=allow-oom
 -- Give a saver the carts that have been unsaved for longest, as its own for a while.
 --
 -- Several savers share a shard's list so. Carts leave the second list when they are saved or set
 -- aside; those of a saver that died are anybody's when its time is over.
 --
+-- USES  clock
 -- KEYS  1 unsaved carts (zset)   2 carts being saved (zset: by when the saver's time is over, ms)
 -- ARGV  1 how many at most   2 how long they are the saver's, in ms
 -- Returns the age of the first in ms, '0' where there is none, and the carts, oldest first.
@@ -12,11 +14,9 @@ local most, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 -- More values do not fit on Lua's stack.
 local CHUNK = 1000
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', saving_key, '-inf', string.format('%.0f', now_ms))
+redis.call('ZREMRANGEBYSCORE', saving_key, '-inf', integer(now_ms))
 -- A time that lies further ahead than any is given was given before the clock was set back.
-redis.call('ZREMRANGEBYSCORE', saving_key, string.format('(%.0f', now_ms + lease_ms), '+inf')
+redis.call('ZREMRANGEBYSCORE', saving_key, '(' .. integer(now_ms + lease_ms), '+inf')
 
 local last = most + redis.call('ZCARD', saving_key) - 1
 local oldest = redis.call('ZRANGE', unsaved_key, 0, last)
@@ -29,7 +29,7 @@ for start = 1, #oldest, CHUNK do
   end
 end
 if #taken == 0 then return { '0', taken } end
-local until_ms = string.format('%.0f', now_ms + lease_ms)
+local until_ms = integer(now_ms + lease_ms)
 for _, member in ipairs(taken) do redis.call('ZADD', saving_key, until_ms, member) end
 local since_ms = tonumber(redis.call('ZSCORE', unsaved_key, taken[1]))
-return { string.format('%.0f', math.max(now_ms - since_ms, 0)), taken }
+return { integer(math.max(now_ms - since_ms, 0)), taken }

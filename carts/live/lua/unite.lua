@@ -1,5 +1,7 @@
+#!lua
 -- Make a cart that came from an older file what it is together with its permanent copy.
 --
+-- USES  clock, prelude
 -- KEYS  4 counters (hash)   5 carts being merged (zset)
 -- ARGV  11 version of the copy   12 id   13 created, in ms   14 status, '' for an active cart
 --       15 @merged   16 @settled   17 @merging   then per line: SKU, quantity, selected ('1' or
@@ -57,7 +59,7 @@ put('@merging', merging)
 -- From here on the copy belongs to the history of this cart.
 put('@saved', copy_version)
 cart.id = ARGV[FIRST + 1]
-cart.version = math.max(tonumber(expected_version), tonumber(copy_version), now_ms - 1) + 1
+cart.version = next_version(math.max(tonumber(expected_version), tonumber(copy_version)))
 cart.stamp = cart.version
 
 commit()

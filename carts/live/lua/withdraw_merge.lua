@@ -1,6 +1,8 @@
+#!lua
 -- Keep a guest's cart from being merged into a user's in one of its states: its merge token is
 -- recorded with a '-' in front, unless it has been merged.
 --
+-- USES  clock, prelude
 -- ARGV  11 merge token
 -- Returns 'done', also where that was done before, and 'merged'.
 
