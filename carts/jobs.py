@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 from psycopg.errors import QueryCanceled
 
 from carts.domain.errors import CartContended, CartStoreUnavailable, CartUnreadable
-from carts.live.apart import find_apart, set_apart
+from carts.live.aside import find_set_aside, set_entry_aside
 from config.stores.database import has_lost_race
 
 logger = logging.getLogger(__name__)
@@ -48,16 +48,16 @@ def do_each(
 ) -> int:
     """Do each entry of a job by itself; return for how many `do` told that something was done.
 
-    An entry that fails is logged, counted and set apart: the next runs pass it over until its
+    An entry that fails is logged, counted and set aside: the next runs pass it over until its
     pause is over. One that has to wait is left to the next run. `name` must give away no secret.
 
     Raises what keeps all entries from being done: CartStoreUnavailable, OperationalError,
     InterfaceError.
     """
-    apart = find_apart(job)
+    aside = find_set_aside(job)
     done = 0
     for entry in entries:
-        if name(entry) in apart:
+        if name(entry) in aside:
             continue
         try:
             done += do(entry)
@@ -66,7 +66,7 @@ def do_each(
         except Exception as error:  # noqa: BLE001
             if _concerns_all(error):
                 raise
-            set_apart(job, name(entry), pause=PAUSE)
+            set_entry_aside(job, name(entry), pause=PAUSE)
             # Without the error's text, which may hold a guest's id.
             where = "".join(format_tb(error.__traceback__))
             logger.error(

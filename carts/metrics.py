@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from carts.domain.errors import CartStoreUnavailable
 from carts.jobs import list_jobs
-from carts.live.apart import FAILURES
+from carts.live.aside import FAILURES
 from carts.live.gauges import StoreGauges, read_gauges
 
 _COUNTERS = {

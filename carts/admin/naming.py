@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from carts.admin import lookups
+from carts.admin.lookups import find_guest
 from carts.domain.cart import CartOwner, is_id
+from carts.live.guests import note_guests
 from carts.models import Cart, CartChange
 from carts.permanent.mapping import owner_of
 from carts.permanent.rows import find_missing_users
@@ -137,7 +138,7 @@ def _find_guest(digest: str) -> CartOwner | None:
     logged = CartChange.objects.filter(owner_kind="guest", owner_id=digest).order_by("-at")
     newest = logged.values("cart_id")[:1]
     guest_id = Cart.objects.filter(pk__in=newest).values_list("session_id", flat=True).first()
-    return CartOwner.for_guest(guest_id) if guest_id else lookups.find_guest(digest)
+    return CartOwner.for_guest(guest_id) if guest_id else find_guest(digest)
 
 
 def _name_carts(owners: Iterable[CartOwner]) -> dict[CartOwner, str]:
@@ -147,7 +148,7 @@ def _name_carts(owners: Iterable[CartOwner]) -> dict[CartOwner, str]:
     """
     wanted = list(owners)
     ids = find_copy_ids(wanted)
-    lookups.note_guests([owner for owner in wanted if owner.is_guest and owner not in ids])
+    note_guests([owner for owner in wanted if owner.is_guest and owner not in ids])
     return {owner: ids.get(owner) or _name_owner(owner) for owner in wanted}
 
 

@@ -3,7 +3,6 @@
 A shard is named by its key prefix; all carts of one call belong to the same shard.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartUnreadable
 from carts.live import keys
-from carts.live.codec import LiveCart, parse_live_cart
+from carts.live.codec import LiveCart, parse_live_cart, parse_units
 from carts.live.connection import ask, get_client, store_errors, take_value
 from carts.live.scripts import load_script
 
@@ -23,7 +22,6 @@ _CARTS_PER_SCRIPT = 20
 _PAGE = 1_000
 # A batch takes a tenth of it, as a rule. One that takes longer is saved twice, which does no harm.
 _LEASE = timedelta(seconds=10)
-_CART_NAME = re.compile(rb".*?cart:(user|guest):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +92,37 @@ def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
             return
 
 
+def read_newest_unsaved(prefix: str, *, count: int) -> tuple[CartOwner, ...]:
+    """Return the owners of the carts of a shard that became unsaved last, the newest first."""
+    with store_errors():
+        members = get_client().zrevrange(keys.shard_keys(prefix).dirty, 0, count - 1)
+    return _read_page(members).owners
+
+
+def find_units(owners: Sequence[CartOwner], sku_id: str) -> dict[CartOwner, int | None]:
+    """Return how many units of a SKU the carts of any shard hold, None without a line of it.
+
+    Owners without a hash, and of hashes that are not a cart's, are left out. One round trip.
+    """
+    if not owners:
+        return {}
+    replies = ask([("HMGET", name, "@id", sku_id) for name in _names(owners)])
+    return {
+        owner: _parse_units(reply[1])
+        for owner, reply in zip(owners, replies, strict=True)
+        if isinstance(reply, list) and reply[0] is not None
+    }
+
+
 def list_carts(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
     """List the owners of all hashes that are there all the time this takes, in pages."""
     cursor = 0
     while True:
         with store_errors():
-            cursor, names = get_client().scan(cursor, match=f"{prefix}cart:*", count=page_size)
-        owners = _read_page([name for name in names if _CART_NAME.match(name)]).owners
+            cursor, names = get_client().scan(
+                cursor, match=keys.match_carts(prefix), count=page_size
+            )
+        owners = _read_page(names).owners
         for start in range(0, len(owners), page_size):
             yield list(dict.fromkeys(owners[start : start + page_size]))
         if cursor == 0:
@@ -109,10 +131,10 @@ def list_carts(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
 
 def list_users(*, page_size: int) -> Iterator[list[CartOwner]]:
     """List the users whose hashes are there all the time this takes, of all shards, in pages."""
-    cursor = 0
+    pattern, cursor = keys.match_users(), 0
     while True:
         with store_errors():
-            cursor, names = get_client().scan(cursor, match="*cart:user:*", count=page_size)
+            cursor, names = get_client().scan(cursor, match=pattern, count=page_size)
         owners = [owner for owner in _read_page(names).owners if not owner.is_guest]
         if owners:
             yield owners
@@ -258,6 +280,13 @@ def _decode_head(owner: CartOwner, reply: Any) -> LiveCart | None:
         head = Cart(cart_id.decode(), owner, int(version), created_ms=0, updated_ms=0)
         return LiveCart(head, tuple(map(int, (saved or b"0").split(b","))))
     except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _parse_units(value: bytes | None) -> int | None:
+    try:
+        return None if value is None else parse_units(value)
+    except CartUnreadable:
         return None
 
 

@@ -63,6 +63,16 @@ def cart_key(owner: CartOwner) -> str:
     return f"{shard_prefix(owner)}cart:{owner.key}"
 
 
+def match_carts(prefix: str) -> str:
+    """Return the pattern for the keys of a shard's carts; some other keys match it as well."""
+    return f"{prefix}cart:*"
+
+
+def match_users() -> str:
+    """Return the pattern for the keys of users' carts in all shards; some others match as well."""
+    return "*cart:user:*"
+
+
 def parse_cart_key(key: str) -> CartOwner:
     """Return the owner of a cart key; raises ValueError for any other key."""
     _, _, owner_key = key.partition("cart:")
@@ -82,6 +92,11 @@ def operation_key(owner: CartOwner, operation_id: str) -> str:
 def ended_tokens_key(user_id: str) -> str:
     """Return the key of what tells which of this user's tokens are worthless."""
     return f"auth:ended:{user_id}"
+
+
+def set_aside_key(job: str) -> str:
+    """Return the key of the entries that a job passes over for a while."""
+    return f"{shard_prefixes()[0]}cart:apart:{job}"
 
 
 def guest_note_key(digest: str) -> str:

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from carts.admin import lookups
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.live import bulk, care, gauges
+from carts.live import bulk, care, gauges, guests
 from carts.live.connection import is_temporary, store_errors
 from tests.carts.admin.staff import LIST, owner_page_of, sign_in
 from tests.carts.api.test_privacy import formatted
@@ -72,8 +72,8 @@ def is_refused(redis: Redis) -> bool:
 
 Trouble = Callable[[Redis], AbstractContextManager[None]]
 LOOKS: dict[str, Callable[[CartOwner], object]] = {
-    "SKU": lambda owner: lookups.look_for_sku([owner], "x"),
-    "notes": lambda owner: lookups.note_guests([owner]),
+    "SKU": lambda owner: bulk.find_units([owner], "x"),
+    "notes": lambda owner: guests.note_guests([owner]),
     "found": lambda owner: lookups.find_guest("x"),
     "peek": lambda owner: bulk.peek("", [owner]),
     "read many": lambda owner: bulk.read_hashes("", [owner]),

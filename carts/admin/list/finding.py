@@ -9,9 +9,10 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 
-from carts.admin import lookups
+from carts.admin.lookups import list_newest_unsaved
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
+from carts.live.bulk import find_units
 from carts.models import Cart, CartItem
 from carts.permanent.mapping import owner_of
 
@@ -96,10 +97,11 @@ def _read_copies(sku_id: str) -> tuple[dict[CartOwner, Holding], bool]:
 def _look_at_living(
     sku_id: str, copies: Mapping[CartOwner, Holding]
 ) -> dict[CartOwner, int | None]:
-    owners = list(dict.fromkeys([*lookups.list_newest_unsaved(), *copies]))
-    sightings = {seen.owner: seen.units for seen in lookups.look_for_sku(owners, sku_id)}
+    owners = list(dict.fromkeys([*list_newest_unsaved(), *copies]))
     return {
-        owner: units for owner, units in sightings.items() if units is not None or owner in copies
+        owner: units
+        for owner, units in find_units(owners, sku_id).items()
+        if units is not None or owner in copies
     }
 
 

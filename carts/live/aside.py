@@ -1,6 +1,6 @@
-"""Entries of jobs that failed lately, and how often entries failed: kept in Redis.
+"""Entries of jobs that are set aside because they failed, and how often entries failed.
 
-Without Redis nothing is known to have failed, and what fails is tried at every run.
+Both are kept in Redis. Without it every entry is tried at every run.
 """
 
 import time
@@ -10,15 +10,15 @@ from datetime import timedelta
 from redis.exceptions import RedisError
 
 from carts.live.connection import get_client
-from carts.live.keys import shard_keys, shard_prefixes
+from carts.live.keys import set_aside_key, shard_keys, shard_prefixes
 
 # In front of a job's name among the counters.
 FAILURES = "failures:"
 
 
-def find_apart(job: str) -> frozenset[str]:
-    """Return the entries whose pause is not over, in one round trip."""
-    name, now_ms = _key(job), time.time_ns() // 1_000_000
+def find_set_aside(job: str) -> frozenset[str]:
+    """Return the entries of a job whose pause is not over, in one round trip."""
+    name, now_ms = set_aside_key(job), time.time_ns() // 1_000_000
     with suppress(RedisError):
         pipeline = get_client().pipeline(transaction=False)
         pipeline.zremrangebyscore(name, "-inf", now_ms)
@@ -28,15 +28,11 @@ def find_apart(job: str) -> frozenset[str]:
     return frozenset()
 
 
-def set_apart(job: str, entry: str, *, pause: timedelta) -> None:
+def set_entry_aside(job: str, entry: str, *, pause: timedelta) -> None:
     """Have an entry passed over for this long, and count its failure, in one round trip."""
     until_ms = time.time_ns() // 1_000_000 + pause // timedelta(milliseconds=1)
     with suppress(RedisError):
         pipeline = get_client().pipeline(transaction=False)
-        pipeline.zadd(_key(job), {entry: until_ms})
+        pipeline.zadd(set_aside_key(job), {entry: until_ms})
         pipeline.hincrby(shard_keys(shard_prefixes()[0]).counters, f"{FAILURES}{job}", 1)
         pipeline.execute()
-
-
-def _key(job: str) -> str:
-    return f"{shard_prefixes()[0]}cart:apart:{job}"
