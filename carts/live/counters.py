@@ -1,7 +1,7 @@
-"""Figures that every process adds to, kept where whoever is asked for them can read them: Redis.
+"""Figures that every process adds to, kept in Redis, where any process can read them.
 
-They are for graphs. Nothing may fail or wait for want of one, so a figure that cannot be noted is
-not, and an emptied Redis counts from 0 again. Most are counted by the scripts, with what they do.
+They are for graphs: no call fails because a figure could not be noted, and an emptied Redis counts
+from 0 again. The scripts count most of them, with what they do.
 """
 
 from contextlib import suppress

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Remove every line. The meta fields stay: without them the hash would vanish, and the next read
--- would bring the old lines back from their permanent copy.
+-- would bring the old lines back from their copy.
 --
 -- USES  clock, prelude
 

@@ -10,7 +10,7 @@
 
 local changes_key, progress_key = KEYS[1], KEYS[2]
 
--- Wiped since it was read: what is counted here went with it.
+-- The stream was wiped since it was read, and what is counted here with it.
 if redis.call('EXISTS', changes_key) == 0 then return 0 end
 
 local function parse(id)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Empty a guest's cart whose lines are now in the user's, and count the merge. Its meta fields stay,
--- as when a cart is cleared, so that no permanent copy comes back in its place.
+-- as when a cart is cleared, so that no copy comes back in its place.
 --
 -- USES  clock, prelude
 -- KEYS  4 carts being merged (zset)   5 counters (hash)

@@ -1,8 +1,8 @@
 #!lua
--- Put a cart's permanent copy in place, unless a living one is there.
+-- Put a cart's copy in place, unless a living cart is there.
 --
 -- KEYS  1 cart hash   2 counters (hash)   3 unsaved carts (zset)
--- ARGV  1 time to live in ms, 0 for none   2 version of the permanent copy   3 version of the cart,
+-- ARGV  1 time to live in ms, 0 for none   2 version of the copy   3 version of the cart,
 --       higher where it differs from its copy   4... fields and values
 -- Returns {status, {}, fields}: 'done', or 'present' with the living cart.
 

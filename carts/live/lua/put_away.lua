@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Keep what cannot be read under another key for a while, so that its permanent copy takes its place.
+-- Put away a hash that cannot be read: keep it under another key for a while, so that its copy can
+-- take its place.
 --
 -- KEYS  1 cart hash   2 unsaved carts (zset)   3 carts set aside (zset)   4 the other key
 -- ARGV  1 what is there, as it was dumped   2 how long to keep it, in ms

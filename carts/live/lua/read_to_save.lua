@@ -1,15 +1,16 @@
 #!lua flags=allow-oom
--- Read carts to save them, and note in each that the permanent copy may have this version soon.
+-- Read carts to save them, and note in each that its copy may have this version soon.
 --
--- @saved holds the version that was last known to be saved (0 for none), then those that were
--- read to be saved since. So a copy with a version which is not listed, but higher than the first,
--- is of another history: this hash came from an older file than the copy. Written before the copy
--- is, so that a saver's crash in between cannot make the two look like strangers.
+-- @saved holds the version that was saved last (0 for none), then those that were read to be saved
+-- since. A copy with a higher version that is not listed is of another history: this hash came from
+-- an older file. The note is written before the copy, so that the two belong together even if the
+-- saver crashes in between.
 --
 -- KEYS  1 unsaved carts (zset)   2... cart hashes
 -- Returns per cart its fields, with @saved as it was before; false without a hash, which is then
 -- no longer unsaved; a text where there is something else than a hash.
 
+local unsaved_key = KEYS[1]
 local NOTED = 3
 
 local function note(key, version, saved)
@@ -28,7 +29,7 @@ for index = 2, #KEYS do
   if fields.err then
     found[index - 1] = fields.err
   elseif #fields == 0 then
-    redis.call('ZREM', KEYS[1], key)
+    redis.call('ZREM', unsaved_key, key)
     found[index - 1] = false
   else
     local meta = redis.call('HMGET', key, '@version', '@saved')

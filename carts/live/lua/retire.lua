@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
--- Take away hashes whose permanent copies have the same version.
+-- Take away hashes whose copies have the same version.
 --
 -- KEYS  1 unsaved carts (zset)   2... cart hashes
 -- ARGV  per cart: its id, and the version of its copy
 -- Returns per cart 'done', 'absent' where there is no hash or that of another cart, or 'kept': it
 -- has another version, or is no cart at all.
+
+local unsaved_key = KEYS[1]
 
 local outcomes = {}
 for index = 2, #KEYS do
@@ -17,7 +19,7 @@ for index = 2, #KEYS do
     outcome = 'absent'
   elseif meta[2] == ARGV[2 * index - 2] then
     redis.call('DEL', key)
-    redis.call('ZREM', KEYS[1], key)
+    redis.call('ZREM', unsaved_key, key)
     outcome = 'done'
   else
     outcome = 'kept'

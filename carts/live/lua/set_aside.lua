@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Put what cannot be saved aside, until its next change makes it unsaved again.
+-- Set aside what cannot be saved, until its next change makes it unsaved again.
 --
 -- USES  clock
 -- KEYS  1 unsaved carts (zset)   2 carts being saved (zset)   3 carts set aside (zset)
 --       4 counters (hash)
--- ARGV  members of the first
+-- ARGV  members of the list of unsaved carts
 -- Returns nothing.
 
 local unsaved_key, saving_key, set_aside_key, counters_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

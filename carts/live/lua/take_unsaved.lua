@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Give a saver the carts that have been unsaved for longest, as its own for a while.
 --
--- Several savers share a shard's list so. Carts leave the second list when they are saved or set
--- aside; those of a saver that died are anybody's when its time is over.
+-- This is how several savers share a shard's list. A cart leaves the second list when it is saved or
+-- set aside. What a saver that died had taken is anybody's when its time is over.
 --
 -- USES  clock
 -- KEYS  1 unsaved carts (zset)   2 carts being saved (zset: by when the saver's time is over, ms)

@@ -1,12 +1,12 @@
 #!lua
--- Make a cart that came from an older file what it is together with its permanent copy.
+-- Write what a cart that came from an older file is together with its copy.
 --
 -- USES  clock, prelude
 -- KEYS  4 counters (hash)   5 carts being merged (zset)
 -- ARGV  11 version of the copy   12 id   13 created, in ms   14 status, '' for an active cart
 --       15 @merged   16 @settled   17 @merging   then per line: SKU, quantity, selected ('1' or
 --       '0'), revision, added in ms
--- Returns 'done'.
+-- Returns 'done', or as every change 'gone', 'moved' or 'changed'.
 
 local counters_key, merging_key = KEYS[4], KEYS[5]
 local copy_version, merging = ARGV[FIRST], ARGV[FIRST + 6]

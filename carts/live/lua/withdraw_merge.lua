@@ -1,6 +1,6 @@
 #!lua
--- Keep a guest's cart from being merged into a user's in one of its states: its merge token is
--- recorded with a '-' in front, unless it has been merged.
+-- Withdraw the merge of one state of a guest's cart: record its merge token in the user's cart with
+-- a '-' in front, unless that state has been merged.
 --
 -- USES  clock, prelude
 -- ARGV  11 merge token
