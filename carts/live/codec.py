@@ -19,7 +19,7 @@ _SELECTED = 0x8000
 _META = 0x40  # "@"
 
 # What reading anything but a cart's fields ends in.
-_NOT_A_CART = (KeyError, TypeError, ValueError, struct.error)
+_NOT_A_CART = (LookupError, TypeError, ValueError, struct.error)
 
 _by_time_added = attrgetter("added_ms", "sku_id")
 
