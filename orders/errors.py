@@ -9,7 +9,7 @@ from config.notation import render_money
 
 
 class OrderError(ServiceError):
-    """Base of every expected failure of an order operation."""
+    """Base of every expected failure of an order call."""
 
 
 class NothingSelected(OrderError):

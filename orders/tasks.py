@@ -4,8 +4,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from carts.jobs import leave_to_next_run
-from orders.api.replies import forget_replies
 from orders.lifecycle import cancel_expired_orders
+from orders.replies import forget_replies
 from orders.settlement import return_due_lines, settle_orders
 
 

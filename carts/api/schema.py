@@ -9,13 +9,13 @@ from rest_framework.exceptions import NotAuthenticated
 
 from carts.api import examples
 from carts.api import serializers as shapes
-from carts.api.idempotency import (
+from carts.domain import errors
+from config.http.idempotency import (
     IdempotencyKeyReused,
     InvalidIdempotencyKey,
     RequestInProgress,
     TooManyIdempotencyKeys,
 )
-from carts.domain import errors
 from config.http.openapi import (
     BODY_ERRORS,
     ETAG_HEADER,

@@ -27,7 +27,6 @@ from carts.api.batches import (
     restore_failures,
     sort_entries,
 )
-from carts.api.idempotency import Made, answer_once, read_operation
 from carts.api.identity import identify_owner, identify_user, parse_guest_id
 from carts.api.presentation import (
     parse_etag_versions,
@@ -39,7 +38,7 @@ from carts.api.presentation import (
 from carts.api.schema import document_calls
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartChanged, InvalidGuestId
-from carts.live.records import Details, Operation
+from carts.live.records import LiveRecords
 from carts.operations import lines
 from carts.operations.context import ChangeContext
 from carts.operations.merging import merge_carts
@@ -47,6 +46,7 @@ from carts.operations.reading import CartView, get_cart
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error
+from config.http.idempotency import Details, KeyedCall, Made, answer_once, read_call
 from config.http.parsing import read_object
 from config.http.ratelimit import Charge, RateLimit, active_charges
 
@@ -64,11 +64,11 @@ class CartViewSet(ViewSet):
     def add(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
         addition = inputs.read_addition(read_object(request))
-        operation = read_operation(request, owner, "add")
-        context = describe_change(request, owner, operation)
+        call = read_call(request, owner.key, "add")
+        context = describe_change(request, owner, call)
         return answer_once(
-            owner,
-            operation,
+            call,
+            LiveRecords(owner),
             perform=lambda: Made(
                 answer_added(lines.add_lines(owner=owner, additions=[addition], context=context))
             ),
@@ -79,8 +79,8 @@ class CartViewSet(ViewSet):
         owner = identify_owner(request)
         body = read_object(request)
         batch = sort_entries(inputs.read_additions(body))
-        operation = read_operation(request, owner, "batch")
-        context = describe_change(request, owner, operation)
+        call = read_call(request, owner.key, "batch")
+        context = describe_change(request, owner, call)
         names = name_additions(body)
 
         def present(view: CartView, failures: Mapping[int, Failure]) -> HttpResponse:
@@ -94,7 +94,7 @@ class CartViewSet(ViewSet):
         def replay(details: Details | None) -> HttpResponse:
             return present(get_cart(owner=owner), restore_failures(details or {}, names))
 
-        return answer_once(owner, operation, perform=perform, replay=replay)
+        return answer_once(call, LiveRecords(owner), perform=perform, replay=replay)
 
     def update_item(self, request: Request, item_id: str) -> HttpResponse:
         owner = identify_owner(request)
@@ -177,9 +177,9 @@ class CartViewSet(ViewSet):
             raise InvalidGuestId
         guest = CartOwner.for_guest(parse_guest_id(guest_id))
         strategy = inputs.read_strategy(body)
-        operation = read_operation(request, user, "merge")
+        call = read_call(request, user.key, "merge")
         limit = RateLimit("merge", settings.RATE_LIMIT_MERGE)
-        context = describe_change(request, user, operation, limit=limit)
+        context = describe_change(request, user, call, limit=limit)
 
         def merge_as(context: ChangeContext) -> Made:
             result = merge_carts(guest=guest, user=user, strategy=strategy, context=context)
@@ -193,7 +193,9 @@ class CartViewSet(ViewSet):
             context = ChangeContext(source="api", request_id=current_request_id())
             return merge_as(context).response
 
-        return answer_once(user, operation, perform=lambda: merge_as(context), replay=replay)
+        return answer_once(
+            call, LiveRecords(user), perform=lambda: merge_as(context), replay=replay
+        )
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, CartChanged):
@@ -213,7 +215,7 @@ class CartViewSet(ViewSet):
 def describe_change(
     request: Request,
     owner: CartOwner,
-    operation: Operation | None = None,
+    call: KeyedCall | None = None,
     *,
     limit: RateLimit | None = None,
 ) -> ChangeContext:
@@ -234,5 +236,5 @@ def describe_change(
         request_id=current_request_id(),
         charges=active_charges(charges),
         expected_versions=None if expected is None else parse_etag_versions(expected),
-        operation=operation,
+        call=call,
     )

@@ -84,9 +84,9 @@ def unreadable_key(owner: CartOwner) -> str:
     return f"{shard_prefix(owner)}cart:unreadable:{owner.key}"
 
 
-def operation_key(owner: CartOwner, operation_id: str) -> str:
-    """Return the key of the outcome of a change that may be repeated."""
-    return f"{shard_prefix(owner)}cart:op:{owner.key}:{operation_id}"
+def call_key(owner: CartOwner, call_id: str) -> str:
+    """Return the key of the record of a keyed call."""
+    return f"{shard_prefix(owner)}cart:op:{owner.key}:{call_id}"
 
 
 def ended_tokens_key(user_id: str) -> str:

@@ -1,110 +1,99 @@
-"""Changes that may be repeated: what an Idempotency-Key stands for, and what came of it.
+"""The records of keyed calls on carts: what came of each, kept in Redis.
 
 The script that makes the change also writes the record, so a repeat can never make it again. What
 the cart does not tell of the outcome is added to the record afterwards; a repeat's answer is built
-from it and from the cart as it is then. A refusal has no cart in it, and is kept as it was given.
+from it and from the cart as it is then, because keeping every cart that was shown would fill the
+store. A refusal has no cart in it, and is kept as it was given.
 """
 
+import logging
+import time
 import zlib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from carts.domain.cart import CartOwner
-from carts.live.keys import operation_key
-from config.http.ratelimit import Charge
+from carts.domain.errors import CartStoreUnavailable
+from carts.live.connection import get_client, store_errors
+from carts.live.keys import call_key
+from config.http.idempotency import Answer, CallRecord, Details, KeyedCall
+
+logger = logging.getLogger(__name__)
 
 _APPLIED = b"applied"
 _DONE = b"done"
 _ANSWERED = b"answered"
+# Bytes of a refusal. One of a longer answer made no change, so its repeat may be tried anew.
+_LONGEST_REFUSAL = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """A request that may come again: its key, and a digest of what it asks for.
+class LiveRecords:
+    """The records of one owner's keyed calls."""
 
-    `former_id` is the key under which servers of the release before keep the same request, ""
-    where that is `id`. `charges` count a request that comes for the first time.
+    owner: CartOwner
+
+    def claim(self, call: KeyedCall) -> CallRecord | None:
+        """Record a call as begun; return its record where it had begun before."""
+        key = call_key(self.owner, call.id)
+        with store_errors():
+            known = get_client().set(key, pack_applied(call), px=call.ttl_ms, nx=True, get=True)
+        return unpack_record(known) if known else None
+
+    def keep_details(self, call: KeyedCall, details: Details) -> None:
+        """Note that a change was made and answered, with what a repeat must be told of it."""
+        try:
+            with store_errors():
+                get_client().set(
+                    call_key(self.owner, call.id), _pack_done(call, details), px=call.ttl_ms
+                )
+        except CartStoreUnavailable:
+            # The change is made and marked as made; a repeat will be told that it was.
+            logger.warning("answer of a repeatable request was not kept")
+
+    def keep_refusal(self, call: KeyedCall, answer: Answer) -> None:
+        """Keep the answer to a change that was refused, unless a repeat made it meanwhile."""
+        if len(answer.body) > _LONGEST_REFUSAL:
+            return
+        key = call_key(self.owner, call.id)
+        with store_errors():
+            get_client().set(key, _pack_refused(call, answer), px=call.ttl_ms, nx=True)
+
+
+def pack_applied(call: KeyedCall) -> bytes:
+    """Return the record that the script writes with the change."""
+    now_ms = time.time_ns() // 1_000_000
+    return b"%b\n%b\n%d" % (_APPLIED, call.fingerprint.encode(), now_ms)
+
+
+def unpack_record(value: bytes) -> CallRecord:
+    """Return a record as it was kept; the release before kept every answer."""
+    state, rest = value.split(b"\n", 1)
+    if state == _ANSWERED:
+        digest, status, etag, body = rest.split(b"\n", 3)
+        answer = Answer(int(status), etag.decode(), zlib.decompress(body))
+        return CallRecord(digest.decode(), answer=answer)
+    fingerprint, applied = rest.decode().split("\n")
+    if state == _APPLIED:
+        return CallRecord(fingerprint, int(applied))
+    _, _, packed = state.partition(b" ")
+    details = orjson.loads(zlib.decompress(b64decode(packed))) if packed else {}
+    return CallRecord(fingerprint, details=details)
+
+
+def _pack_done(call: KeyedCall, details: Details) -> bytes:
+    """Return the record of a change that was made and answered.
+
+    The release before takes it for a change that was made long ago and never answered.
     """
-
-    id: str
-    fingerprint: str
-    ttl_ms: int
-    former_id: str = ""
-    charges: tuple[Charge, ...] = ()
-
-    def record_key(self, owner: CartOwner) -> str:
-        return operation_key(owner, self.id)
-
-    def former_key(self, owner: CartOwner) -> str:
-        return operation_key(owner, self.former_id)
-
-    def applied_record(self, now_ms: int) -> bytes:
-        """Return the record the script writes with the change."""
-        return b"%b\n%b\n%d" % (_APPLIED, self.fingerprint.encode(), now_ms)
-
-    def done_record(self, details: "Details") -> bytes:
-        """Return the record of a change that was made and answered.
-
-        The release before takes it for a change that was made long ago and never answered.
-        """
-        state = _DONE
-        if details:
-            state += b" " + b64encode(zlib.compress(orjson.dumps(details)))
-        return b"%b\n%b\n0" % (state, self.fingerprint.encode())
-
-    def refused_record(self, answer: "Answer") -> bytes:
-        """Return the record of a change that was refused."""
-        head = f"{self.fingerprint}\n{answer.status}\n{answer.etag}\n".encode()
-        return _ANSWERED + b"\n" + head + zlib.compress(answer.body)
+    state = _DONE
+    if details:
+        state += b" " + b64encode(zlib.compress(orjson.dumps(details)))
+    return b"%b\n%b\n0" % (state, call.fingerprint.encode())
 
 
-# What cannot be told from the cart later, as JSON.
-Details = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer as it was given: status, ETag ("" without one) and body."""
-
-    status: int
-    etag: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OperationRecord:
-    """What is known of an operation that came before.
-
-    One that was refused has its `answer`, one that was made and answered its `details`; one that
-    was made and may not have been answered yet has neither. The release before kept every answer.
-    """
-
-    fingerprint: str
-    applied_ms: int = 0
-    answer: Answer | None = None
-    details: Details | None = None
-
-    @classmethod
-    def parse(cls, value: bytes) -> "OperationRecord":
-        state, rest = value.split(b"\n", 1)
-        if state == _ANSWERED:
-            digest, status, etag, body = rest.split(b"\n", 3)
-            answer = Answer(int(status), etag.decode(), zlib.decompress(body))
-            return cls(digest.decode(), answer=answer)
-        fingerprint, applied = rest.decode().split("\n")
-        if state == _APPLIED:
-            return cls(fingerprint, int(applied))
-        _, _, packed = state.partition(b" ")
-        details = orjson.loads(zlib.decompress(b64decode(packed))) if packed else {}
-        return cls(fingerprint, details=details)
-
-
-class OperationRepeatedError(Exception):
-    """The operation has come before; `record` tells how far it got. Control flow, not a failure."""
-
-    def __init__(self, record: OperationRecord) -> None:
-        super().__init__("operation repeated")
-        self.record = record
+def _pack_refused(call: KeyedCall, answer: Answer) -> bytes:
+    head = f"{call.fingerprint}\n{answer.status}\n{answer.etag}\n".encode()
+    return _ANSWERED + b"\n" + head + zlib.compress(answer.body)

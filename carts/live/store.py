@@ -28,8 +28,9 @@ from carts.live.connection import (
     store_errors,
     take_value,
 )
-from carts.live.records import Answer, Details, Operation, OperationRecord
+from carts.live.records import pack_applied, unpack_record
 from carts.live.scripts import load_script
+from config.http.idempotency import CallRecord, KeyedCall
 from config.http.ratelimit import Charge
 
 logger = logging.getLogger(__name__)
@@ -44,10 +45,10 @@ Status = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A cart as read (None without a hash), and the record of the operation if it came before."""
+    """A cart as read (None without a hash), and the record of the keyed call if it came before."""
 
     cart: Cart | None
-    record: OperationRecord | None = None
+    record: CallRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class ChangeTerms:
     actor: str
     request_id: str
     expected_version: int | None = None
-    operation: Operation | None = None
+    call: KeyedCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class LineSetting:
 
 
 def open_cart(
-    owner: CartOwner, *, charges: Sequence[Charge] = (), operation: Operation | None = None
+    owner: CartOwner, *, charges: Sequence[Charge] = (), call: KeyedCall | None = None
 ) -> Opened:
     """Read a cart, in one round trip with everything else that must be known before serving it.
 
@@ -115,15 +116,15 @@ def open_cart(
     commands: list[Command] = [charge.command for charge in charges]
     if owner.access is not None:
         commands.append(ask_whether_ended(owner.id, owner.access))
-    if operation is not None:
-        commands += _operation_commands(owner, operation)
+    if call is not None:
+        commands += _call_commands(owner, call)
     commands.append(("HGETALL", keys.cart_key(owner)))
     with store_errors():
         replies = iter(exchange(get_client(), commands))
         _check_charges(charges, replies)
         if owner.access is not None and is_ended(owner.access, take_value(next(replies))):
             raise AccessEnded
-        record = None if operation is None else _read_record(operation, replies)
+        record = None if call is None else _read_record(call, replies)
         flat = next(replies)
     return Opened(cart=_decode_reply(owner, flat), record=record)
 
@@ -264,38 +265,6 @@ def load_if_absent(cart: Cart, *, saved_version: int) -> Cart:
     return outcome.cart or cart
 
 
-def claim_operation(owner: CartOwner, operation: Operation) -> OperationRecord | None:
-    """Record an operation as begun; return its record where it had begun before."""
-    with store_errors():
-        known = get_client().set(
-            operation.record_key(owner),
-            operation.applied_record(time.time_ns() // 1_000_000),
-            px=operation.ttl_ms,
-            nx=True,
-            get=True,
-        )
-    return OperationRecord.parse(known) if known else None
-
-
-def record_details(owner: CartOwner, operation: Operation, details: Details) -> None:
-    """Note that a change was made and answered, with what a repeat must be told of it."""
-    with store_errors():
-        get_client().set(
-            operation.record_key(owner), operation.done_record(details), px=operation.ttl_ms
-        )
-
-
-def record_refusal(owner: CartOwner, operation: Operation, answer: Answer) -> None:
-    """Keep the answer to a change that was refused, unless a repeat made the change meanwhile."""
-    with store_errors():
-        get_client().set(
-            operation.record_key(owner),
-            operation.refused_record(answer),
-            px=operation.ttl_ms,
-            nx=True,
-        )
-
-
 def _ttl_ms(owner: CartOwner) -> int:
     """Return how long the owner's hash may lie unchanged, in ms; 0 for ever."""
     if not owner.is_guest:
@@ -325,12 +294,11 @@ def _change(
     prefix = keys.shard_prefix(owner)
     shared = keys.shard_keys(prefix)
     names = [keys.cart_key(owner), shared.dirty, shared.changes, *more_keys]
-    fingerprint: bytes | str = ""
-    lifetime = 0
-    if terms.operation is not None:
-        names.append(terms.operation.record_key(owner))
-        fingerprint = terms.operation.applied_record(time.time_ns() // 1_000_000)
-        lifetime = terms.operation.ttl_ms
+    record: bytes | str = ""
+    record_ttl_ms = 0
+    if terms.call is not None:
+        names.append(keys.call_key(owner, terms.call.id))
+        record, record_ttl_ms = pack_applied(terms.call), terms.call.ttl_ms
     return _run(
         verb,
         owner,
@@ -344,8 +312,8 @@ def _change(
             terms.actor,
             terms.source,
             terms.request_id,
-            fingerprint,
-            lifetime,
+            record,
+            record_ttl_ms,
             *args,
         ],
     )
@@ -384,28 +352,28 @@ def _decode_reply(owner: CartOwner, reply: Any) -> Cart | None:
         raise
 
 
-def _operation_commands(owner: CartOwner, operation: Operation) -> list[Command]:
-    commands: list[Command] = [charge.command for charge in operation.charges]
-    commands.append(("GET", operation.record_key(owner)))
-    if operation.former_id:
-        commands.append(("GET", operation.former_key(owner)))
+def _call_commands(owner: CartOwner, call: KeyedCall) -> list[Command]:
+    commands: list[Command] = [charge.command for charge in call.charges]
+    commands.append(("GET", keys.call_key(owner, call.id)))
+    if call.former_id:
+        commands.append(("GET", keys.call_key(owner, call.former_id)))
     return commands
 
 
-def _read_record(operation: Operation, replies: Iterator[Any]) -> OperationRecord | None:
-    """Return the record of the operation; one that has none is charged."""
-    counted = [next(replies) for _ in operation.charges]
+def _read_record(call: KeyedCall, replies: Iterator[Any]) -> CallRecord | None:
+    """Return the record of the call; one that has none is charged."""
+    counted = [next(replies) for _ in call.charges]
     if found := take_value(next(replies)):
-        record = OperationRecord.parse(found)
-        if operation.former_id:
+        record = unpack_record(found)
+        if call.former_id:
             next(replies)
         return record
-    if operation.former_id and (found := take_value(next(replies))):
-        record = OperationRecord.parse(found)
+    if call.former_id and (found := take_value(next(replies))):
+        record = unpack_record(found)
         # Else the key was used for another call, which has nothing to do with this one.
-        if record.fingerprint == operation.fingerprint:
+        if record.fingerprint == call.fingerprint:
             return record
-    _check_charges(operation.charges, iter(counted))
+    _check_charges(call.charges, iter(counted))
     return None
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from carts.domain.cart import Cart
 from carts.domain.errors import CartChanged
 from carts.live.keys import derive_cart_id
-from carts.live.records import Operation
 from carts.live.store import ChangeTerms
+from config.http.idempotency import KeyedCall
 from config.http.ratelimit import Charge
 
 
@@ -23,13 +23,11 @@ class ChangeContext:
     request_id: str = "-"
     charges: tuple[Charge, ...] = ()
     expected_versions: frozenset[int] | None = None
-    operation: Operation | None = None
+    call: KeyedCall | None = None
 
-    def pinned_to(self, version: int, operation: Operation | None = None) -> "ChangeContext":
+    def pinned_to(self, version: int, call: KeyedCall | None = None) -> "ChangeContext":
         """Return this context for one version of the cart, free of charge."""
-        return replace(
-            self, charges=(), expected_versions=frozenset({version}), operation=operation
-        )
+        return replace(self, charges=(), expected_versions=frozenset({version}), call=call)
 
 
 def start_terms(cart: Cart, context: ChangeContext) -> ChangeTerms:
@@ -53,7 +51,7 @@ def change_terms(cart: Cart, context: ChangeContext, *, fresh_id: str = "") -> C
         actor=context.actor,
         request_id=context.request_id,
         expected_version=None if context.expected_versions is None else cart.version,
-        operation=context.operation,
+        call=context.call,
     )
 
 

@@ -1,6 +1,6 @@
 """The operations on a cart. Each reads the cart and the catalogue, decides, and runs one script.
 
-A script refuses when the cart is no longer the one that was read; the operation is then begun
+A script refuses when the cart is no longer the one that was read; the change is then begun
 again from the reading. Whatever is raised, nothing has changed.
 """
 
@@ -211,14 +211,14 @@ def _change_cart(
 ) -> BatchResult:
     """Read the cart and attempt a change to it, until it is made on the cart that was read.
 
-    1. Read the cart; the limits are charged, and a repeated operation is noticed, the first time.
+    1. Read the cart; the limits are charged, and a repeated call is noticed, the first time.
     2. Attempt the change; where the script found another cart than was read, begin again.
     """
     charges = context.charges
 
     def read_and_attempt() -> BatchResult:
         nonlocal charges
-        cart = read_cart(owner, charges=charges, operation=context.operation)
+        cart = read_cart(owner, charges=charges, call=context.call)
         charges = ()
         if cart.handover is not None:
             finish_handover(cart, context)

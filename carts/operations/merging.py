@@ -32,7 +32,7 @@ from carts.domain.merging import (
 from carts.jobs import do_each, register_job
 from carts.live import bulk, care, store
 from carts.live.keys import merge_token, name_openly, shard_prefixes
-from carts.live.records import OperationRepeatedError
+from carts.live.records import LiveRecords
 from carts.live.store import ChangeTerms
 from carts.operations.context import ChangeContext, require_version, start_terms
 from carts.operations.reading import CartView, read_cart, view_cart
@@ -40,6 +40,7 @@ from carts.operations.settling import leave_out_pending, settle_pending
 from carts.permanent.copies import find_handed_over, has_merged
 from carts.permanent.erasing import find_orphans
 from carts.permanent.saving import save_cart
+from config.http.idempotency import CallRepeatedError
 from products.catalogue import read_offers
 from products.offers import Offer
 
@@ -85,14 +86,14 @@ def merge_carts(
     """Move the guest's lines into the user's cart, and give the user what else is the guest's.
 
     A guest who has nothing changes nothing. `strategy` None takes the one of the settings. Raises
-    RateLimited, AccessEnded, CartChanged, OperationRepeatedError, CartStoreUnavailable,
+    RateLimited, AccessEnded, CartChanged, CallRepeatedError, CartStoreUnavailable,
     OperationalError; the merge is then finished later, or never began.
     """
     chosen = strategy or cast(Strategy, settings.CART_MERGE_STRATEGY)
-    user_cart = read_cart(user, charges=context.charges, operation=context.operation)
+    user_cart = read_cart(user, charges=context.charges, call=context.call)
     # Not part of a script: once the guest's cart is handed over, refusing is too late.
     require_version(user_cart, context)
-    _claim_operation(user, context)
+    _claim_call(user, context)
     # What the guest bought must not come along.
     settle_pending(owner=guest, context=context)
 
@@ -170,16 +171,16 @@ def _find_stalled(begun_before: datetime) -> set[CartOwner]:
     return guests
 
 
-def _claim_operation(user: CartOwner, context: ChangeContext) -> None:
-    """Record a repeatable merge as begun; raises OperationRepeatedError if it had begun before.
+def _claim_call(user: CartOwner, context: ChangeContext) -> None:
+    """Record a repeatable merge as begun; raises CallRepeatedError if it had begun before.
 
     A merge writes no change of its own where the guest's cart is empty, so no script can do it.
     """
-    if context.operation is None:
+    if context.call is None:
         return
-    known = store.claim_operation(user, context.operation)
+    known = LiveRecords(user).claim(context.call)
     if known is not None:
-        raise OperationRepeatedError(known)
+        raise CallRepeatedError(known)
 
 
 def _merge_nothing(guest: CartOwner, user_cart: Cart, strategy: Strategy) -> MergeResult:

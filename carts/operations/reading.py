@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from carts.domain.cart import Cart, CartOwner, Line
 from carts.live import store
 from carts.live.keys import derive_cart_id
-from carts.live.records import Operation, OperationRepeatedError
 from carts.permanent.restoring import restore_cart
+from config.http.idempotency import CallRepeatedError, KeyedCall
 from config.http.ratelimit import Charge
 from products.catalogue import read_offers, read_snapshots
 from products.offers import Offer, Snapshot
@@ -34,15 +34,15 @@ def get_cart(*, owner: CartOwner) -> CartView:
 
 
 def read_cart(
-    owner: CartOwner, *, charges: tuple[Charge, ...] = (), operation: Operation | None = None
+    owner: CartOwner, *, charges: tuple[Charge, ...] = (), call: KeyedCall | None = None
 ) -> Cart:
     """Return the owner's cart; one that does not exist yet has version 0 and the id it would get.
 
-    Raises OperationRepeatedError, RateLimited, AccessEnded, CartStoreUnavailable.
+    Raises CallRepeatedError, RateLimited, AccessEnded, CartStoreUnavailable.
     """
-    opened = store.open_cart(owner, charges=charges, operation=operation)
+    opened = store.open_cart(owner, charges=charges, call=call)
     if opened.record is not None:
-        raise OperationRepeatedError(opened.record)
+        raise CallRepeatedError(opened.record)
     if opened.cart is not None:
         return opened.cart
     restored = restore_cart(owner)

@@ -17,11 +17,11 @@ from carts.domain.cart import Cart, CartOwner
 from carts.domain.merging import MergeLimits
 from carts.domain.returning import OrderedLine, ReturnedLine, plan_return
 from carts.live import store
-from carts.live.records import Operation, OperationRepeatedError
 from carts.live.store import UnitsToAdd
 from carts.operations.context import ChangeContext, start_terms
 from carts.operations.merging import finish_handover
 from carts.operations.reading import read_cart
+from config.http.idempotency import CallRepeatedError, KeyedCall
 from products.catalogue import read_offers
 from products.offers import Offer
 
@@ -38,7 +38,7 @@ def return_lines(
     """
 
     def attempt() -> tuple[ReturnedLine, ...]:
-        cart = read_cart(owner, operation=_describe(order_id, ()))
+        cart = read_cart(owner, call=_describe(order_id, ()))
         if cart.handover is not None:
             finish_handover(cart, context)
             raise Overtaken("the cart was being merged into another")
@@ -56,7 +56,7 @@ def return_lines(
 
     try:
         return attempt_until_done(attempt)
-    except OperationRepeatedError as repeated:
+    except CallRepeatedError as repeated:
         return _read_plan(repeated.record.fingerprint)
 
 
@@ -65,13 +65,13 @@ def find_returned(*, order_id: str, owner: CartOwner) -> tuple[ReturnedLine, ...
 
     Raises CartStoreUnavailable.
     """
-    record = store.open_cart(owner, operation=_describe(order_id, ())).record
+    record = store.open_cart(owner, call=_describe(order_id, ())).record
     return None if record is None else _read_plan(record.fingerprint)
 
 
-def _describe(order_id: str, plan: Sequence[ReturnedLine]) -> Operation:
-    """Return the operation whose record tells what was put back."""
-    return Operation(
+def _describe(order_id: str, plan: Sequence[ReturnedLine]) -> KeyedCall:
+    """Return the call whose record tells what was put back."""
+    return KeyedCall(
         id=f"return:{order_id}",
         fingerprint=orjson.dumps([astuple(line) for line in plan]).decode(),
         ttl_ms=timedelta(hours=settings.IDEMPOTENCY_HOURS) // timedelta(milliseconds=1),

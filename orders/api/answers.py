@@ -1,6 +1,7 @@
 """The answers of the order calls."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from django.http import HttpResponse
 
@@ -8,9 +9,12 @@ from carts.api.presentation import present_validation
 from config.errors import ServiceError
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error
+from config.http.idempotency import Answer, KeyedCall
 from orders.api.presentation import present_order
 from orders.errors import CartInvalid, PriceChanged
 from orders.models import Order, OrderItem
+from orders.replies import Replies
+from orders.selling import PlacedOrder
 
 
 def answer_order(order: Order, items: Iterable[OrderItem]) -> HttpResponse:
@@ -23,3 +27,21 @@ def refuse_order(refusal: ServiceError) -> HttpResponse:
     if isinstance(refusal, CartInvalid | PriceChanged):
         return refuse_service_error(refusal, data=present_validation(refusal.view))
     return refuse_service_error(refusal)
+
+
+@dataclass
+class ReplyGuard:
+    """Let one request with a key order at a time, and keep its answer; an `selling.RepeatGuard`."""
+
+    replies: Replies
+    call: KeyedCall
+    response: HttpResponse = field(init=False)
+
+    def enter(self) -> None:
+        """Raise RequestInProgress or CallRepeatedError unless this request is the first."""
+        self.replies.claim(self.call)
+
+    def leave(self, placed: PlacedOrder) -> None:
+        """Keep the answer to the order."""
+        self.response = answer_order(placed.order, placed.items)
+        self.replies.keep(self.call, Answer.of(self.response))

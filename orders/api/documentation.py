@@ -5,14 +5,14 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
-from carts.api.idempotency import (
+from carts.domain import errors as cart_errors
+from config.errors import InvalidField
+from config.http.idempotency import (
     IdempotencyKeyReused,
     InvalidIdempotencyKey,
     RequestInProgress,
     TooManyIdempotencyKeys,
 )
-from carts.domain import errors as cart_errors
-from config.errors import InvalidField
 from config.http.openapi import (
     BODY_ERRORS,
     GUEST_ID_HEADER,

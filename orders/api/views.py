@@ -14,13 +14,12 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.errors import TokenNotValid
 from accounts.services import read_living_user
-from carts.api.idempotency import read_operation
 from carts.api.identity import identify_owner
 from carts.domain.cart import CartOwner
-from carts.live.records import Operation
 from carts.operations import ChangeContext
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
+from config.http.idempotency import KeyedCall, Made, answer_once, read_call
 from config.http.pagination import page_data, read_page
 from config.http.parsing import read_object
 from config.http.ratelimit import (
@@ -30,7 +29,7 @@ from config.http.ratelimit import (
     enforce_limits_if_counted,
 )
 from orders.api import documentation
-from orders.api.answers import answer_order, refuse_order
+from orders.api.answers import ReplyGuard, answer_order, refuse_order
 from orders.api.inputs import (
     read_draft,
     read_notice,
@@ -39,13 +38,12 @@ from orders.api.inputs import (
     read_status,
 )
 from orders.api.presentation import present_order
-from orders.api.replies import answer_once
 from orders.checkout import place_order
 from orders.errors import OrderError
 from orders.lifecycle import cancel_order, cancel_order_for_return
 from orders.listing import find_orders, get_order
 from orders.payments import check_signature, record_payment
-from orders.selling import PlacedOrder, RepeatGuard
+from orders.replies import Replies
 from orders.settlement import return_lines
 
 SIGNATURE_HEADER = "HTTP_X_PAYMENT_SIGNATURE"
@@ -58,13 +56,20 @@ class OrderViewSet(ViewSet):
     def create(self, request: Request) -> HttpResponse:
         owner, now = identify_owner(request), timezone.now()
         draft = read_draft(read_object(request), owner, address=client_network(request))
-        operation = read_operation(request, owner, "order")
-        context = _describe_purchase(request, owner, operation)
+        call = read_call(request, owner.key, "order")
+        context = _describe_purchase(request, owner, call)
+        replies = Replies(owner.key, now)
 
-        def place(guard: RepeatGuard | None) -> PlacedOrder:
-            return place_order(owner=owner, draft=draft, context=context, now=now, guard=guard)
+        def perform() -> Made:
+            guard = None
+            if call is not None:
+                replies.require_first(call)
+                guard = ReplyGuard(replies, call)
+            placed = place_order(owner=owner, draft=draft, context=context, now=now, guard=guard)
+            response = guard.response if guard else answer_order(placed.order, placed.items)
+            return Made(response, details=None)
 
-        return answer_once(owner, operation, now=now, place=place)
+        return answer_once(call, replies, perform=perform, refuse=refuse_order)
 
     @documentation.LIST
     def list(self, request: Request) -> HttpResponse:
@@ -140,13 +145,11 @@ def _identify_reader(request: Request) -> CartOwner:
     return owner
 
 
-def _describe_purchase(
-    request: Request, owner: CartOwner, operation: Operation | None
-) -> ChangeContext:
+def _describe_purchase(request: Request, owner: CartOwner, call: KeyedCall | None) -> ChangeContext:
     charges = active_charges(_list_charges(request, owner))
     # A repeat is answered before the cart is read.
-    if operation is not None:
-        charges += operation.charges
+    if call is not None:
+        charges += call.charges
     return ChangeContext(source="order", request_id=current_request_id(), charges=charges)
 
 

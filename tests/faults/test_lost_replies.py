@@ -17,7 +17,7 @@ from pytest_django import Settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from carts.api import idempotency
+from config.http import idempotency
 from orders.models import Order
 from orders.settlement import settle_orders
 from products.models import Sku

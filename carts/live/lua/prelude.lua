@@ -1,12 +1,12 @@
 -- What the scripts that change a cart share. It stands in front of their own texts.
 --
 -- KEYS  1 cart hash   2 unsaved carts (zset)   3 change stream   4... the verb's own
---       last: operation record, if ARGV 9 is not ''
+--       last: record of the keyed call, if ARGV 9 is not ''
 -- ARGV  1 id of the cart when it was read, '' if there was none
 --       2 id for a cart this change may start, '' if it may start none
 --       3 version the cart must have, '' for any
 --       4 time to live in ms, 0 for none      5 bound of the change stream, in entries
---       6 actor   7 source   8 request id     9 operation fingerprint   10 its time to live in ms
+--       6 actor   7 source   8 request id     9 record of the keyed call   10 its time to live in ms
 --       11... the verb's own
 -- Returns {status, results, fields}: 'done' with one result per entry of the call, or why nothing
 -- was done:
@@ -15,15 +15,15 @@
 --   'changed'   it does not have the version asked for
 --   'absent'    there is no cart, and this verb starts none
 --   'merging'   it has been handed to a user: finish that merge first
---   'repeated'  the operation's change was made before
+--   'repeated'  the keyed call's change was made before
 -- `fields` is the whole hash after the call.
 
 local cart_key, unsaved_key, changes_key = KEYS[1], KEYS[2], KEYS[3]
 local seen_id, fresh_id, expected_version = ARGV[1], ARGV[2], ARGV[3]
 local ttl_ms, changes_bound = tonumber(ARGV[4]), ARGV[5]
 local actor, source, request_id = ARGV[6], ARGV[7], ARGV[8]
-local fingerprint, operation_ttl_ms = ARGV[9], ARGV[10]
-local operation_key = fingerprint ~= '' and KEYS[#KEYS]
+local record, record_ttl_ms = ARGV[9], ARGV[10]
+local record_key = record ~= '' and KEYS[#KEYS]
 local FIRST = 11
 
 -- Every field of the hash that is not a line. @saved lists the versions of this very history that
@@ -45,7 +45,7 @@ end
 
 -- Return a status if the change may not go on; else prepare `cart`, and return nothing.
 local function open_cart()
-  if operation_key and redis.call('EXISTS', operation_key) == 1 then return 'repeated' end
+  if record_key and redis.call('EXISTS', record_key) == 1 then return 'repeated' end
   local meta = redis.call('HMGET', cart_key, unpack(META))
   local id, version, status, merging = meta[1], meta[2], meta[3], meta[4]
   if not id then
@@ -159,7 +159,7 @@ local function log_changes()
   end
 end
 
--- Write what was staged as one change: fields, version, time to live, unsaved mark, log, operation.
+-- Write what was staged as one change: fields, version, time to live, unsaved mark, log, keyed call.
 local function commit()
   if #cart.writes == 0 and #cart.removals == 0 then return end
   cart.version = math.max(cart.version, cart.stamp)
@@ -180,7 +180,7 @@ local function commit()
   if ttl_ms > 0 then redis.call('PEXPIRE', cart_key, ttl_ms) end
   redis.call('ZADD', unsaved_key, 'NX', integer(now_ms), cart_key)
   log_changes()
-  if operation_key then
-    redis.call('SET', operation_key, fingerprint, 'PX', operation_ttl_ms)
+  if record_key then
+    redis.call('SET', record_key, record, 'PX', record_ttl_ms)
   end
 end

@@ -12,8 +12,9 @@ from django.test import override_settings
 from pytest_django import Settings
 from redis import Redis
 
-from carts.api import idempotency
 from carts.live import store
+from carts.live.records import LiveRecords
+from config.http import idempotency
 from products.models import Sku
 from tests.carts.shopper import (
     Shopper,
@@ -364,7 +365,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, shopper: Shopper, send: Callable[
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "record_details", die)
+        patch.setattr(LiveRecords, "keep_details", die)
         with pytest.raises(Interrupted):
             send()
 

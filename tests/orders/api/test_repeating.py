@@ -7,8 +7,8 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from orders.api.replies import forget_replies
 from orders.models import Order, Reply
+from orders.replies import forget_replies
 from products.models import Sku
 from tests.carts.shopper import Shopper, new_user, quantities_of, summary_of
 from tests.factories import SkuFactory
