@@ -13,7 +13,7 @@ from carts.domain.errors import CartUnreadable
 from carts.live import keys
 from carts.live.codec import LiveCart, parse_live_cart, parse_units
 from carts.live.connection import ask, get_client, store_errors, take_value
-from carts.live.scripts import load_script
+from carts.live.scripts import run_script
 
 RetireOutcome = Literal["done", "absent", "kept"]
 
@@ -54,7 +54,7 @@ def take_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
     shared, lease_ms = keys.shard_keys(prefix), _LEASE // timedelta(milliseconds=1)
     while True:
         names = [shared.dirty, shared.saving]
-        age_ms, members = _run("take_unsaved", names, [page_size, lease_ms])
+        age_ms, members = run_script("take_unsaved", names, [page_size, lease_ms])
         if members:
             yield _read_page(members, age=timedelta(milliseconds=int(age_ms)))
         if len(members) < page_size:
@@ -158,7 +158,7 @@ def read_to_save(prefix: str, owners: Sequence[CartOwner]) -> Hashes:
     unsaved = keys.shard_keys(prefix).dirty
     replies: list[Any] = []
     for chunk in _chunks(owners):
-        replies += _run("read_to_save", [unsaved, *_names(chunk)], ())
+        replies += run_script("read_to_save", [unsaved, *_names(chunk)], ())
     return _sort_hashes(owners, replies)
 
 
@@ -168,14 +168,14 @@ def confirm(prefix: str, versions: Mapping[CartOwner, int]) -> None:
     for chunk in _chunks(list(versions)):
         names = [shared.dirty, shared.saving, shared.set_aside, shared.counters]
         names += _names(chunk)
-        _run("confirm", names, [versions[owner] for owner in chunk])
+        run_script("confirm", names, [versions[owner] for owner in chunk])
 
 
 def set_aside(prefix: str, members: Sequence[str | bytes]) -> None:
     """Take what cannot be saved off the list of unsaved carts; its next change brings it back."""
     shared = keys.shard_keys(prefix)
     names = [shared.dirty, shared.saving, shared.set_aside, shared.counters]
-    _run("set_aside", names, members)
+    run_script("set_aside", names, members)
 
 
 def forget_vanished(prefix: str) -> None:
@@ -184,7 +184,7 @@ def forget_vanished(prefix: str) -> None:
     with store_errors():
         members = [member for member, _ in get_client().zscan_iter(aside, count=_PAGE)]
     for chunk in _chunks(_read_page(members).owners):
-        _run("forget_vanished", [aside, *_names(chunk)], ())
+        run_script("forget_vanished", [aside, *_names(chunk)], ())
 
 
 def read_hashes(prefix: str, owners: Sequence[CartOwner]) -> tuple[Hashes, frozenset[CartOwner]]:
@@ -203,7 +203,7 @@ def erase(prefix: str, owners: Sequence[CartOwner]) -> int:
     """Take hashes away for ever, whatever they hold; return how many there were."""
     shared = keys.shard_keys(prefix)
     lists = [shared.dirty, shared.saving, shared.set_aside]
-    return sum(_run("erase", [*lists, *_names(chunk)], ()) for chunk in _chunks(owners))
+    return sum(run_script("erase", [*lists, *_names(chunk)], ()) for chunk in _chunks(owners))
 
 
 def retire(prefix: str, copies: Sequence[tuple[CartOwner, str, int]]) -> list[RetireOutcome]:
@@ -217,7 +217,7 @@ def retire(prefix: str, copies: Sequence[tuple[CartOwner, str, int]]) -> list[Re
         chunk = copies[start : start + _CARTS_PER_SCRIPT]
         names = [unsaved, *_names([owner for owner, _, _ in chunk])]
         args = [part for _, cart_id, version in chunk for part in (cart_id, version)]
-        outcomes += [reply.decode() for reply in _run("retire", names, args)]
+        outcomes += [reply.decode() for reply in run_script("retire", names, args)]
     return outcomes
 
 
@@ -236,7 +236,7 @@ def list_merging(prefix: str, *, begun_before: datetime) -> list[CartOwner]:
 def note_saves(prefix: str, saves: Mapping[str, int]) -> None:
     """Note how many batches of this shard have been saved, by counter; never lowers a number."""
     pairs = [part for pair in saves.items() for part in pair]
-    _run("note_saves", [keys.shard_keys(prefix).saves], pairs)
+    run_script("note_saves", [keys.shard_keys(prefix).saves], pairs)
 
 
 def read_saves(prefix: str) -> dict[str, int]:
@@ -297,8 +297,3 @@ def _chunks(owners: Sequence[CartOwner]) -> Iterator[Sequence[CartOwner]]:
 
 def _names(owners: Sequence[CartOwner]) -> list[str]:
     return [keys.cart_key(owner) for owner in owners]
-
-
-def _run(verb: str, names: Sequence[str], args: Sequence[Any]) -> Any:
-    with store_errors():
-        return load_script(verb).run(get_client(), names, args)

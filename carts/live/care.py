@@ -1,6 +1,5 @@
 """One hash beside its shopper: what staff and repairs know of it, and do to it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ from carts.domain.errors import CartUnreadable
 from carts.live import keys
 from carts.live.codec import LiveCart, parse_live_cart
 from carts.live.connection import ask, get_client, store_errors
-from carts.live.scripts import load_script
+from carts.live.scripts import run_script
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def look_at(owner: CartOwner) -> HashState | None:
 def renew(owner: CartOwner) -> None:
     """Give a cart a new version, so that the next save writes it as it is."""
     shared = keys.shard_keys(keys.shard_prefix(owner))
-    _run("renew", [keys.cart_key(owner), shared.dirty], ())
+    run_script("renew", [keys.cart_key(owner), shared.dirty], ())
 
 
 def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
@@ -75,7 +74,7 @@ def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
     if dumped is None or state is None or state.found is not None:
         return False
     names = [key, shared.dirty, shared.set_aside, keys.unreadable_key(owner)]
-    return bool(_run("put_away", names, [dumped, ttl_ms]))
+    return bool(run_script("put_away", names, [dumped, ttl_ms]))
 
 
 def forget_merge(guest: CartOwner) -> None:
@@ -89,8 +88,3 @@ def _parse(owner: CartOwner, fields: Any) -> LiveCart | None:
         return parse_live_cart(owner, fields)
     except CartUnreadable:
         return None
-
-
-def _run(verb: str, names: Sequence[str], args: Sequence[Any]) -> Any:
-    with store_errors():
-        return load_script(verb).run(get_client(), names, args)

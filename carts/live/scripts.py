@@ -11,7 +11,13 @@ from typing import Any
 from redis.exceptions import NoScriptError, ResponseError
 
 from carts.live import counters
-from carts.live.connection import Command, exchange, is_temporary, take_value
+from carts.live.connection import (
+    Command,
+    exchange,
+    get_client,
+    is_temporary,
+    store_errors,
+)
 
 _FOLDER = Path(__file__).parent / "lua"
 # The texts that stand in front of a script, as its header names them.
@@ -25,23 +31,19 @@ class Script:
     text: bytes
     digest: str = field(repr=False)
 
-    def run(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run it in one round trip; in two the first time a server sees it.
 
-        An error of the script itself, which means a bug, is counted.
-        """
-        try:
-            return self._run(client, keys, args)
-        except ResponseError as error:
-            if not is_temporary(error):
-                counters.add("script_errors", 1)
-            raise
+def run_script(verb: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    """Run the script of a verb in one round trip; in two the first time a server sees it.
 
-    def _run(self, client: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    Raises CartStoreUnavailable, and ResponseError for an error of the script itself. That means a
+    bug, or a key that holds something else, and is counted.
+    """
+    script = load_script(verb)
+    with store_errors():
         try:
-            return _call(client, ("EVALSHA", self.digest, len(keys), *keys, *args))
+            return _call(("EVALSHA", script.digest, len(keys), *keys, *args))
         except NoScriptError:
-            return _call(client, ("EVAL", self.text, len(keys), *keys, *args))
+            return _call(("EVAL", script.text, len(keys), *keys, *args))
 
 
 @cache
@@ -59,9 +61,13 @@ def load_script(verb: str) -> Script:
     return Script(text, sha1(text, usedforsecurity=False).hexdigest())
 
 
-def _call(client: Any, command: Command) -> Any:
-    [reply] = exchange(client, [command])
-    return take_value(reply)
+def _call(command: Command) -> Any:
+    [reply] = exchange(get_client(), [command])
+    if isinstance(reply, ResponseError):
+        if not isinstance(reply, NoScriptError) and not is_temporary(reply):
+            counters.add("script_errors", 1)
+        raise reply
+    return reply
 
 
 def _read(name: str) -> str:

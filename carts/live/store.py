@@ -22,6 +22,7 @@ from carts.live.access import ask_whether_ended, is_ended
 from carts.live.codec import encode_cart, encode_handover, parse_cart
 from carts.live.connection import (
     Command,
+    ask,
     exchange,
     get_client,
     is_temporary,
@@ -29,8 +30,8 @@ from carts.live.connection import (
     take_value,
 )
 from carts.live.records import pack_applied, unpack_record
-from carts.live.scripts import load_script
-from config.http.idempotency import CallRecord, KeyedCall
+from carts.live.scripts import run_script
+from config.http.idempotency import CallRecord, CallRepeatedError, KeyedCall
 from config.http.ratelimit import Charge
 
 logger = logging.getLogger(__name__)
@@ -41,14 +42,6 @@ Status = Literal[
     "done", "gone", "moved", "changed", "absent", "merging", "repeated",
     "merged", "taken", "empty", "present", "settled", "withdrawn",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A cart as read (None without a hash), and the record of the keyed call if it came before."""
-
-    cart: Cart | None
-    record: CallRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +101,11 @@ class LineSetting:
 
 def open_cart(
     owner: CartOwner, *, charges: Sequence[Charge] = (), call: KeyedCall | None = None
-) -> Opened:
+) -> Cart | None:
     """Read a cart, in one round trip with everything else that must be known before serving it.
 
-    Raises RateLimited, AccessEnded, CartStoreUnavailable (CartUnreadable among it).
+    None without a hash. Raises RateLimited, AccessEnded, CallRepeatedError where the keyed call
+    came before, CartStoreUnavailable (CartUnreadable among it).
     """
     commands: list[Command] = [charge.command for charge in charges]
     if owner.access is not None:
@@ -124,9 +118,9 @@ def open_cart(
         _check_charges(charges, replies)
         if owner.access is not None and is_ended(owner.access, take_value(next(replies))):
             raise AccessEnded
-        record = None if call is None else _read_record(call, replies)
-        flat = next(replies)
-    return Opened(cart=_decode_reply(owner, flat), record=record)
+        if call is not None and (record := _read_record(call, replies)) is not None:
+            raise CallRepeatedError(record)
+        return _parse_reply(owner, next(replies))
 
 
 def add_lines(owner: CartOwner, terms: ChangeTerms, additions: Sequence[UnitsToAdd]) -> Outcome:
@@ -175,7 +169,7 @@ def begin_merge(
 ) -> Outcome:
     """Hand a guest's cart to a user: "done", "taken", "empty" or "absent".
 
-    One that was handed over before stays as it is, unless it has the version withdrawn.
+    One that was handed over before stays as it is, unless it has the withdrawn version.
     """
     shared = keys.shard_keys(keys.shard_prefix(guest))
     withdrawn = "" if withdrawn_version is None else withdrawn_version
@@ -190,9 +184,7 @@ def begin_merge(
 def apply_merge(
     user: CartOwner, terms: ChangeTerms, *, token: str, lines: Sequence[MergedLine]
 ) -> Outcome:
-    """Write the merged lines, once per token: "done", "merged" where that was done before, or
-    "withdrawn".
-    """
+    """Write the merged lines, once per token: "done", "withdrawn", or "merged" if done before."""
     args: list[Any] = [token]
     for line in lines:
         args += [line.sku_id, line.quantity, _flag(line.selected), line.revision]
@@ -200,7 +192,7 @@ def apply_merge(
 
 
 def withdraw_merge(user: CartOwner, terms: ChangeTerms, *, token: str) -> Outcome:
-    """Keep lines from being merged under this token: "done", or "merged" where they have been."""
+    """Withdraw the merge of this token: "done", or "merged" where its lines have been merged."""
     return _change("withdraw_merge", user, terms, [token])
 
 
@@ -219,7 +211,7 @@ def finish_merge(
 def take_lines(
     owner: CartOwner, terms: ChangeTerms, *, token: str, units: Mapping[str, int]
 ) -> Outcome:
-    """Take bought units out, once per token: "done", or "settled" where that was done before."""
+    """Take bought units out, once per token: "done", or "settled" if done before."""
     args: list[Any] = [token]
     for sku_id, bought in units.items():
         args += [sku_id, bought]
@@ -250,7 +242,7 @@ def unite(united: Cart, *, living: Cart) -> Outcome:
 
 
 def load_if_absent(cart: Cart, *, saved_version: int) -> Cart:
-    """Put a permanent copy in place unless a living cart is there; return what is there then.
+    """Put a cart's copy in place unless a living cart is there; return what is there then.
 
     `saved_version` is that of the copy; a cart that differs from it has a higher one.
     """
@@ -275,7 +267,7 @@ def _ttl_ms(owner: CartOwner) -> int:
 def _remaining_ttl_ms(cart: Cart) -> int:
     """Return how long the restored hash of a cart may lie unchanged, in ms; 0 for ever.
 
-    It is a span and no moment: where the clock of Redis is ahead, that might have passed there.
+    A span, because a moment might have passed already by the clock of Redis.
     """
     whole_ms = _ttl_ms(cart.owner)
     left_ms = cart.updated_ms + whole_ms - time.time_ns() // 1_000_000
@@ -321,32 +313,25 @@ def _change(
 
 def _run(verb: str, owner: CartOwner, names: Sequence[str], args: Sequence[Any]) -> Outcome:
     try:
-        with store_errors():
-            status, entries, flat = load_script(verb).run(get_client(), names, args)
+        status, entries, reply = run_script(verb, names, args)
     except ResponseError:
-        _require_readable(owner)
+        # It may be because the hash is not a cart's: then that is what is raised.
+        [reply] = ask([("HGETALL", keys.cart_key(owner))])
+        _parse_reply(owner, reply)
         raise
     return Outcome(
         status=status.decode(),
         entries=tuple(EntryOutcome(code.decode(), before) for code, before in entries),
-        cart=_decode_reply(owner, flat),
+        cart=_parse_reply(owner, reply),
     )
 
 
-def _require_readable(owner: CartOwner) -> None:
-    """Raise CartUnreadable where that is why a script failed."""
-    with store_errors():
-        [reply] = exchange(get_client(), [("HGETALL", keys.cart_key(owner))])
-    _decode_reply(owner, reply)
-
-
-def _decode_reply(owner: CartOwner, reply: Any) -> Cart | None:
-    if isinstance(reply, ResponseError) and is_temporary(reply):
-        with store_errors():
-            raise reply
+def _parse_reply(owner: CartOwner, reply: Any) -> Cart | None:
     try:
         return parse_cart(owner, reply)
     except CartUnreadable as error:
+        if isinstance(reply, ResponseError) and is_temporary(reply):
+            raise reply from None
         name = keys.name_openly(owner)
         logger.error("the hash of %s is not a cart's: %s", name, type(error.__cause__).__name__)
         raise

@@ -8,7 +8,7 @@ from django.conf import settings
 from carts.domain.cart import Cart
 from carts.live.connection import get_client, store_errors
 from carts.live.keys import cart_key, shard_keys, shard_prefix
-from carts.live.scripts import load_script
+from carts.live.scripts import run_script
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,7 @@ def drop_changes(prefix: str, entries: Sequence[StreamEntry]) -> int:
     """
     keys = shard_keys(prefix)
     ids = [entry.id for entry in entries]
-    with store_errors():
-        lost: int = load_script("drop_changes").run(
-            get_client(), [keys.changes, keys.progress], ids
-        )
+    lost: int = run_script("drop_changes", [keys.changes, keys.progress], ids)
     return lost
 
 

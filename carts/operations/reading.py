@@ -7,7 +7,7 @@ from carts.domain.cart import Cart, CartOwner, Line
 from carts.live import store
 from carts.live.keys import derive_cart_id
 from carts.permanent.restoring import restore_cart
-from config.http.idempotency import CallRepeatedError, KeyedCall
+from config.http.idempotency import KeyedCall
 from config.http.ratelimit import Charge
 from products.catalogue import read_offers, read_snapshots
 from products.offers import Offer, Snapshot
@@ -40,11 +40,9 @@ def read_cart(
 
     Raises CallRepeatedError, RateLimited, AccessEnded, CartStoreUnavailable.
     """
-    opened = store.open_cart(owner, charges=charges, call=call)
-    if opened.record is not None:
-        raise CallRepeatedError(opened.record)
-    if opened.cart is not None:
-        return opened.cart
+    cart = store.open_cart(owner, charges=charges, call=call)
+    if cart is not None:
+        return cart
     restored = restore_cart(owner)
     if restored.cart is not None:
         return restored.cart

@@ -65,8 +65,11 @@ def find_returned(*, order_id: str, owner: CartOwner) -> tuple[ReturnedLine, ...
 
     Raises CartStoreUnavailable.
     """
-    record = store.open_cart(owner, call=_describe(order_id, ())).record
-    return None if record is None else _read_plan(record.fingerprint)
+    try:
+        store.open_cart(owner, call=_describe(order_id, ()))
+    except CallRepeatedError as repeated:
+        return _read_plan(repeated.record.fingerprint)
+    return None
 
 
 def _describe(order_id: str, plan: Sequence[ReturnedLine]) -> KeyedCall:

@@ -19,7 +19,7 @@ from django.test import override_settings
 from django_redis import get_redis_connection
 
 from carts.domain.cart import Cart, CartOwner, Line
-from carts.live import store
+from carts.live import scripts, store
 from carts.live.codec import encode_cart
 from carts.live.keys import cart_key
 from carts.live.scripts import Script, load_script
@@ -114,7 +114,7 @@ def write_after_reading(
     all_have_read = Barrier(len(skus))
 
     def add(sku: Sku) -> None:
-        before = store.open_cart(owner).cart
+        before = store.open_cart(owner)
         assert before is not None
         all_have_read.wait(PATIENCE_SECONDS)
         pipeline = get_redis_connection("carts").pipeline(transaction=True)
@@ -280,7 +280,7 @@ def test_without_the_handover_mark_both_get_the_units(monkeypatch: pytest.Monkey
     def save_nothing(*, owner: CartOwner, source: str) -> Any:
         return ANY if owner.is_guest else read_cart(owner)
 
-    monkeypatch.setattr(store, "load_script", load_without_the_check)
+    monkeypatch.setattr(scripts, "load_script", load_without_the_check)
     monkeypatch.setattr(store, "begin_merge", begin_and_wait)
     # The permanent copy would not let a second handover pass.
     monkeypatch.setattr(merging, "save_cart", save_nothing)

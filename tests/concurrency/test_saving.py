@@ -13,7 +13,7 @@ from redis import Redis
 
 from carts.domain.cart import Cart as SavedCart
 from carts.domain.cart import CartOwner
-from carts.live import bulk, store
+from carts.live import bulk, scripts, store
 from carts.live.keys import cart_key
 from carts.live.scripts import Script, load_script
 from carts.models import Cart, CartItem
@@ -201,7 +201,7 @@ def test_a_restore_that_did_not_look_for_a_living_cart_would_undo_the_change(
     careless = text.replace(b"if redis.call('EXISTS', cart_key) == 0 then", b"if true then")
     assert careless != text
     digest = sha1(careless, usedforsecurity=False).hexdigest()
-    monkeypatch.setattr(store, "load_script", lambda _: Script(careless, digest))
+    monkeypatch.setattr(scripts, "load_script", lambda _: Script(careless, digest))
 
     put_old_copy()
 

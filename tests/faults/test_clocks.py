@@ -11,7 +11,7 @@ from django.utils import timezone
 from redis import Redis
 
 from carts import tasks
-from carts.live import store
+from carts.live import scripts
 from carts.live.keys import cart_key
 from carts.live.scripts import Script, load_script
 from carts.models import Cart
@@ -105,7 +105,7 @@ def test_versions_that_are_only_times_fall_with_the_clock(
         assert rising in text
         return Script(text.replace(rising, b"now_ms"), digest=secrets.token_hex(20))
 
-    monkeypatch.setattr(store, "load_script", load_without_the_rise)
+    monkeypatch.setattr(scripts, "load_script", load_without_the_rise)
     guest.add(sku)
 
     assert version_of(redis_server, guest) < ahead
