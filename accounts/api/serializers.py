@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from accounts.models import User
+from config.http.context import GUEST_ID_PATTERN
 
 USERNAME_MAX_LENGTH = 150
 EMAIL_MAX_LENGTH = 254
@@ -114,7 +115,9 @@ class TokensData(serializers.Serializer[Any]):
     """A new pair of tokens; the refresh token is exchanged once."""
 
     access = serializers.CharField(help_text="For `Authorization: Bearer`; 15 minutes by default.")
-    refresh = serializers.CharField(help_text="Exchange it at /api/auth/refresh; 30 days.")
+    refresh = serializers.CharField(
+        help_text="Exchange it at /api/auth/refresh; 30 days by default."
+    )
 
 
 class SignInData(TokensData):
@@ -131,4 +134,4 @@ class SignInData(TokensData):
 class GuestData(serializers.Serializer[Any]):
     """A guest's id, to be sent as X-Guest-ID."""
 
-    guestId = serializers.RegexField(r"^[A-Za-z0-9_-]{8,128}$")  # noqa: N815
+    guestId = serializers.RegexField(f"^{GUEST_ID_PATTERN}$")  # noqa: N815

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-TIME = "2026-01-02T03:04:05.678Z"
+from config.http.openapi import EXAMPLE_TIME
+
 _MERCHANT = {"id": "q7x1m0c4v9k2t8b5n3w6z0ha", "name": "澄明传感 Lumen Sensors"}
 _PRODUCT_ID, _SKU_ID = "h2v8k4m1x9c7b3n5w0q6t4zr", "c5n0w8q3t6z1h9v2k7m4x0bd"
 _GONE_PRODUCT_ID, _GONE_SKU_ID = "k6d1p9s3f7h2j8l4z0x5c1vb", "n3m7q1w5e9r2t6y0u4i8o3pa"
@@ -44,8 +45,8 @@ LINE: dict[str, Any] = {
         "priceAtAdd": 159.99,
         "priceChange": {"from": 159.99, "to": 149.99, "direction": "down"},
     },
-    "createdAt": TIME,
-    "updatedAt": TIME,
+    "createdAt": EXAMPLE_TIME,
+    "updatedAt": EXAMPLE_TIME,
 }
 
 UNAVAILABLE_LINE: dict[str, Any] = {
@@ -69,8 +70,8 @@ UNAVAILABLE_LINE: dict[str, Any] = {
         "priceAtAdd": 89.0,
         "priceChange": None,
     },
-    "createdAt": TIME,
-    "updatedAt": TIME,
+    "createdAt": EXAMPLE_TIME,
+    "updatedAt": EXAMPLE_TIME,
 }
 
 CART: dict[str, Any] = {
@@ -87,8 +88,8 @@ CART: dict[str, Any] = {
     "unavailableItems": [UNAVAILABLE_LINE],
     "version": 1767323045678,
     "expiresAt": "2026-02-01T03:04:05.678Z",
-    "createdAt": TIME,
-    "updatedAt": TIME,
+    "createdAt": EXAMPLE_TIME,
+    "updatedAt": EXAMPLE_TIME,
 }
 
 EMPTY_CART = CART | {

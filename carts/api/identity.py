@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from carts.domain.cart import Access, CartOwner
 from carts.domain.errors import GuestIdRequired, InvalidGuestId
+from config.http.context import GUEST_ID_PATTERN
 
 
 class _Bearer(Protocol):
@@ -17,7 +18,7 @@ class _Bearer(Protocol):
     access: Access
 
 
-_GUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
+_GUEST_ID = re.compile(GUEST_ID_PATTERN, re.ASCII)
 # What a script sends that has no id: everybody it runs for would share one cart.
 _NOBODYS_ID = "undefined"
 

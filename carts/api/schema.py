@@ -10,19 +10,15 @@ from rest_framework.exceptions import NotAuthenticated
 from carts.api import examples
 from carts.api import serializers as shapes
 from carts.domain import errors
-from config.http.idempotency import (
-    IdempotencyKeyReused,
-    InvalidIdempotencyKey,
-    RequestInProgress,
-    TooManyIdempotencyKeys,
-)
 from config.http.openapi import (
     BODY_ERRORS,
     ETAG_HEADER,
+    EXAMPLE_TIME,
     GUEST_ID_HEADER,
     IDEMPOTENCY_KEY_HEADER,
     IF_MATCH_HEADER,
     IF_NONE_MATCH_HEADER,
+    KEY_ERRORS,
     REPLAYED_HEADER,
     document_answer,
     document_errors,
@@ -51,19 +47,15 @@ _READ_ERRORS: tuple[str | Exception, ...] = (
     "database_unavailable",
 )
 _WRITE_ERRORS = (*_READ_ERRORS, "database_busy", RateLimited(retry_after_seconds=17))
-_KEY_ERRORS = (
-    InvalidIdempotencyKey(),
-    IdempotencyKeyReused(),
-    RequestInProgress(),
-    TooManyIdempotencyKeys(retry_after_seconds=1_740),
-)
 _LINE_ERRORS = (errors.AccessDenied(), errors.ItemNotFound(), errors.CartNotFound())
 _SCARCITY_ERRORS = (
     errors.InsufficientStock(available=5, in_cart=3, requested=4),
     errors.PurchaseLimitExceeded(limit=5, remaining=3, in_cart=1, requested=3),
 )
 _QUANTITY_ERRORS = (errors.InvalidQuantity(), errors.InvalidProductOrQuantity())
-_INVALID_BATCH = errors.InvalidBatch(max_entries=100, reason="items must be an array of 1 to 100")
+_INVALID_BATCH = errors.InvalidBatch(
+    max_entries=100, reason="items must be an array of 1 to 100 entries"
+)
 
 _CHANGED = document_refusal(
     errors.CartChanged(), data=shapes.CartResponse(), name="CartChanged", example=examples.CART
@@ -136,7 +128,7 @@ def _partial_failures(data_by_message: dict[str, Any]) -> list[OpenApiExample]:
                     "successCount": 1,
                     "codes": ["insufficient_stock" if "add" in message else "item_not_found"],
                 },
-                "timestamp": examples.TIME,
+                "timestamp": EXAMPLE_TIME,
             },
             response_only=True,
         )
@@ -182,7 +174,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         ),
         failures=(
             *BODY_ERRORS,
-            *_KEY_ERRORS,
+            *KEY_ERRORS,
             errors.ProductIdRequired(),
             *_QUANTITY_ERRORS,
             errors.ProductNotFound(product_id=examples.ADDITION["productId"]),
@@ -200,7 +192,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         body={"One product": {"items": [examples.ADDITION]}},
         parameters=_REPEATABLE,
         answer=_CART,
-        failures=(*BODY_ERRORS, *_KEY_ERRORS, _INVALID_BATCH, "batch_failed"),
+        failures=(*BODY_ERRORS, *KEY_ERRORS, _INVALID_BATCH, "batch_failed"),
         partial={"Failed to add 1 items": examples.ADD_RESULTS},
     ),
     "update_batch": _describe_write(
@@ -310,6 +302,6 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
             message="Cart merged successfully",
             example=examples.MERGED_CART,
         ),
-        failures=(*BODY_ERRORS, *_KEY_ERRORS, errors.InvalidStrategy(), NotAuthenticated()),
+        failures=(*BODY_ERRORS, *KEY_ERRORS, errors.InvalidStrategy(), NotAuthenticated()),
     ),
 }

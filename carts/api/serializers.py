@@ -5,28 +5,29 @@ Bodies are read by `inputs` and answers built by `presentation`; these classes o
 
 from typing import Any, get_args
 
+from django.conf import settings
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from carts.domain.cart import CartStatus
 from carts.domain.merging import CapReason, SkipReason, Strategy
 from carts.domain.rules import UnavailableReason
-
-MAX_UNITS, MAX_BATCH = 9_999, 100
+from config.http.context import GUEST_ID_PATTERN
+from config.http.openapi import name_settings
 
 
 class Quantity(serializers.IntegerField):
-    """Units, as a JSON integer."""
+    """Units, as a JSON integer. Each serializer makes a field of its own, which reads the limit."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=1, max_value=MAX_UNITS, **options)
+        super().__init__(min_value=1, max_value=settings.CART_MAX_UNITS_PER_LINE, **options)
 
 
 class Batch(serializers.ListField):
     """Entries of a batch, or ids."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_length=1, max_length=MAX_BATCH, **options)
+        super().__init__(min_length=1, max_length=settings.CART_MAX_BATCH, **options)
 
 
 class AdditionBody(serializers.Serializer[Any]):
@@ -94,9 +95,12 @@ class AcknowledgeBody(serializers.Serializer[Any]):
 class MergeBody(serializers.Serializer[Any]):
     """Whose lines to take over, and how many units of SKUs that are in both carts."""
 
-    guestSessionId = serializers.RegexField(r"^[A-Za-z0-9_-]{8,128}$")  # noqa: N815
+    guestSessionId = serializers.RegexField(f"^{GUEST_ID_PATTERN}$")  # noqa: N815
     strategy = serializers.ChoiceField(
-        choices=get_args(Strategy), required=False, allow_null=True, help_text="Default: `sum`."
+        choices=get_args(Strategy),
+        required=False,
+        allow_null=True,
+        help_text=name_settings("Default: `{settings.CART_MERGE_STRATEGY}`."),
     )
 
 

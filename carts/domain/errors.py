@@ -40,7 +40,7 @@ class GuestIdRequired(CartError):
 
 
 class InvalidGuestId(CartError):
-    """The guest id is not 8 to 128 characters of A-Z, a-z, 0-9, '_' and '-'."""
+    """What was sent can be no guest's id."""
 
     code: ClassVar[str] = "invalid_guest_id"
     message: ClassVar[str] = "Invalid guest ID"

@@ -24,7 +24,8 @@ from config.http.context import client_network
 from config.http.errors import refuse_service_error
 from config.http.ratelimit import HOUR_MS, Charge, RateLimit, RateLimited, active_charges
 
-_KEY = re.compile(r"[ -~]{1,128}", re.ASCII)
+KEY_PATTERN = "[ -~]{1,128}"
+_KEY = re.compile(KEY_PATTERN, re.ASCII)
 # Refusals that a repeat gets again; the others tell of the moment, and a repeat is tried anew.
 _FINAL_STATUSES = frozenset({400, 403, 404, 409})
 _OF_THE_MOMENT = frozenset({"checkout_contended", "request_in_progress", "too_many_pending_orders"})

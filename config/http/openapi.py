@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
+from django.utils.functional import lazy
 from drf_spectacular.drainage import set_override
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
@@ -17,28 +19,46 @@ from rest_framework import exceptions, serializers
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from config.errors import InvalidField
+from config.http.context import GUEST_ID_PATTERN
 from config.http.envelope import refuse
 from config.http.errors import STATUSES, Overloaded, RequestTimedOut, handle_api_exception
+from config.http.idempotency import (
+    KEY_PATTERN,
+    IdempotencyKeyReused,
+    InvalidIdempotencyKey,
+    RequestInProgress,
+    TooManyIdempotencyKeys,
+)
+from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from config.http.parsing import BodyTooLarge, NotAnObject
 from config.http.ratelimit import RateLimited, RateLimiterUnavailable
 
-_TIME = "2026-01-02T03:04:05.678Z"
+EXAMPLE_TIME = "2026-01-02T03:04:05.678Z"
+
+
+def _fill(text: str) -> str:
+    return text.format(settings=settings)
+
+
+# A text that names settings, such as "{settings.IDEMPOTENCY_HOURS}": they are read when the
+# documentation is made.
+name_settings = lazy(_fill, str)
 
 GUEST_ID_HEADER = OpenApiParameter(
     "X-Guest-ID",
-    {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,128}$"},
+    {"type": "string", "pattern": f"^{GUEST_ID_PATTERN}$"},
     OpenApiParameter.HEADER,
     description="The guest whose cart is meant; ignored where a bearer token is sent.",
 )
 IDEMPOTENCY_KEY_HEADER = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "pattern": "^[ -~]{1,128}$"},
+    {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
     OpenApiParameter.HEADER,
-    description=(
-        "Makes a retry safe for 24 hours: a repeat does nothing, and is told what came of the "
-        "first request; a cart is shown as it is now, an order as it was answered. A key belongs "
-        "to one owner and one call: the same key on another call is another request, the same "
-        "call with another body is refused (422)."
+    description=name_settings(
+        "Makes a retry safe for {settings.IDEMPOTENCY_HOURS} hours: a repeat does nothing, and is "
+        "told what came of the first request; a cart is shown as it is now, an order as it was "
+        "answered. A key belongs to one owner and one call: the same key on another call is "
+        "another request, the same call with another body is refused (422)."
     ),
 )
 REPLAYED_HEADER = OpenApiParameter(
@@ -76,6 +96,28 @@ BODY_ERRORS = (
     "request_timeout",
     "unsupported_media_type",
 )
+# What can be wrong with an Idempotency-Key.
+KEY_ERRORS = (
+    InvalidIdempotencyKey(),
+    IdempotencyKeyReused(),
+    RequestInProgress(),
+    TooManyIdempotencyKeys(retry_after_seconds=1_740),
+)
+PAGE_PARAMETERS = (
+    OpenApiParameter("page", {"type": "integer", "minimum": 1, "default": 1}),
+    OpenApiParameter(
+        "pageSize",
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE},
+    ),
+)
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """One page of a list, whose `items` the subclass describes."""
+
+    total = serializers.IntegerField(min_value=0, help_text="How many there are on all pages.")
+    page = serializers.IntegerField(min_value=1)
+    pageSize = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE)  # noqa: N815
 
 
 def document_answer(
@@ -92,7 +134,7 @@ def document_answer(
             "message": message,
             "data": example,
             "success": True,
-            "timestamp": _TIME,
+            "timestamp": EXAMPLE_TIME,
         }
         examples.append(OpenApiExample(name, value=value, response_only=True))
     return OpenApiResponse(_wrap(data, name), description=description or message, examples=examples)
@@ -271,7 +313,7 @@ def _answer_to(error: Exception) -> Any:
     response = handle_api_exception(error, {})
     if response is None:
         raise ValueError(f"no answer to {error!r}")
-    return json.loads(response.content) | {"timestamp": _TIME}
+    return json.loads(response.content) | {"timestamp": EXAMPLE_TIME}
 
 
 def _sample(slug: str) -> Any:
@@ -281,7 +323,7 @@ def _sample(slug: str) -> Any:
     if slug not in _SENTENCES:
         return None
     answer = refuse(status=STATUSES[slug], message=_SENTENCES[slug], error={"type": slug})
-    return json.loads(answer.content) | {"timestamp": _TIME}
+    return json.loads(answer.content) | {"timestamp": EXAMPLE_TIME}
 
 
 # What stands for a failure that is documented by its slug.

@@ -7,23 +7,21 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from carts.domain import errors as cart_errors
 from config.errors import InvalidField
-from config.http.idempotency import (
-    IdempotencyKeyReused,
-    InvalidIdempotencyKey,
-    RequestInProgress,
-    TooManyIdempotencyKeys,
-)
 from config.http.openapi import (
     BODY_ERRORS,
+    EXAMPLE_TIME,
     GUEST_ID_HEADER,
     IDEMPOTENCY_KEY_HEADER,
+    KEY_ERRORS,
+    PAGE_PARAMETERS,
     REPLAYED_HEADER,
     document_answer,
     document_errors,
+    name_settings,
 )
-from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from config.http.ratelimit import RateLimited
 from orders import errors
+from orders.api.inputs import MAX_NOTE_LENGTH
 from orders.api.serializers import (
     OrderBody,
     OrderPageSerializer,
@@ -33,7 +31,6 @@ from orders.api.serializers import (
 )
 from orders.models import OrderStatus
 
-_TIME = "2026-01-02T03:04:05.678Z"
 _IDENTITY_ERRORS: tuple[str | Exception, ...] = (
     cart_errors.GuestIdRequired(),
     cart_errors.InvalidGuestId(),
@@ -65,7 +62,7 @@ _ORDER = {
     "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
     "contact": {"email": "lin@example.com"},
     "note": None,
-    "createdAt": "2026-01-02T03:04:05.678Z",
+    "createdAt": EXAMPLE_TIME,
     "paidAt": None,
     "cancelledAt": None,
     "expiresAt": "2026-01-02T03:34:05.678Z",
@@ -108,7 +105,7 @@ def _show_refusal(message: str, error: dict[str, Any]) -> OpenApiExample:
         "message": message,
         "data": _VALIDATION,
         "success": False,
-        "timestamp": _TIME,
+        "timestamp": EXAMPLE_TIME,
         "error": error,
     }
     return OpenApiExample(error["type"], value, response_only=True)
@@ -118,11 +115,10 @@ def _document_create() -> dict[int, OpenApiResponse]:
     responses = document_errors(
         *_IDENTITY_ERRORS,
         *BODY_ERRORS,
-        InvalidIdempotencyKey(),
-        IdempotencyKeyReused(),
-        TooManyIdempotencyKeys(retry_after_seconds=1_740),
-        RequestInProgress(),
-        InvalidField(field="note", reason="must be a text of at most 1000 characters"),
+        *KEY_ERRORS,
+        InvalidField(
+            field="note", reason=f"must be a text of at most {MAX_NOTE_LENGTH} characters"
+        ),
         RateLimited(retry_after_seconds=17),
         cart_errors.AccessDenied(),
         cart_errors.CartNotFound(),
@@ -191,16 +187,7 @@ LIST = extend_schema(
     parameters=[
         GUEST_ID_HEADER,
         OpenApiParameter("status", {"type": "string", "enum": OrderStatus.values}),
-        OpenApiParameter("page", {"type": "integer", "minimum": 1, "default": 1}),
-        OpenApiParameter(
-            "pageSize",
-            {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": MAX_PAGE_SIZE,
-                "default": DEFAULT_PAGE_SIZE,
-            },
-        ),
+        *PAGE_PARAMETERS,
     ],
     responses={
         200: document_answer(
@@ -272,14 +259,14 @@ PAYMENT_WEBHOOK = extend_schema(
     operation_id="reportPayment",
     tags=["Orders"],
     summary="Tell of a payment (payment provider only)",
-    description=(
+    description=name_settings(
         "Signed with the secret shared with the provider: `v1` is the HMAC-SHA256 of "
         "`<t>.<body>` in lower-case hexadecimal, `t` the time of signing in seconds since the "
-        "epoch, at most five minutes from now. Several `v1` may be sent while a secret is being "
-        "replaced. An event is taken once by its `id`; a payment that is not in order is recorded "
-        "and flagged, and changes nothing. An `id` that told of another order, amount or currency "
-        "before is 409, and flagged for the staff as well. Without a secret in the settings there "
-        "is no such endpoint."
+        "epoch, at most {settings.PAYMENT_WEBHOOK_TOLERANCE_SECONDS} seconds from now. Several "
+        "`v1` may be sent while a secret is being replaced. An event is taken once by its `id`; a "
+        "payment that is not in order is recorded and flagged, and changes nothing. An `id` that "
+        "told of another order, amount or currency before is 409, and flagged for the staff as "
+        "well. Without a secret in the settings there is no such endpoint."
     ),
     auth=[],
     parameters=[

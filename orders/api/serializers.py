@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from carts.domain.merging import CapReason
+from config.http.openapi import PageSerializer
 from config.notation import MAX_CENTS
 from orders.api.inputs import (
     CURRENCY_LENGTH,
@@ -22,7 +23,7 @@ _OUTCOME_FLAGS = [flag.value for flag in PaymentFlag if flag not in {"", Payment
 
 @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
 class DetailsField(serializers.JSONField):
-    """An object of the shop's own making, up to 50 entries."""
+    """An object of the shop's own making, in all up to MAX_DETAILS_ENTRIES entries."""
 
 
 class OrderBody(serializers.Serializer[Any]):
@@ -126,13 +127,10 @@ class OrderSerializer(serializers.Serializer[Any]):
     )
 
 
-class OrderPageSerializer(serializers.Serializer[Any]):
+class OrderPageSerializer(PageSerializer):
     """One page of orders."""
 
     items = OrderSerializer(many=True)
-    total = serializers.IntegerField(min_value=0, help_text="How many there are on all pages.")
-    page = serializers.IntegerField(min_value=1)
-    pageSize = serializers.IntegerField(min_value=1, max_value=100)  # noqa: N815
 
 
 class PaymentEventBody(serializers.Serializer[Any]):

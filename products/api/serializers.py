@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from config.http.openapi import PageSerializer
 from products.models import ShelfStatus
 
 
@@ -57,19 +58,13 @@ class ProductDetailSerializer(ProductSerializer):
     skus = SkuSerializer(many=True)
 
 
-class _PageSerializer(serializers.Serializer[Any]):
-    total = serializers.IntegerField(min_value=0, help_text="How many there are on all pages.")
-    page = serializers.IntegerField(min_value=1)
-    pageSize = serializers.IntegerField(min_value=1, max_value=100)  # noqa: N815
-
-
-class ProductPageSerializer(_PageSerializer):
+class ProductPageSerializer(PageSerializer):
     """One page of products."""
 
     items = ProductSerializer(many=True)
 
 
-class MerchantPageSerializer(_PageSerializer):
+class MerchantPageSerializer(PageSerializer):
     """One page of merchants."""
 
     items = MerchantSerializer(many=True)

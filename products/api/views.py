@@ -12,8 +12,8 @@ from rest_framework.viewsets import ViewSet
 from config.errors import InvalidField
 from config.http.context import client_network
 from config.http.envelope import answer
-from config.http.openapi import document_answer, document_errors
-from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, page_data, read_page
+from config.http.openapi import PAGE_PARAMETERS, document_answer, document_errors
+from config.http.pagination import page_data, read_page
 from config.http.ratelimit import Charge, RateLimit, enforce_limits_if_counted
 from products.api.presentation import (
     present_merchant,
@@ -62,18 +62,6 @@ _EXAMPLE_SKU = {
     "purchaseLimit": None,
 }
 
-_PAGE_PARAMETERS = [
-    OpenApiParameter("page", {"type": "integer", "minimum": 1, "default": 1}),
-    OpenApiParameter(
-        "pageSize",
-        {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_PAGE_SIZE,
-            "default": DEFAULT_PAGE_SIZE,
-        },
-    ),
-]
 _QUERY_PARAMETERS = [
     OpenApiParameter(
         "search",
@@ -112,7 +100,7 @@ class ProductViewSet(_PublicViewSet):
     @extend_schema(
         summary="List products",
         tags=["products"],
-        parameters=[*_QUERY_PARAMETERS, *_PAGE_PARAMETERS],
+        parameters=[*_QUERY_PARAMETERS, *PAGE_PARAMETERS],
         responses={
             200: document_answer(
                 ProductPageSerializer(),
@@ -152,7 +140,7 @@ class MerchantViewSet(_PublicViewSet):
     @extend_schema(
         summary="List merchants by name",
         tags=["products"],
-        parameters=_PAGE_PARAMETERS,
+        parameters=[*PAGE_PARAMETERS],
         responses={
             200: document_answer(
                 MerchantPageSerializer(),

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from carts.api import examples
+from config.http.openapi import EXAMPLE_TIME
 from products.models import Sku
 from tests.carts.shopper import Shopper, addition_of, item_id, new_user
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
@@ -175,7 +176,7 @@ def rename(value: Any, names: dict[str, str]) -> Any:
     text = json.dumps(value, ensure_ascii=False)
     for name, replacement in names.items():
         text = text.replace(name, replacement)
-    return json.loads(MOMENT.sub(examples.TIME, text))
+    return json.loads(MOMENT.sub(EXAMPLE_TIME, text))
 
 
 @pytest.fixture
