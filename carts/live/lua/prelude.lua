@@ -26,8 +26,8 @@ local record, record_ttl_ms = ARGV[9], ARGV[10]
 local record_key = record ~= '' and KEYS[#KEYS]
 local FIRST = 11
 
--- Every field of the hash that is not a line. @saved lists the versions of this very history that
--- the permanent copy may have (see read_to_save.lua), @settled the last orders whose units have left.
+-- Every field of the hash that is not a line. @saved lists the versions that the copy may have by this
+-- cart's own history (see read_to_save.lua), @settled the last orders whose units have left.
 local META = {
   '@id', '@version', '@status', '@merging', '@merged', '@settled', '@saved', '@created', '@updated',
 }
