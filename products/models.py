@@ -1,89 +1,26 @@
 """The catalogue: merchants, products, their SKUs, and what each SKU was at every revision."""
 
-import json
-import re
-from functools import partial
-from itertools import chain
-from typing import Any
-
 from cuid2 import create_id
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Q, Value
 from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from psycopg.types.json import Json
 
-from products.bounds import ID_PATTERN, MAX_PRICE, MAX_STOCK, is_id
+from products.bounds import ID_PATTERN, MAX_PRICE, MAX_STOCK
+from products.fields import (
+    HasOtherThanTexts,
+    JSONType,
+    OrderedJSONField,
+    validate_attributes,
+    validate_id,
+    validate_image_urls,
+)
 
 _ID_LENGTH = 32
-_HALVES = re.compile("[\ud800-\udfff]")
-
-
-class JSONType(models.Func):
-    """The type of a JSON value by name: "array", "object", ..."""
-
-    template = "jsonb_typeof((%(expressions)s)::jsonb)"
-    output_field = models.TextField()
-
-
-class HasOtherThanTexts(models.Func):
-    """Whether what `members`, a strict JSON path, finds in a JSON value has anything but texts."""
-
-    template = (
-        "jsonb_path_exists((%(expressions)s)::jsonb,"
-        """ 'strict %(members)s ? (@.type() != "string")', '{}', true)"""
-    )
-    output_field = models.BooleanField()
-
-
-class OrderedJSONField(models.JSONField):
-    """JSON kept as it was written, where the base class sorts the members of objects."""
-
-    def db_type(self, connection: BaseDatabaseWrapper) -> str:
-        return "json"
-
-    def get_db_prep_value(
-        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
-    ) -> Any:
-        adapted = super().get_db_prep_value(value, connection, prepared)
-        # Kept as written, so written as short as can be.
-        return Json(adapted.obj, dumps=partial(json.dumps, ensure_ascii=False))
-
-    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
-        # The driver has read this type already.
-        return value
-
-
-def validate_id(value: str) -> None:
-    """Refuse an id that the API would not take back."""
-    if not is_id(value):
-        raise ValidationError(_("An id has letters a to z, digits and hyphens alone."))
-
-
-def validate_image_urls(value: Any) -> None:
-    """Refuse what is not a list of http(s) URLs or absolute paths."""
-    if not isinstance(value, list):
-        raise ValidationError(_("Enter a JSON list of image URLs."))
-    for url in value:
-        if not _is_text(url) or not url.startswith(("https://", "http://", "/")):
-            raise ValidationError(_("Every image must be an http(s) URL or a path like /static/…"))
-
-
-def validate_attributes(value: Any) -> None:
-    """Refuse what is not an object of texts, such as {"颜色": "白"}."""
-    if not isinstance(value, dict) or not all(map(_is_text, chain(*value.items()))):
-        raise ValidationError(_('Enter a JSON object of texts, such as {"颜色": "白"}.'))
-
-
-def _is_text(value: Any) -> bool:
-    """Tell whether a JSON value is text that can be kept: no NUL, and no half of a character."""
-    return isinstance(value, str) and "\0" not in value and not _HALVES.search(value)
 
 
 class Merchant(models.Model):
@@ -183,8 +120,8 @@ class ListingQuerySet(models.QuerySet["ProductListing"]):
 class ProductListing(models.Model):
     """What lists of products are filtered, sorted and searched by: a row for each product.
 
-    The database's triggers keep it as current as products and SKUs are, whatever changes those;
-    what anybody else writes to it is ignored. `lowest_price` and `in_stock` are those of active
+    The database's triggers renew it with every change of products and SKUs, and ignore what
+    anybody else writes to it. `lowest_price` and `in_stock` are those of active
     SKUs, None and False without one. `search` is name and description in capitals, `grams` the
     pairs of letters in it.
     """
@@ -210,7 +147,7 @@ class ProductListing(models.Model):
 
     class Meta:
         default_permissions = ()
-        # Whatever the filter, a page at any depth is found in one of these without a look at a row.
+        # With any filter, a page at any depth is found in one of these without reading a row.
         indexes = (
             *(
                 models.Index(
@@ -249,10 +186,10 @@ class SkuQuerySet(models.QuerySet["Sku"]):
 class Sku(models.Model):
     """One buyable variant of a product, with its own price and stock.
 
-    `revision` is the number of the current SkuRevision and belongs to the database's triggers:
-    whatever is written to it is ignored, so a stale copy in memory can do no harm. They keep three
-    columns more, which are no fields: `card`, `product_status` and `product_is_deleted`, a copy of
-    what carts show of the product and its merchant (see the migration `sku_cards`).
+    `revision` is the number of the current SkuRevision. The database's triggers set it, and ignore
+    what anybody else writes to it, so a stale copy in memory can do no harm. They also keep three
+    columns that are no fields: `card`, `product_status` and `product_is_deleted`, a copy of what
+    carts show of the product and its merchant (see the migration `sku_cards`).
     """
 
     id = models.CharField(
@@ -354,8 +291,8 @@ class Sku(models.Model):
 class SkuRevision(models.Model):
     """What a SKU was called, looked like and cost from `created_at` on.
 
-    The database's triggers append one whenever that changes, by whatever route; nothing changes
-    or removes one.
+    The database's triggers append one whenever that changes, also by raw SQL. Nothing changes or
+    removes one.
     """
 
     sku = models.ForeignKey(

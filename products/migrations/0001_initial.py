@@ -10,7 +10,7 @@ import django.db.models.lookups
 import django.utils.timezone
 from django.db import migrations, models
 
-import products.models
+import products.fields
 
 
 class Migration(migrations.Migration):
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         default=list,
                         help_text="A JSON list of URLs or absolute paths; the first one is shown in carts.",
-                        validators=[products.models.validate_image_urls],
+                        validators=[products.fields.validate_image_urls],
                         verbose_name="images",
                     ),
                 ),
@@ -129,7 +129,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         default=dict,
                         help_text='What tells it from its siblings, such as {"颜色": "白"}.',
-                        validators=[products.models.validate_attributes],
+                        validators=[products.fields.validate_attributes],
                         verbose_name="attributes",
                     ),
                 ),
@@ -313,7 +313,7 @@ class Migration(migrations.Migration):
             model_name="product",
             constraint=models.CheckConstraint(
                 condition=django.db.models.lookups.Exact(
-                    products.models.JSONType(models.F("images")), models.Value("array")
+                    products.fields.JSONType(models.F("images")), models.Value("array")
                 ),
                 name="product_images_are_a_list",
             ),
@@ -356,7 +356,7 @@ class Migration(migrations.Migration):
             model_name="sku",
             constraint=models.CheckConstraint(
                 condition=django.db.models.lookups.Exact(
-                    products.models.JSONType(models.F("attributes")), models.Value("object")
+                    products.fields.JSONType(models.F("attributes")), models.Value("object")
                 ),
                 name="sku_attributes_are_an_object",
             ),

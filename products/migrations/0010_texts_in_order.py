@@ -3,7 +3,7 @@
 from django.db import migrations, models
 from django.db.models.lookups import Exact
 
-from products.models import HasOtherThanTexts, JSONType, OrderedJSONField, validate_attributes
+from products.fields import HasOtherThanTexts, JSONType, OrderedJSONField, validate_attributes
 
 ARE_AN_OBJECT = models.CheckConstraint(
     name="sku_attributes_are_an_object",

@@ -8,7 +8,7 @@ import cuid2.generator
 from django.db import migrations, models
 
 from products.bounds import ID_PATTERN
-from products.models import validate_id
+from products.fields import validate_id
 
 
 class RowsInTheWay(Exception):
