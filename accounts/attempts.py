@@ -9,8 +9,8 @@ Three numbers a minute, of RATE_LIMIT_LOGIN:
 Tries are counted before the password is looked at, so that many at once cannot slip past. A right
 password takes its try back: only failures use up what an account has.
 
-The name and the e-mail address of an account are one. Whoever tries both can see that; that they
-belong to an account is what registering tells anyway. A name that nobody has counts by itself, so
+The name and the e-mail address of an account are counted as one. Who tries both can see that there
+is an account, but registering tells that anyway. A name that nobody has is counted by itself, so
 single names are refused alike whether or not there is such an account.
 """
 
@@ -73,7 +73,7 @@ class Attempt:
 def counted(attempt: Attempt) -> Iterator[None]:
     """Count a try, and take it back unless the block raises InvalidCredentials; log failures.
 
-    Raises RateLimited, and RateLimiterUnavailable: without its limiter nobody gets to guess.
+    Raises RateLimited; RateLimiterUnavailable, because nobody may guess unlimited.
     """
     try:
         enforce_limits([attempt.by_address, attempt.by_both])

@@ -21,7 +21,7 @@ ENDING_FIELDS = frozenset({"password", "is_active", "generation"})
 
 
 class UserQuerySet(models.QuerySet["User"]):
-    """Users, found without regard to case, whose changes of access never go unnoticed."""
+    """Users, found in any case, with a signal for each change that may end tokens."""
 
     def with_username(self, username: str) -> Self:
         """Keep the one user of this name, whatever its case."""
@@ -32,9 +32,9 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.alias(_email=Lower("email")).filter(_email=Lower(models.Value(email)))
 
     def with_address(self, text: str) -> Self:
-        """Keep the user of this e-mail address, before the one whose name looks like it.
+        """Keep the user of this e-mail address, then the one who has it as a name.
 
-        One query whoever there is, so that its time tells nothing.
+        One query in every case, so that its time tells nothing.
         """
         name = User.normalize_username(text)
         is_email = models.Q(_email=Lower(models.Value(text)))
@@ -54,7 +54,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return changed
 
     def renew_hash(self, *, old: str, renewed: str) -> None:
-        """Put another hash of the same password in place of this one, which ends no token."""
+        """Replace the hash by another one of the same password; no token ends."""
         with transaction.atomic(using=self.db), connections[self.db].cursor() as cursor:
             # The trigger on the table looks for it.
             cursor.execute("SELECT set_config('accounts.renewed_hash', %s, true)", [renewed])
@@ -105,7 +105,7 @@ class User(AbstractUser):
     def check_password(self, raw_password: str | None) -> bool:
         """Tell whether this is the password; a hash of an older kind is then renewed.
 
-        Unlike Django's, the renewal writes over no password that was set meanwhile.
+        Unlike Django's, the renewal never overwrites a password that was set meanwhile.
         """
 
         def renew(raw_password: str) -> None:

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What there is of a user beside the account: carts saved, orders, entries in the log."""
+    """How much there is of a user beside the account: copies of carts, orders, log entries."""
 
     carts: int
     orders: int
@@ -29,10 +29,10 @@ class Traces:
 def erase_user(user: User) -> None:
     """Erase a user: account, tokens, carts, and the contacts and addresses in orders.
 
-    Orders keep their figures, and the change log its entries, by nobody; orders that are not paid
-    time out as all do. The database sees to its part in whatever way the row is deleted. A living
-    cart ends at once, or where Redis is away by the next sweep. Raises OperationalError; nothing is
-    erased then.
+    Orders keep their figures and the change log its entries, without the user. Orders that are not
+    paid time out as all do. Triggers do the database's part, also where raw SQL deletes the row.
+    The living cart ends at once, or by the next sweep where Redis cannot be reached. Raises
+    OperationalError; nothing is erased then.
     """
     _delete_rows(user.pk)
 
@@ -53,7 +53,7 @@ def connect_signals() -> None:
 
 @in_transaction
 def _delete_rows(user_id: str) -> None:
-    # As checkouts do: the cart before the account. In the other order the two could deadlock.
+    # The cart before the account, as in checkouts. In the other order the two could deadlock.
     lock_rows(CartOwner.for_user(user_id))
     for user in User.objects.filter(pk=user_id):
         user.delete()

@@ -1,8 +1,8 @@
 """Ending access tokens within seconds, although cart calls look no user up.
 
-The cart's own read checks one key in Redis (`carts.live.keys.ended_tokens_key`): what is written
-there as soon as a change commits that ends tokens. Since raw SQL passes the ORM by and Redis may be
-wiped, a periodic task writes all that is recent again, as the database recorded it.
+The read of a cart also checks one key in Redis (`carts.live.keys.ended_tokens_key`). A change that
+ends tokens is written there as soon as it commits. Raw SQL bypasses the ORM, and Redis may be
+wiped; so a periodic task writes all recent changes again, as the database has recorded them.
 """
 
 import logging
@@ -57,7 +57,7 @@ def apply_ended_family(user_id: str, family: str) -> None:
 
 
 def connect_signals() -> None:
-    """Have every ORM route that may change who has access apply it when it commits."""
+    """Apply a change of access when it commits, by whichever method of the ORM it is made."""
     post_save.connect(_on_save, sender=User, dispatch_uid="accounts.revocation")
     post_delete.connect(_on_delete, sender=User, dispatch_uid="accounts.revocation")
     users_updated.connect(_on_update, sender=User, dispatch_uid="accounts.revocation")

@@ -1,7 +1,7 @@
 """Who of the staff may change whom: nobody touches people with rights that they lack themselves.
 
-Else whoever may change users could set the password, or the address, of a colleague who may do
-more, and sign in as that colleague.
+Without this rule, staff who may change users could set the password or the address of a colleague
+with more rights, and sign in as that colleague.
 """
 
 from typing import Protocol, cast

@@ -1,8 +1,8 @@
-"""The ready-made roles of the staff: groups with the permissions each kind of work takes.
+"""The ready-made roles of the staff: groups with the permissions that each kind of work needs.
 
-Groups are made, and given what a role has never been given, after each migration. From then on
-they are the operators': a permission taken from a group is not given again, and a group that was
-renamed or deleted is not made again.
+After each migration, missing groups are made, and get the permissions that their role has never
+been given. The rest is up to the operators: a permission that they take from a group is not given
+again, and a group that they rename or delete is not made again.
 """
 
 from typing import Any
@@ -77,7 +77,7 @@ def grant_roles(*, apps: Apps = installed_apps, **_: Any) -> None:
 def _find_group(apps: Apps, role: str, *, is_new: bool) -> Any | None:
     """Return the role's group, made for a new role.
 
-    None where the operators have done with it, and where a new role finds a group of theirs.
+    None where the operators have renamed or deleted it, and where a group of theirs has the name.
     """
     groups = apps.get_model("auth", "Group").objects
     if not is_new:

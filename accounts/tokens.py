@@ -1,8 +1,8 @@
 """The pair of tokens a signed-in user holds: a short-lived access token and its refresh token.
 
 Each sign-in begins a family of refresh tokens, of which one is current; exchanging it makes the
-next one current. An older one that comes again has been copied: that ends the family. Except for
-ten seconds after the exchange, when it is another tab, or a client that lost the answer: it gets
+next one current. An older one that comes again has been copied, and ends the family. Within ten
+seconds of the exchange it comes from another tab, or from a client that lost the answer, and gets
 the current one, too. So of two who hold a copied token, one is found out at the next exchange.
 
 Both tokens carry the user's generation (see `accounts.models.User`).
@@ -43,7 +43,7 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    """What a refresh token says; one of a release before there were families is its own."""
+    """What a refresh token says; a token of a release without families is a family of its own."""
 
     id: str
     user_id: str
@@ -84,7 +84,7 @@ def revoke_tokens(refresh_token: str) -> str:
 
 @transaction.atomic
 def _exchange(claims: _Claims) -> TokenPair | None:
-    """Return the new pair, None where there is nothing to be had for this token.
+    """Return the new pair; None for a token that gets none.
 
     An exchange waits for another one of the same family.
     """

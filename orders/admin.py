@@ -251,7 +251,7 @@ def list_orders(request: HttpRequest, owner: CartOwner) -> Section | None:
 
 @register_finder
 def find_buyer(text: str) -> CartOwner | None:
-    """Return whose order a number, in whatever case, or an id names."""
+    """Return the buyer of the order with this number, in any case, or this id."""
     order = Order.objects.filter(Q(number=text.upper()) | Q(pk=text)).first()
     return order.owner if order is not None else None
 

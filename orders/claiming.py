@@ -50,8 +50,8 @@ def _append(marks: F, mark: Value) -> Func:
 def _keep_returned(guest: CartOwner) -> None:
     """Keep in cancelled orders what has come back into the guest's cart, where a crash left it out.
 
-    From then on only the user's cart would be asked, and the lines would come back there again. A
-    return that is being made at this very moment for more than 5 seconds is the one way to that.
+    Once the orders are the user's, only the user's cart is asked, and would get the lines again.
+    That happens only if a return of lines is under way just now, and takes over 5 seconds.
     """
     for order in Order.objects.filter(buyer=guest.key, line_return=LineReturn.DUE):
         back = find_returned(order_id=order.pk, owner=guest)

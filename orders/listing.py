@@ -1,4 +1,4 @@
-"""Finding orders: a buyer's own and no others, and those a job is about."""
+"""Finding orders: those of one buyer, and those that a job works on."""
 
 from collections.abc import Iterator
 

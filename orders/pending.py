@@ -1,4 +1,4 @@
-"""What orders that nobody has paid yet may keep from others: bounded by who placed them.
+"""How many orders, and units in them, may wait for payment: limited by who placed them.
 
 An order carries marks of whom it counts against: a user, or a guest's contact, and the address it
 came from. The address's goes when the order is paid or cancelled.

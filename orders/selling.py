@@ -7,8 +7,7 @@
 5. Take stock and allowance, see that not too much waits for payment, write the order, mark it paid
    if it is over nothing, and note down what must leave the cart.
 
-Nothing but the database is asked meanwhile, and it is asked the same number of questions for any
-number of lines.
+Meanwhile nothing but the database is asked, by the same number of queries for any number of lines.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,7 +57,7 @@ class PlacedOrder:
 
 
 class RepeatGuard(Protocol):
-    """What sees to it that a repeated request orders nothing. Both are part of the transaction."""
+    """What keeps a repeated request from ordering again. Both methods run in the transaction."""
 
     def enter(self) -> None:
         """Raise if the request came before, or is being served."""

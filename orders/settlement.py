@@ -103,8 +103,8 @@ def _settle(order_id: str, now: datetime) -> bool:
 def _return_lines(order: Order) -> None:
     """Put the lines back once, and keep in the order what went back.
 
-    What the order bought leaves the cart first: else it would take the returned units along. A
-    Redis wiped between adding and keeping is the one way to a second time.
+    What the order bought leaves the cart first, because else the returned units would leave with
+    it. The lines go back twice only if Redis is wiped between adding and keeping.
     """
     if not settle_order(order_id=order.pk, context=describe_settlement()):
         raise CartContended

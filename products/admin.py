@@ -124,7 +124,7 @@ class _LogicalDeletion(StrictActions, _Contended):
     def get_deleted_objects(
         self, objs: Iterable[Model], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Name the rows alone: nothing that refers to them goes with them, or is in the way."""
+        """Name the rows alone: what refers to them stays, and prevents nothing."""
         names = [str(each) for each in objs]
         needed = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
         return names, {str(self.opts.verbose_name_plural): len(names)}, needed, []

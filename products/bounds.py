@@ -5,8 +5,8 @@ from decimal import Decimal
 MAX_PRICE = Decimal("9999999.99")
 # What the staff may set. Orders that give units back may pass it: the column holds far more.
 MAX_STOCK = 1_000_000_000
-# The ids of products and SKUs, as `is_id` tells them. A line's id is a cart's and a SKU's, joined
-# by "_".
+# What `is_id` tells, for the database. A "_" is left out, because it joins a cart's id and a SKU's
+# to a line's.
 ID_PATTERN = "^-*[A-Za-z0-9][A-Za-z0-9-]*$"
 
 

@@ -42,8 +42,8 @@ def read_snapshots(revisions: Collection[int]) -> Mapping[int, Snapshot]:
 # tables would double the work.
 # The tally is a subquery, so that PostgreSQL looks it up for limited SKUs only.
 # The ids come as one text, because the driver takes longer to write an array than to read the rows.
-# A subquery hides them from the planner. Without it the planner sees an array of a few ids, prefers
-# a plan of its own over the generic one for ten, and plans anew each time: twice the cost.
+# A subquery hides the ids from the planner. If it saw only a few, it would find the plan that it
+# has kept for ten ids too dear, and would plan anew each time, which doubles the cost.
 _OFFERS = """
 SELECT s.id, s.product_id, s.code, s.attributes::text, (s.price * 100)::bigint,
        (s.original_price * 100)::bigint, s.stock, s.purchase_limit,
@@ -70,10 +70,10 @@ def _join(ids: Collection[str]) -> str:
 
 
 def _fetch(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    """Run one query, a second time where the connection turned out to be a dead one.
+    """Run one query, and run it again where the connection was dead.
 
-    Connections are kept for ever and not probed before use, so the first query after a restart
-    of the server finds that out.
+    Connections are kept for ever and not probed before use, so after a restart of the server the
+    first query fails.
     """
     try:
         return _run(sql, parameters)
@@ -86,7 +86,7 @@ def _fetch(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
 
 def _run(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        # Numbers then come as they are, not as digits: a third less work for the driver.
+        # Numbers then come in binary and not as digits, which saves the driver a third of its work.
         cursor.cursor.format = Format.BINARY
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

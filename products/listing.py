@@ -112,9 +112,9 @@ def _search(
 ) -> tuple[QuerySet[ProductListing], int]:
     """Return those that hold all words, and how many of them are shown.
 
-    The index finds either few, which are sorted, or so many that a page is full soon where all are
-    read in order. The planner is not asked which: it takes the grams of a word for independent of
-    each other, and so for far rarer together than they are.
+    The index finds either few products, which are then sorted, or so many that reading all products
+    in order fills a page soon. The planner is not asked which: it assumes that the grams of a word
+    are independent of each other, and so expects far fewer products than there are.
     """
     matching = listings
     for word in words:

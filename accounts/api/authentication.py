@@ -42,8 +42,8 @@ class TokenBearer:
 class StatelessJWTAuthentication(BaseAuthentication):
     """Read `Authorization: Bearer <access token>`.
 
-    Without the header the caller is nobody; with anything else in it than a living access token,
-    the request ends in a 401: it is never served as if the header were not there.
+    Without the header the caller is nobody. A header with anything but a living access token is
+    answered 401, and never served as if it were not there.
     """
 
     def authenticate(self, request: Request) -> tuple[TokenBearer, str] | None:
@@ -70,8 +70,8 @@ def read_access_token(token: str) -> TokenBearer:
     return bearer
 
 
-# Remembering is safe: but for its end, which is checked on every use, nothing about a signed token
-# changes. Refused ones raise and so are not remembered.
+# Remembering is safe: nothing about a signed token changes except that it ends, and that is checked
+# on every use. Refused tokens raise, and so are not remembered.
 @lru_cache(maxsize=_REMEMBERED_TOKENS)
 def _verify_access_token(token: str) -> TokenBearer:
     try:
@@ -85,7 +85,7 @@ def _verify_access_token(token: str) -> TokenBearer:
         raise TokenNotValid
     if not isinstance(user_id, str) or not is_id(user_id) or not isinstance(expires_at, int):
         raise TokenNotValid
-    # Tokens of a release before there were these claims are of the first generation.
+    # Tokens of releases without these claims are of the first generation.
     access = Access(claims.get("generation", 0), claims.get("family", ""))
     return TokenBearer(user_id, expires_at, access)
 

@@ -31,9 +31,8 @@ class Handover:
 def hand_over_cart(*, user_id: str, guest_id: str | None) -> Handover:
     """Merge the guest's cart, if one is named, into the user's, save it, and return it.
 
-    `guest_id` is as it was sent. Nothing is raised: no bad id and no trouble with carts, be it a
-    bug, may keep a user from signing in. What could not be merged waits for the next sign-in or
-    merge.
+    `guest_id` is as it was sent. Nothing is raised, because neither a bad id nor trouble with carts
+    may keep a user from signing in. What could not be merged waits for the next sign-in or merge.
     """
     user = CartOwner.for_user(user_id)
     handover = _merge(user, guest_id)

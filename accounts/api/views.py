@@ -34,7 +34,7 @@ class AccountView(APIView):
 
 
 class OpenAccountView(AccountView):
-    """Base of those which do not look at the Authorization header.
+    """Base of the endpoints that do not look at the Authorization header.
 
     A client sends it with every call, and these calls are how it replaces a dead one.
     """

@@ -1,6 +1,6 @@
 """The demo shop's rows, read from catalogue.toml.
 
-Ids follow from slugs and codes, so that they look like any other and yet are the same everywhere.
+Ids are derived from slugs and codes: they look like any others, and are the same everywhere.
 """
 
 import string

@@ -21,7 +21,7 @@ class Seeded:
 
 
 def add_missing_rows() -> list[Seeded]:
-    """Add the rows of the demo shop which are not there; those which are stay as they are."""
+    """Add the rows of the demo shop that are missing; the others stay as they are."""
     with transaction.atomic():
         return [_add_missing(rows) for rows in _rows_by_table()]
 
@@ -36,7 +36,7 @@ def reset_rows() -> list[Seeded]:
     tables = _rows_by_table()
     merchants = Merchant.objects.filter(pk__in=[merchant.pk for merchant in tables[0]])
     lock_rows(merchants)
-    # Whatever is written below, triggers renew among these as well, in an order of their own.
+    # What is written below makes triggers renew these SKUs, in an order of the triggers' own.
     lock_rows(Sku.objects.filter(product__merchant__in=merchants))
     return [_reset(rows) for rows in tables]
 
