@@ -66,14 +66,14 @@ def start_python(*arguments: str, **variables: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
-    """Read the output up to a line that holds `text`."""
+def wait_for_line(process: subprocess.Popen[str], text: str) -> list[str]:
+    """Read the output up to a line that holds `text`; return all that was said by then."""
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
         seen.append(line)
         if text in line:
-            return
+            return seen
     raise AssertionError(f"{text!r} was not said, but: {''.join(seen)}")
 
 

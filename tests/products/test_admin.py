@@ -317,3 +317,18 @@ def test_an_empty_list_says_why(staff: Client, query: str, text: str) -> None:
 
     assert text in page
     assert "yielded" not in page
+
+
+def test_no_two_fields_of_a_page_have_one_name(staff: Client) -> None:
+    url = page("product_change", ProductFactory.create())
+
+    form: Any = staff.get(url, headers={"Accept-Language": "zh-hans"}).context["adminform"]
+
+    names = [name_field(shown) for fieldset in form for line in fieldset for shown in line]
+    assert "图片" in names
+    assert len(set(names)) == len(names)
+
+
+def name_field(shown: Any) -> str:
+    """Return what stands before a field of a form, or before a value that is only shown."""
+    return str(shown.field["label"] if shown.is_readonly else shown.field.label)

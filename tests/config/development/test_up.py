@@ -86,6 +86,16 @@ def test_second_start_serves_and_stops_on_sigterm(seeded_dir: Path) -> None:
     assert not (seeded_dir / "services.env").exists()
 
 
+def test_jobs_are_sent_once_a_worker_takes_them(seeded_dir: Path) -> None:
+    port = str(find_free_port())
+    shop = start_python("manage.py", "up", DATA_DIR=str(seeded_dir), PORT=port)
+    with shop:
+        said = wait_for_line(shop, "Log in")
+        finish(shop, signal.SIGTERM)
+
+    assert any("worker |" in line and " ready." in line for line in said)
+
+
 def test_a_program_that_ends_starts_again_and_the_others_go_on(seeded_dir: Path) -> None:
     port = str(find_free_port())
     shop = start_python("manage.py", "up", DATA_DIR=str(seeded_dir), PORT=port)
