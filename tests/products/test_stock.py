@@ -5,14 +5,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 from pytest_django import DjangoAssertNumQueries
 
+from products import stock
+from products.catalogue import read_offers
 from products.errors import AllowanceTooLow, StockTooLow
 from products.models import PurchaseTally, Sku, SkuRevision
+from products.offers import Offer
 from products.stock import give_back
 from tests.factories import ProductFactory, SkuFactory
 from tests.products.rows import read_stock, read_tallies, take_units
@@ -216,21 +220,29 @@ def test_fifty_buyers_of_ten_units_get_ten() -> None:
     assert sum(read_tallies().values()) == 10
 
 
-@pytest.mark.django_db(transaction=True)
-def test_without_the_lock_more_is_sold_than_there_is() -> None:
-    sku = SkuFactory.create(stock=10)
+@pytest.fixture
+def _without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the locks away, and have 16 buyers read before any of them takes."""
     all_have_read = Barrier(16)
 
-    def read_then_write(_: int) -> bool:
-        stock = Sku.objects.values_list("stock", flat=True).get(id=sku.id)
+    def read_and_wait(**options: Any) -> dict[str, Offer]:
+        offers = read_offers(**options)
         all_have_read.wait(PATIENCE_SECONDS)
-        Sku.objects.filter(id=sku.id).update(stock=stock - 1)
-        return True
+        return offers
 
-    outcomes = run_together(read_then_write, range(16))
+    monkeypatch.setattr(stock, "_lock_skus", lambda sku_ids: None)
+    monkeypatch.setattr(stock, "read_offers", read_and_wait)
 
-    assert Counter(outcomes) == {True: 16}
-    assert read_stock(sku) == [9]
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_without_locks")
+def test_without_the_lock_only_the_constraint_refuses_what_there_is_not() -> None:
+    sku = SkuFactory.create(stock=10)
+
+    outcomes = run_together(lambda n: buy(f"user:{n}", {sku.id: 1}), range(16))
+
+    assert Counter(map(type, outcomes)) == {bool: 10, IntegrityError: 6}
+    assert outcomes.count(True) == 10
 
 
 @pytest.mark.django_db(transaction=True)
@@ -245,20 +257,12 @@ def test_a_buyer_cannot_get_past_the_limit_by_buying_in_parallel() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_without_locks")
 def test_without_the_lock_a_buyer_gets_past_the_limit() -> None:
     sku = SkuFactory.create(stock=100, purchase_limit=3)
     PurchaseTally.objects.create(sku=sku, buyer=BUYER, units=2)
-    all_have_read = Barrier(16)
 
-    def read_then_write(_: int) -> bool:
-        bought = PurchaseTally.objects.values_list("units", flat=True).get(sku=sku, buyer=BUYER)
-        all_have_read.wait(PATIENCE_SECONDS)
-        if bought + 1 > 3:
-            return False
-        PurchaseTally.objects.filter(sku=sku, buyer=BUYER).update(units=F("units") + 1)
-        return True
-
-    outcomes = run_together(read_then_write, range(16))
+    outcomes = run_together(lambda _: buy(BUYER, {sku.id: 1}), range(16))
 
     assert Counter(outcomes) == {True: 16}
     assert read_tallies() == {(sku.id, BUYER): 18}
