@@ -1,13 +1,13 @@
 """Buying what is selected in a cart: exactly that, exactly once, never more than there is.
 
-1. Settle what the buyer ordered before, read the cart, and save it, so that it can be brought back.
-2. Sell the lines in one transaction (`orders.selling`). If the saved cart has moved on by then, as
-   by another order of it, or by a merge, begin again.
+1. Settle what the buyer ordered before, read the cart, and save it, so that it can be restored.
+2. Sell the lines in one transaction (`orders.selling`). If another order or a merge has changed the
+   copy by then, begin again.
 3. Take exactly the bought units out of the cart, once per order.
 4. Mark the order settled.
 
 Until the transaction of step 2 commits, nothing is sold and the cart is as it was. After it, a
-task finishes steps 3 and 4 for an order which is not marked.
+task finishes steps 3 and 4 for an order that is not marked.
 """
 
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ def place_order(
 ) -> PlacedOrder:
     """Sell the lines of the draft to the cart's owner.
 
-    Every line must be purchasable in its whole quantity: stock, limit and availability block, a
-    new price does so only through `expected_cents`. A line that cannot be bought at all blocks as
-    well, unless all selected lines are ordered and `expected_cents` is what the others come to:
-    then the buyer was shown the cart without it, and it stays there.
+    Every line must be purchasable in its whole quantity, or nothing is sold. A new price prevents
+    the order only if the total is not `expected_cents`. With one exception, so does a line that
+    cannot be bought at all: where all selected lines are ordered and the others come to
+    `expected_cents`, the buyer was shown the cart without that line, and it stays there.
 
     Raises NothingSelected, AccessDenied, ItemNotFound, CartNotFound, CartInvalid, PriceChanged,
     TooManyPendingOrders, RateLimited, AccessEnded, CartStoreUnavailable, CheckoutContended, and
@@ -67,7 +67,7 @@ def _choose_lines(cart: Cart, item_ids: Sequence[str] | None) -> tuple[Line, ...
 
 
 def _require_line(cart: Cart, item_id: str) -> str:
-    """Return the SKU of a line of this cart; somebody else's is told by its id alone."""
+    """Return the SKU of a line of this cart. The id alone tells that a line is somebody else's."""
     line_id = LineId.parse(item_id)
     if line_id is not None and line_id.cart_id != cart.id:
         raise AccessDenied

@@ -16,9 +16,9 @@ from products.stock import hand_over
 def claim_orders(*, guest: CartOwner, user: CartOwner) -> int:
     """Make the guest's orders the user's, and return how many there were.
 
-    The guest id reaches them no more. What they count against purchase limits counts for the user,
-    and repeats of the requests that placed them are answered to the user. What the orders bought
-    still leaves the guest's cart. One query where there are none.
+    The guest id reaches them no more. Their units count against the user's purchase limits, and the
+    user gets the answers to repeats of the requests that placed them. What they bought still leaves
+    the guest's cart. One query where there are none.
 
     Raises OperationalError, and CartStoreUnavailable where lines are on their way back into the
     guest's cart; nothing has changed then.
@@ -31,7 +31,7 @@ def claim_orders(*, guest: CartOwner, user: CartOwner) -> int:
 
 @in_transaction
 def _claim(guest: CartOwner, user: CartOwner) -> int:
-    # Whoever else moves one of these orders on comes before, or finds it to be the user's.
+    # Others who change one of these orders come before this, or find that it is the user's.
     locked = Order.objects.select_for_update(no_key=True).filter(buyer=guest.key)
     statuses = dict(locked.order_by("pk").values_list("pk", "status"))
     alive = [pk for pk, status in statuses.items() if status != OrderStatus.CANCELLED]
@@ -48,7 +48,7 @@ def _append(marks: F, mark: Value) -> Func:
 
 
 def _keep_returned(guest: CartOwner) -> None:
-    """Keep in cancelled orders what has come back into the guest's cart, where a crash left it out.
+    """Note in cancelled orders what is back in the guest's cart, where a crash prevented that.
 
     Once the orders are the user's, only the user's cart is asked, and would get the lines again.
     That happens only if a return of lines is under way just now, and takes over 5 seconds.

@@ -1,4 +1,4 @@
-"""How a buyer can be reached: checked, kept as typed, and counted by what two spellings share."""
+"""How a buyer can be reached: checked, kept as typed, and counted alike in every spelling."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def read_contact(details: Mapping[str, Any]) -> dict[str, Any]:
     """Return a contact with its email and phone trimmed; raises InvalidField for wrong ones.
 
     An address may have a mailbox or a domain of any script. A number without a country code is one
-    of ORDER_PHONE_REGION, and may have an extension. Neither is asked whether it exists.
+    of ORDER_PHONE_REGION, and may have an extension. Nobody checks that it exists.
     """
     contact = {
         name: value.strip() if name in _CHECKS and isinstance(value, str) else value
@@ -42,7 +42,7 @@ def can_be_reached(contact: Mapping[str, Any] | None) -> bool:
 def list_contact_marks(contact: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Return what a checked contact is counted by: hashes, the same for every spelling.
 
-    What stands behind a "+" in a mailbox, and an extension, make no other contact.
+    An extension, or what follows a "+" in a mailbox, makes no other contact.
     """
     marks = []
     if contact is not None and contact.get("email"):

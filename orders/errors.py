@@ -59,7 +59,7 @@ class PriceChanged(OrderError):
 
 @dataclass(eq=False)
 class TooManyPendingOrders(OrderError):
-    """So much waits for its payment already; `pending` orders or units, as `counted` says."""
+    """Too much waits for payment already: `pending` orders or units, as `counted` says."""
 
     code: ClassVar[str] = "too_many_pending_orders"
     message: ClassVar[str] = "Too many orders are waiting for payment"
@@ -75,7 +75,7 @@ class TooManyPendingOrders(OrderError):
 
 
 class CheckoutContended(OrderError):
-    """Other orders of the same buyer kept coming first; nothing was done, a retry is welcome."""
+    """Another change of the cart came first at every attempt; nothing is done, try again."""
 
     code: ClassVar[str] = "checkout_contended"
     message: ClassVar[str] = "Another order of this cart is being placed"

@@ -1,7 +1,7 @@
 """What becomes of an order: the one place that knows which status may follow which.
 
-Every change locks the order's row, so that of several at once the first one counts, and is
-logged with who made it. Stock goes back in the transaction which cancels.
+Every change locks the order's row, so that the first of several counts, and is logged with who made
+it. Stock goes back in the transaction that cancels.
 """
 
 from collections.abc import Mapping
@@ -60,9 +60,9 @@ def cancel_order(*, order_id: str, actor: str, now: datetime, buyer: str | None 
 def cancel_order_for_return(
     *, order_id: str, actor: str, now: datetime, buyer: str | None = None
 ) -> Order:
-    """Cancel a pending order whose lines are to go back into the cart; `orders.settlement` does it.
+    """Cancel a pending order like `cancel_order`, and note that its lines go back into the cart.
 
-    As `cancel_order` in everything else.
+    `orders.settlement` puts them there.
     """
     order = lock_order(order_id, buyer=buyer)
     return _cancel(order, actor, now, line_return=LineReturn.DUE)
@@ -71,8 +71,8 @@ def cancel_order_for_return(
 def cancel_expired_orders(*, now: datetime) -> int:
     """Cancel every order that was not paid in time; return how many were cancelled.
 
-    One transaction an order, about ten queries each. Orders that somebody else is at are left to
-    them, so it is safe twice at once. Raises OperationalError, InterfaceError.
+    One transaction an order, about ten queries each. Orders that somebody else has locked are left
+    to them, so it is safe twice at once. Raises OperationalError, InterfaceError.
     """
     expired = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=now)
     return do_each(_CANCEL, list_ids(expired), lambda order_id: _cancel_if_expired(order_id, now))
@@ -81,7 +81,7 @@ def cancel_expired_orders(*, now: datetime) -> int:
 def lock_order(order_id: str, *, buyer: str | None = None) -> Order:
     """Return the order, locked until the transaction ends.
 
-    Raises OrderNotFound, also where it is not this buyer's, or no more.
+    Raises OrderNotFound, also where the order is not, or no longer, this buyer's.
     """
     order = Order.objects.select_for_update(no_key=True).filter(pk=order_id).first()
     if order is None or buyer not in {None, order.buyer}:

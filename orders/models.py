@@ -48,9 +48,9 @@ class LineReturn(models.TextChoices):
 class Order(models.Model):
     """What one buyer bought from one cart. Amounts, names and lines never change.
 
-    `settled_at` is when the bought units had left the cart; until then a task sees to it.
+    `settled_at` is when the bought units had left the cart; a task settles orders without one.
     `returned` is what of a cancelled order went back into the cart, as the API shows it. `marks`
-    are whom it counts against (see `orders.pending`).
+    say whom it counts against (see `orders.pending`).
     """
 
     id = models.CharField(
@@ -247,7 +247,7 @@ class PaymentFlag(models.TextChoices):
 class Payment(models.Model):
     """A payment the provider told of, once per event; a flagged one changed nothing.
 
-    An event that is used again for something else has a row for that, too, which says so.
+    If an event is used again for something else, a row of its own says so.
     """
 
     event_id = models.CharField(_("event"), max_length=128)
@@ -303,7 +303,7 @@ class Payment(models.Model):
 
 
 class Reply(models.Model):
-    """What was answered to an order request with an Idempotency-Key, for its repeats.
+    """What was answered to a keyed call that orders, for its repeats.
 
     Written by the transaction of the order itself, so there is no order without it.
     """

@@ -1,7 +1,7 @@
 """The transaction of an order: everything is sold, or nothing is.
 
 1. Notice a request that came before.
-2. Lock the saved cart, where orders of one cart queue up, and see that it is still what was read.
+2. Lock the copy of the cart, where its orders queue up, and check that it is still what was read.
 3. Lock the SKUs in id order, and read their offers as they stand then.
 4. Check the lines, and what they come to.
 5. Take stock and allowance, see that not too much waits for payment, write the order, mark it paid
@@ -70,7 +70,7 @@ class RepeatGuard(Protocol):
 def sell(
     *, cart: Cart, draft: OrderDraft, now: datetime, guard: RepeatGuard | None = None
 ) -> PlacedOrder:
-    """Sell all lines of `cart`: a saved cart, but for the lines that were not chosen.
+    """Sell all lines of `cart`, which is the saved cart without the lines that were not chosen.
 
     Raises Overtaken, CartInvalid, PriceChanged, TooManyPendingOrders, and what the guard raises;
     nothing is sold then.

@@ -23,7 +23,7 @@ def answer_order(order: Order, items: Iterable[OrderItem]) -> HttpResponse:
 
 
 def refuse_order(refusal: ServiceError) -> HttpResponse:
-    """Return a refusal; one that is about the lines carries what validate says of them."""
+    """Return a refusal. If it is about the lines, its data is what validate says of them."""
     if isinstance(refusal, CartInvalid | PriceChanged):
         return refuse_service_error(refusal, data=present_validation(refusal.view))
     return refuse_service_error(refusal)
@@ -31,7 +31,7 @@ def refuse_order(refusal: ServiceError) -> HttpResponse:
 
 @dataclass
 class ReplyGuard:
-    """Let one request with a key order at a time, and keep its answer; an `selling.RepeatGuard`."""
+    """Let one request with a key order at a time, and keep its answer (a `RepeatGuard`)."""
 
     replies: Replies
     call: KeyedCall

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
+from carts.api import examples
 from carts.domain import errors as cart_errors
 from config.errors import InvalidField
 from config.http.openapi import (
@@ -38,6 +39,8 @@ _IDENTITY_ERRORS: tuple[str | Exception, ...] = (
     "database_unavailable",
     "token_not_valid",
 )
+# The cart's own, so that the examples tell one story.
+_LINE = examples.LINE
 _ORDER = {
     "id": "tz4a98xxat96iws9zmbrgj3a",
     "orderNumber": "K7QF-2M9X-B4TD",
@@ -47,16 +50,16 @@ _ORDER = {
     "itemCount": 2,
     "items": [
         {
-            "id": "tz4a98xxat96iws9zmbrgj3a_c5n0w8q3t6z1h9v2k7m4x0bd",
-            "productId": "h2v8k4m1x9c7b3n5w0q6t4zr",
-            "skuId": "c5n0w8q3t6z1h9v2k7m4x0bd",
-            "skuCode": "TH-100-WHT",
-            "name": "温湿度传感器 TH-100",
-            "image": "/static/products/demo/th-100.svg",
-            "price": 149.99,
-            "quantity": 2,
-            "totalPrice": 299.98,
-            "merchant": {"id": "q7x1m0c4v9k2t8b5n3w6z0ha", "name": "澄明传感 Lumen Sensors"},
+            "id": f"tz4a98xxat96iws9zmbrgj3a_{_LINE['skuId']}",
+            "productId": _LINE["productId"],
+            "skuId": _LINE["skuId"],
+            "skuCode": _LINE["sku"]["code"],
+            "name": _LINE["product"]["name"],
+            "image": _LINE["product"]["images"][0],
+            "price": _LINE["price"],
+            "quantity": _LINE["quantity"],
+            "totalPrice": _LINE["totalPrice"],
+            "merchant": _LINE["product"]["merchant"],
         }
     ],
     "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
@@ -69,10 +72,10 @@ _ORDER = {
     "returned": None,
 }
 _RETURNED = {
-    "lines": [{"skuId": "c5n0w8q3t6z1h9v2k7m4x0bd", "quantity": 1}],
+    "lines": [{"skuId": _LINE["skuId"], "quantity": 1}],
     "capped": [
         {
-            "skuId": "c5n0w8q3t6z1h9v2k7m4x0bd",
+            "skuId": _LINE["skuId"],
             "requested": 2,
             "quantity": 1,
             "reason": "insufficient_stock",
@@ -81,14 +84,13 @@ _RETURNED = {
 }
 _ORDER_ID = OpenApiParameter("order_id", OpenApiTypes.STR, OpenApiParameter.PATH)
 
-_LINE = "c2f4j8l1n5p9r3t7v0x6z2bd_c5n0w8q3t6z1h9v2k7m4x0bd"
 _VALIDATION = {
     "isValid": False,
     "issues": [
         {
-            "itemId": _LINE,
-            "productId": "h2v8k4m1x9c7b3n5w0q6t4zr",
-            "productName": "温湿度传感器 TH-100",
+            "itemId": _LINE["id"],
+            "productId": _LINE["productId"],
+            "productName": _LINE["product"]["name"],
             "issues": ["Insufficient stock. Available: 1"],
             "codes": ["insufficient_stock"],
         }
@@ -171,7 +173,7 @@ CREATE = extend_schema(
         OpenApiExample(
             "Two lines, by a guest",
             value={
-                "itemIds": [_LINE, "c2f4j8l1n5p9r3t7v0x6z2bd_h9v2k7m4x0bdc5n0w8q3t6z1"],
+                "itemIds": [_LINE["id"], examples.MISSING_ITEM_ID],
                 "contact": {"email": "lin@example.com"},
                 "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
             },

@@ -96,7 +96,7 @@ def read_money(value: Any, field: str) -> Decimal:
         raise InvalidField(field=field, reason="must be a number")
     if not 0 <= value <= MAX_CENTS / 100:
         raise InvalidField(field=field, reason="is out of range")
-    # The shortest text of a float is the one that was sent.
+    # Of a float with so few digits, the shortest text is the one that was sent.
     amount = Decimal(repr(value))
     if amount != amount.quantize(Decimal("0.01")):
         raise InvalidField(field=field, reason="must have at most 2 decimals")
@@ -126,7 +126,7 @@ def _read_contact(value: Any) -> dict[str, Any] | None:
 
 
 def _read_details(value: Any, field: str) -> dict[str, Any] | None:
-    """Return an object of a shop's own making, within limits that keep it storable."""
+    """Return an object whose members are up to the shop, if it is small enough to be kept."""
     if value is None:
         return None
     if not isinstance(value, dict):

@@ -94,7 +94,7 @@ class CappedReturnSerializer(serializers.Serializer[Any]):
 
 
 class ReturnedSerializer(serializers.Serializer[Any]):
-    """What of a cancelled order went back into the cart: every line is in one of the two, or both.
+    """What of a cancelled order went back into the cart. Every line is in one of both, or in both.
 
     Lines that cannot be bought now are back as unavailable ones.
     """

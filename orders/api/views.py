@@ -129,7 +129,7 @@ class PaymentWebhookView(APIView):
 
 
 def _identify_buyer(request: Request) -> CartOwner:
-    """Return whose orders are meant; no cart is read here, which would tell ended tokens."""
+    """Return whose orders are meant. As no cart is read here, ended tokens are looked up."""
     owner = identify_owner(request)
     if not owner.is_guest and read_living_user(owner.id, owner.access) is None:
         raise TokenNotValid
@@ -137,7 +137,7 @@ def _identify_buyer(request: Request) -> CartOwner:
 
 
 def _identify_reader(request: Request) -> CartOwner:
-    """Return whose orders are meant; guests' ids can be guessed only so often from an address."""
+    """Return whose orders are meant; limit how often an address may guess the ids of guests."""
     owner = _identify_buyer(request)
     if owner.is_guest:
         limit = RateLimit("order-reads-address", settings.RATE_LIMIT_ORDER_READS_PER_ADDRESS)
