@@ -1,14 +1,11 @@
 """Redis restored from an older file than the database: both copies are kept, united."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from carts.domain.cart import Cart, CartOwner, Line
-from carts.domain.uniting import unite_carts
 from carts.live import bulk, codec
 from carts.live.keys import cart_key
 from carts.models import PendingSettlement, SaveCounter
@@ -325,55 +322,3 @@ def test_a_copy_saved_while_an_older_one_was_restored_is_united(
     assert result == SaveResult(saved=1, united=1)
     expected = {early.id: 1, late.id: 2, new.id: 3}
     assert quantities_of(guest.cart()) == saved_units(guest) == expected
-
-
-OWNER = CartOwner.for_guest("guest-12345678")
-
-
-def line(sku_id: str, quantity: int, updated_ms: int) -> Line:
-    return Line(sku_id, quantity, True, 1, 1, updated_ms)
-
-
-def cart(version: int, updated_ms: int, *lines: Line) -> Cart:
-    return Cart("c" * 24, OWNER, version, 1, updated_ms, lines)
-
-
-@pytest.mark.parametrize(
-    ("living", "copy", "united"),
-    [
-        ([], [], {}),
-        ([line("a", 1, 10)], [line("a", 2, 20)], {"a": 2}),
-        ([line("a", 1, 10)], [], {}),
-        ([line("a", 1, 30)], [], {"a": 1}),
-        ([line("a", 1, 30)], [line("a", 2, 20)], {"a": 1}),
-        ([], [line("a", 2, 20)], {"a": 2}),
-        ([line("b", 5, 30)], [line("a", 2, 20)], {"a": 2, "b": 5}),
-    ],
-    ids=[
-        "both empty", "only the copy changed", "removed in the copy", "added since",
-        "changed in both", "added in the copy", "something added in both",
-    ],
-)  # fmt: skip
-def test_uniting(living: list[Line], copy: list[Line], united: dict[str, int]) -> None:
-    result = unite_carts(living=cart(30, 30, *living), copy=cart(20, 20, *copy))
-
-    assert {line.sku_id: line.quantity for line in result.lines} == united
-
-
-def test_an_ended_copy_stays_ended_unless_lines_came_since() -> None:
-    ended = replace(cart(20, 20), status="CHECKEDOUT")
-
-    same = unite_carts(living=cart(10, 10, line("a", 1, 10)), copy=ended)
-    alive = unite_carts(living=cart(30, 30, line("a", 1, 30)), copy=ended)
-
-    assert (same.status, same.lines) == ("CHECKEDOUT", ())
-    assert (alive.status, len(alive.lines)) == ("ACTIVE", 1)
-
-
-def test_marks_of_both_are_kept_without_repetition() -> None:
-    living = replace(cart(10, 10), merged=("a", "b"), settled=("x",))
-    copy = replace(cart(20, 20), merged=("a", "c"), settled=("x",))
-
-    united = unite_carts(living=living, copy=copy)
-
-    assert (united.merged, united.settled) == (("a", "c", "b"), ("x",))
