@@ -8,7 +8,6 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import replace
 from threading import Barrier
 from typing import Any
 from unittest.mock import ANY
@@ -16,19 +15,18 @@ from unittest.mock import ANY
 import pytest
 from django.conf import settings
 from django.test import override_settings
-from django_redis import get_redis_connection
+from redis import Redis
 
-from carts.domain.cart import Cart, CartOwner, Line
-from carts.live import scripts, store
-from carts.live.codec import encode_cart
+from carts.domain.cart import CartOwner
+from carts.live import store
 from carts.live.keys import cart_key
-from carts.live.scripts import Script, load_script
 from carts.operations import merging
 from carts.operations.reading import read_cart
 from products.models import Sku
 from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quantities_of
 from tests.factories import ProductFactory, SkuFactory
 from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.scripts import change_scripts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,51 +104,41 @@ def test_eight_thousand_additions_by_sixteen_devices_are_all_counted() -> None:
     assert quantities_of(guest.cart()) == {sku.id: 8_000}
 
 
-def write_after_reading(
-    shopper: Shopper, skus: list[Sku], change: Callable[[Cart, Sku], Cart]
+def write_back_what_was_read(
+    monkeypatch: pytest.MonkeyPatch, redis: Redis, shopper: Shopper
 ) -> None:
-    """Add to the cart as a program without scripts would: read it, change it, write it back."""
-    owner = CartOwner.for_guest(shopper.owner_id)
-    all_have_read = Barrier(len(skus))
-
-    def add(sku: Sku) -> None:
-        before = store.open_cart(owner)
-        assert before is not None
-        all_have_read.wait(PATIENCE_SECONDS)
-        pipeline = get_redis_connection("carts").pipeline(transaction=True)
-        pipeline.delete(cart_key(owner))
-        pipeline.hset(cart_key(owner), mapping=encode_cart(change(before, sku)))
-        pipeline.execute()
-
-    assert run_together(add, skus, threads=len(skus)) == [None] * len(skus)
+    """Have every addition go on from the cart as it is now, as if all had read it by then."""
+    key = cart_key(CartOwner.for_guest(shopper.owner_id))
+    redis.copy(key, f"read:{key}")
+    look = b"local status = open_cart()"
+    read_before = b"redis.call('COPY', 'read:' .. cart_key, cart_key, 'REPLACE')\n"
+    change_scripts(monkeypatch, "add_lines", look, read_before + look)
 
 
-def one_unit_more(cart: Cart, sku: Sku) -> Cart:
-    lines = tuple(line._replace(quantity=line.quantity + 1) for line in cart.lines)
-    return replace(cart, lines=lines)
-
-
-def one_line_more(cart: Cart, sku: Sku) -> Cart:
-    line = Line(sku.id, 1, True, sku.revision, cart.updated_ms + 1, cart.updated_ms + 1)
-    return replace(cart, lines=(*cart.lines, line))
-
-
-def test_without_scripts_additions_of_one_sku_overwrite_each_other() -> None:
-    guest, sku = new_guest(), SkuFactory.create()
+def test_without_looking_at_the_cart_anew_additions_of_one_sku_overwrite_each_other(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest, sku = new_guest(), SkuFactory.create(stock=100)
     guest.add(sku)
+    write_back_what_was_read(monkeypatch, redis_server, guest)
 
-    write_after_reading(guest, [sku] * DEVICES, one_unit_more)
+    answers = call_together(guest, "POST", "/cart", [addition_of(sku)] * DEVICES)
 
+    assert statuses(answers) == {200: DEVICES}
     assert quantities_of(guest.cart()) == {sku.id: 2}
 
 
-def test_without_scripts_additions_of_different_skus_overwrite_each_other() -> None:
+def test_without_looking_at_the_cart_anew_additions_of_different_skus_overwrite_each_other(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guest, first = new_guest(), SkuFactory.create()
     guest.add(first)
     skus = SkuFactory.create_batch(DEVICES, product=ProductFactory.create())
+    write_back_what_was_read(monkeypatch, redis_server, guest)
 
-    write_after_reading(guest, skus, one_line_more)
+    answers = call_together(guest, "POST", "/cart", [addition_of(sku) for sku in skus])
 
+    assert statuses(answers) == {200: DEVICES}
     assert len(quantities_of(guest.cart())) == 2
 
 
@@ -268,10 +256,6 @@ def test_without_the_handover_mark_both_get_the_units(monkeypatch: pytest.Monkey
     guest.add(sku, 2)
     begin, both_have_begun = store.begin_merge, Barrier(2)
 
-    def load_without_the_check(verb: str) -> Script:
-        text = load_script(verb).text.replace(b"if meta[2] then", b"if false then")
-        return Script(text, digest=secrets.token_hex(20))
-
     def begin_and_wait(*args: Any) -> Any:
         outcome = begin(*args)
         both_have_begun.wait(PATIENCE_SECONDS)
@@ -280,7 +264,7 @@ def test_without_the_handover_mark_both_get_the_units(monkeypatch: pytest.Monkey
     def save_nothing(*, owner: CartOwner, source: str) -> Any:
         return ANY if owner.is_guest else read_cart(owner)
 
-    monkeypatch.setattr(scripts, "load_script", load_without_the_check)
+    change_scripts(monkeypatch, "begin_merge", b"if meta[2] then", b"if false then")
     monkeypatch.setattr(store, "begin_merge", begin_and_wait)
     # The permanent copy would not let a second handover pass.
     monkeypatch.setattr(merging, "save_cart", save_nothing)

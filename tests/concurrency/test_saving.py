@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from hashlib import sha1
 from threading import Event
 from typing import Any, TypeVar, cast
 
@@ -13,9 +12,8 @@ from redis import Redis
 
 from carts.domain.cart import Cart as SavedCart
 from carts.domain.cart import CartOwner
-from carts.live import bulk, scripts, store
+from carts.live import bulk, store
 from carts.live.keys import cart_key
-from carts.live.scripts import Script, load_script
 from carts.models import Cart, CartItem
 from carts.permanent import rows, saving, writing
 from carts.permanent.copies import read_copy
@@ -34,6 +32,7 @@ from tests.carts.shopper import Shopper, new_guest, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
 from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.scripts import change_scripts
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -197,11 +196,8 @@ def test_a_restore_that_did_not_look_for_a_living_cart_would_undo_the_change(
     shopper: Shopper, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_old_copy = restore_after_a_change(shopper, redis_server)
-    text = load_script("load_if_absent").text
-    careless = text.replace(b"if redis.call('EXISTS', cart_key) == 0 then", b"if true then")
-    assert careless != text
-    digest = sha1(careless, usedforsecurity=False).hexdigest()
-    monkeypatch.setattr(scripts, "load_script", lambda _: Script(careless, digest))
+    look = b"if redis.call('EXISTS', cart_key) == 0 then"
+    change_scripts(monkeypatch, "load_if_absent", look, b"if true then")
 
     put_old_copy()
 

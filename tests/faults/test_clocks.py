@@ -1,6 +1,5 @@
 """Clocks that jump, in Redis or in the application: versions rise, and no cart ends early."""
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,9 +10,7 @@ from django.utils import timezone
 from redis import Redis
 
 from carts import tasks
-from carts.live import scripts
 from carts.live.keys import cart_key
-from carts.live.scripts import Script, load_script
 from carts.models import Cart
 from tests.carts.permanent.copies import (
     lose_hash,
@@ -25,6 +22,7 @@ from tests.carts.permanent.copies import (
 )
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
+from tests.scripts import change_scripts
 
 pytestmark = pytest.mark.django_db
 
@@ -99,13 +97,8 @@ def test_versions_that_are_only_times_fall_with_the_clock(
     guest.add(sku)
     ahead = write_as_if_at(redis_server, guest, YEAR)
 
-    def load_without_the_rise(verb: str) -> Script:
-        rising = b"math.max(tonumber(version) + 1, now_ms)"
-        text = load_script(verb).text
-        assert rising in text
-        return Script(text.replace(rising, b"now_ms"), digest=secrets.token_hex(20))
-
-    monkeypatch.setattr(scripts, "load_script", load_without_the_rise)
+    rising = b"math.max(tonumber(version) + 1, now_ms)"
+    change_scripts(monkeypatch, "add_lines", rising, b"now_ms")
     guest.add(sku)
 
     assert version_of(redis_server, guest) < ahead
