@@ -1,4 +1,7 @@
-"""What pages of the admin have in common that show a log."""
+"""What every app's admin is built upon: its base classes and filters, and how logs name staff.
+
+It knows no app. Pages that know all apps are `config.admin`'s.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +19,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.utils import parse_datetime_str
 from unfold.views import ChangeList
 
-# What stands before a user's id where a log says who of the staff it was.
+# Logs write this before the user's id of a member of staff.
 STAFF = "staff:"
 
 
@@ -34,17 +37,17 @@ def find_username(actor: str) -> Subquery:
 class StaffChangeList(ChangeList):  # type: ignore[misc]
     """A list that is narrowed by its own filters alone.
 
-    Django takes any lookup of a model's own fields in the address: by `?buyer__regex=` and the
-    like, what no page shows can be found out piece by piece.
+    Django takes any lookup of a model's own fields in the address. With `?buyer__regex=` and the
+    like, somebody could find out piece by piece what no page shows.
     """
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:
             found = super().get_filters(request)
         except OverflowError as error:
-            # Of the hierarchy of dates, which catches other bad numbers itself.
+            # The hierarchy of dates catches other bad numbers, but not one that is too large.
             raise IncorrectLookupParameters from error
-        # What the filters know is taken off; what the hierarchy of dates knows is not.
+        # Django has taken off the lookups of the filters, but not those of the hierarchy of dates.
         period = (f"{self.date_hierarchy}__gte", f"{self.date_hierarchy}__lt")
         declared = {*period, *self.model_admin.list_lookups}
         for lookup in found[2]:
@@ -54,9 +57,9 @@ class StaffChangeList(ChangeList):  # type: ignore[misc]
 
 
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]
-    """What every class of this admin is: in the theme's look, and filtered by what it lists.
+    """The base of every admin class: it has the theme's look, and only filters that it declares.
 
-    `list_lookups` are those that links of other pages use, and no filter of the list.
+    `list_lookups` are further lookups, which links of other pages use.
     """
 
     list_lookups: tuple[str, ...] = ()
@@ -66,7 +69,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 class ReadOnlyAdmin:
-    """No page of these adds, changes or deletes a row. Goes before the admin class it is for."""
+    """Lets nobody add, change or delete a row. Stands before the admin class among the bases."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -79,7 +82,7 @@ class ReadOnlyAdmin:
 
 
 class StrictActions:
-    """Refuses actions of the list that the reader may not take; Django would pass over them."""
+    """Refuses actions of the list that the reader may not take; Django would ignore them."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method == "POST":
@@ -94,7 +97,7 @@ class StrictActions:
 class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]
     """From one time to another, both included and in the server's time zone.
 
-    A day without a time is the whole day; what is no day is no limit.
+    A day without a time is the whole day. A value that is no day sets no limit.
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -102,7 +105,7 @@ class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]
         if start is not None:
             queryset = queryset.filter(**{f"{self.field_path}__gte": start})
         if end is not None:
-            # A second's last moment is part of it.
+            # The last second counts to its end.
             end = end.replace(microsecond=999_999)
             queryset = queryset.filter(**{f"{self.field_path}__lte": end})
         return queryset

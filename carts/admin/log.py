@@ -1,6 +1,6 @@
-"""The admin's pages of the change log: to look for what happened, among millions of changes.
+"""The admin's pages of the change log, which may have millions of rows.
 
-Nothing here counts rows, and what can be searched for is what there is an index for.
+So no page counts them, and all that can be searched for has an index.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class SourceFilter(_NameFilter):
 
 
 class _LogAdmin(ReadOnlyAdmin, StaffAdmin):
-    """Rows that are only ever added, in pages that do not know how many there are."""
+    """Rows that are only ever added, in pages that do not count them."""
 
     list_per_page = 50
     list_filter_submit = True
@@ -107,7 +107,7 @@ class CartChangeAdmin(_LogAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[CartChange], search_term: str
     ) -> tuple[QuerySet[CartChange], bool]:
-        """Find changes by what there is an index for, or else by the request's id."""
+        """Find changes by their cart, owner or SKU, and if there are none, by the request's id."""
         term = search_term.strip()
         if not term:
             return queryset, False

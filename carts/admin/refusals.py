@@ -23,7 +23,7 @@ from carts.domain.errors import (
 
 
 def tell_refusal(error: CartError) -> str:
-    """Return the sentence for what a service raised."""
+    """Return the sentence for what an operation raised."""
     tell = _SENTENCES.get(type(error))
     return tell(error) if tell is not None else f"{error}."
 

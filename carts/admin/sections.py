@@ -1,7 +1,7 @@
-"""What other apps have to say on a cart's page, and by what else they can find a cart.
+"""Where apps above the carts add to a cart's page, and to the ways of finding a cart.
 
-Carts know nothing of what is built upon them. An app above says here, when its own admin is
-loaded, what it adds: orders register the buyer's orders, and that an order's number finds a cart.
+Carts know nothing of what is built upon them, so an app above registers what it adds when its own
+admin is loaded. The orders add the buyer's orders, and find a cart by an order's number.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,13 +42,13 @@ _finders: list[Finder] = []
 
 
 def register_section(build: SectionBuilder) -> SectionBuilder:
-    """Have a section on every cart's page; a decorator."""
+    """Add a section to every cart's page; a decorator."""
     _builders.append(build)
     return build
 
 
 def register_finder(find: Finder) -> Finder:
-    """Have another way to find carts in the search box; a decorator."""
+    """Add a way of finding carts to the search box; a decorator."""
     _finders.append(find)
     return find
 

@@ -1,7 +1,7 @@
-"""What the change log and the saved carts say of how carts are used.
+"""How carts are used, by the change log and by the carts' copies.
 
-The log knows what went through Redis and was drained. A change that Redis lost with itself, or a
-purchase taken out of a cart while it was being brought back, is in no figure here.
+The log has every change that was drained from Redis. Not in it, nor in any figure here, are changes
+that were lost with Redis, and purchases taken out of a cart while it was being restored.
 """
 
 from collections.abc import Iterable
@@ -17,10 +17,10 @@ from carts.models import Cart, CartChange, CartItem, CartStatus
 from config.stores.database import bound_statements
 from products.models import Sku
 
-# Nobody waits for them but who asked.
+# Only the one who asked waits for these figures.
 _PATIENCE = timedelta(minutes=5)
 
-# Units that the cancellation of an order puts back are nobody's choice.
+# Nobody chose the units that a cancelled order puts back.
 _ADDED = Q(action="add") & ~Q(source="order")
 _REMOVED = Q(action__in=("remove", "clear"))
 _BOUGHT = Q(action="purchase")

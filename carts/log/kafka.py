@@ -1,4 +1,4 @@
-"""The change log as events for other systems: from the rows to Kafka, at least once.
+"""The change log in Kafka, for other systems: each row is sent as an event, at least once.
 
 Off unless CART_EVENTS_KAFKA names the brokers. The topic is CART_EVENTS_TOPIC, the key the cart's
 id, so that the events of a cart stay in order. The value is JSON in UTF-8:
@@ -7,11 +7,11 @@ id, so that the events of a cart stay in order. The value is JSON in UTF-8:
      "owner": {"kind": "guest", "id": "<24 hexadecimal digits>"}, "action": "add", "sku": "…",
      "before": 0, "after": 2, "actor": "", "source": "api", "requestId": "…"}
 
-`id` is the event's for ever: who must not count an event twice goes by it. `owner.id` is a user's
-id, or what stands for a guest's.
+An event may arrive twice, always with the same `id`. `owner.id` is a user's id, or a hash of a
+guest's.
 
-The rows are the queue: the log is drained whether or not the brokers can be reached, and what has
-been published is one number, the id of the last row that was acknowledged with all before it.
+The rows are the queue, so the log is drained whether or not the brokers can be reached. How far it
+is published is one number: the id up to which every row has been acknowledged.
 """
 
 import logging
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
-# A run ends however fast new changes come: the next one goes on.
+# A run has an end however fast new changes come; the next run goes on from there.
 _MAX_BATCHES = 400
 _MAX_COUNTED = 1_000_000
 _DELIVERY_SECONDS = 10
@@ -82,7 +82,7 @@ def _count_pending() -> int:
 def _publish_batch(producer: "Producer") -> int:
     """Send the next changes, and note how far that got; return how many were sent.
 
-    The note is locked meanwhile, by which other runs see that there is one.
+    The note is locked meanwhile, so that another run that comes by does nothing.
     """
     with transaction.atomic():
         cursors = Publication.objects.select_for_update(skip_locked=True)

@@ -1,8 +1,8 @@
-"""The change log: from the streams that the scripts write to rows, each change exactly once.
+"""The rows of the change log: each change in the streams becomes one row, exactly once.
 
 1. Read the oldest entries of a shard's stream.
-2. Write them as rows. An entry that is no change is set aside. One that is there already, because
-   another drain came first or an earlier one died before its step 3, is passed over.
+2. Write them as rows. An entry that cannot be read as a change is set aside. An entry that has
+   its row already is passed over: another drain came first, or one died before its step 3.
 3. Drop the entries from the stream.
 
 Rows become visible in the order of their ids, which is what `carts.log.kafka` relies on.
@@ -34,17 +34,17 @@ logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 _BATCH = 500
-# A run ends however fast new changes come: the next one goes on.
+# A run has an end however fast new changes come; the next run goes on from there.
 _MAX_BATCHES = 400
 _PURGE_BATCH = 5_000
-# The database's lock by which drains take turns: a number that nothing else locks.
+# Drains take turns by this lock of the database; nothing else locks the number.
 _TURN = 0x6361_7274_6C6F_6721
 _MAX_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What a drain did, in changes; `lost` had been cut off by CART_CHANGES_MAX before it came."""
+    """What a drain did, in changes; `lost` were cut off by CART_CHANGES_MAX before it came."""
 
     kept: int
     set_aside: int
@@ -78,7 +78,7 @@ def drain_streams() -> Drained:
     """Move the waiting changes of every shard to rows, at most 200,000 of each.
 
     Holds 500 in memory. Safe at any time and twice at once. Raises CartStoreUnavailable and
-    OperationalError; the next drain then does what this one has not.
+    OperationalError; the next drain then does the rest.
     """
     kept = set_aside = lost = 0
     for prefix in shard_prefixes():
@@ -95,7 +95,7 @@ def drain_streams() -> Drained:
 def purge_log(*, now: datetime) -> int:
     """Delete the log's rows older than CART_CHANGES_RETENTION_DAYS, if that is not 0.
 
-    Return how many there were. What has yet to be published stays.
+    Return how many there were. Rows that are still to be published stay.
     """
     if not settings.CART_CHANGES_RETENTION_DAYS:
         return 0
@@ -208,7 +208,7 @@ def _parse_owner(value: bytes) -> CartOwner:
 
 
 def _parse_number(value: bytes) -> int:
-    # What is merely too large for its column is for the database to refuse.
+    # The database itself refuses a number that is only too large for its column.
     number = int(value)
     if not 0 <= number < 2**63:
         raise ValueError("not a number the database has")
@@ -216,10 +216,10 @@ def _parse_number(value: bytes) -> int:
 
 
 def _take_turn() -> None:
-    """Wait until no other drain is writing; the end of the transaction ends the turn.
+    """Wait until no other drain is writing; the turn ends with the transaction.
 
-    A row gets its id when it is written and is seen when its transaction commits, so without turns
-    a row with a lower id could appear after the publisher had gone past it.
+    A row gets its id when it is written, but is seen once its transaction commits. Without turns, a
+    row could appear after rows with higher ids have been published, and would never be.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
@@ -228,8 +228,8 @@ def _take_turn() -> None:
 def _leave_out_erased(readable: Sequence[_Readable]) -> list[_Readable]:
     """Return the changes without the ids of users that are gone.
 
-    Read during the turn, which the erasing of a user takes as well: it comes before this look, or
-    finds what is written after it.
+    Call it during the turn. Who erases a user takes a turn, too: before this one, and the user is
+    missing here; or after it, and the rows that it writes are found there.
     """
     users = {pair.change.owner_id for pair in readable if pair.change.owner_kind == "user"}
     gone = find_missing_users(users) if users else set()
@@ -245,7 +245,7 @@ def _make_nobodys(change: LoggedChange) -> LoggedChange:
 
 
 def _insert(readable: Sequence[_Readable]) -> list[_Fault]:
-    """Write the rows, and return those the database refuses, found by halving."""
+    """Write the rows; find those that the database refuses by halving, and return them."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_INSERT, [orjson.dumps([pair.change for pair in readable]).decode()])

@@ -1,4 +1,4 @@
-"""The change stream of each shard: what the scripts wrote, to be read in order and then dropped."""
+"""The change stream of each shard: the scripts write it, and it is read in order and dropped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def drop_changes(prefix: str, entries: Sequence[StreamEntry]) -> int:
 def note_action(cart: Cart, *, action: str, source: str, actor: str, request_id: str) -> None:
     """Put something done to a cart as a whole on the stream, as a change of no line.
 
-    What the scripts do they log themselves. Raises CartStoreUnavailable.
+    Scripts log what they do themselves. Raises CartStoreUnavailable.
     """
     entry: dict[str, str | int] = {
         "cart": cart.id,

@@ -1,4 +1,4 @@
-"""Charts of what happens in carts: a drawing for Chart.js, and the same as a table."""
+"""Charts of what happens in carts: each a drawing for Chart.js and a table of the same."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from carts.log.analytics import ActivityFigures
 
-# Legible on the light theme's ground and on the dark one's.
+# Legible in the light theme and in the dark one.
 _INK = "#857a6e"
 _COLORS = ("var(--color-primary-500)", "var(--color-base-400)", "#2f9461")
 _OPTIONS = {
@@ -85,6 +85,6 @@ def _draw(
         data=orjson.dumps({"labels": begins, "datasets": datasets}).decode(),
         options=orjson.dumps(_OPTIONS).decode(),
         headings=headings,
-        # Who reads wants the newest first.
+        # A reader of the table wants the newest first.
         rows=rows[::-1],
     )

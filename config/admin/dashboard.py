@@ -1,6 +1,6 @@
 """The admin's first page: how the carts are, and what happens in them.
 
-Only who may view carts sees it; everybody else sees a list of what they may see.
+Staff who may view carts see it. All others see a list of the pages they may open.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ from config.admin.health import Check, list_checks
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A figure with what it is; "" where it cannot be had."""
+    """A figure under its title; `figure` is "" where it cannot be read."""
 
     title: str
     figure: str
@@ -44,7 +44,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class SkuRow:
-    """A SKU with its figures; `url` is "" for who may not see it, and where it is gone."""
+    """A SKU with its figures; `url` is "" where the SKU is gone, or the reader may not see it."""
 
     code: str
     product: str
@@ -55,7 +55,7 @@ class SkuRow:
 
 @dataclass(frozen=True, slots=True)
 class SkuTable:
-    """The SKUs of which there is most; None where it cannot be known."""
+    """The SKUs with the most units; `rows` is None where they cannot be read."""
 
     title: str
     note: str
@@ -81,7 +81,7 @@ def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
 
 
 def describe_shop(*, now: datetime, links_skus: bool) -> Dashboard:
-    """Read and describe everything; what cannot be read is said to be so."""
+    """Read and describe everything; the page says what cannot be read."""
     store, work = read_store(), read_work(now)
     log, copies = read_log(now.astimezone(UTC)), read_copies(now.astimezone(UTC))
     return Dashboard(

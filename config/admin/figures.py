@@ -1,7 +1,7 @@
-"""The figures of the dashboard, each read within seconds, or None where that cannot be done.
+"""The figures of the dashboard: each is read within five seconds, or is None.
 
-Hours that are over do not change any more but by what is drained late, so only the last two days
-are counted at every look.
+Only the last two days are counted at every look. Older hours change no more, except by changes
+that are drained late, so their figures are remembered for a day.
 """
 
 import logging
@@ -53,7 +53,7 @@ class LogFigures:
 
 @dataclass(frozen=True, slots=True)
 class CopyFigures:
-    """What the saved carts say."""
+    """What the carts' copies say."""
 
     carts: CartFigures
     most_abandoned: tuple[SkuFigures, ...]
@@ -61,9 +61,9 @@ class CopyFigures:
 
 @dataclass(frozen=True, slots=True)
 class WorkFigures:
-    """What is known of the work behind: when beat last started a job, and what was set aside.
+    """How background work is doing: when beat last started a job, and what waits for people.
 
-    Payments are those flagged in the last PAYMENT_DAYS.
+    `unreadable` counts changes set aside; `flagged_payments` those of the last PAYMENT_DAYS.
     """
 
     last_run: datetime | None
@@ -77,7 +77,7 @@ def read_log(now: datetime) -> LogFigures | None:
 
 
 def read_copies(now: datetime) -> CopyFigures | None:
-    """Read the saved carts: at most four queries."""
+    """Read the carts' copies: at most four queries."""
     midnight = _find_midnight(now)
     return _attempt(
         lambda: CopyFigures(_carts.get(midnight, now=now), _abandoned.get(midnight, now=now))
@@ -85,7 +85,7 @@ def read_copies(now: datetime) -> CopyFigures | None:
 
 
 def read_work(now: datetime) -> WorkFigures | None:
-    """Read what jobs and payments have left to people: three queries."""
+    """Read how background work is doing: three queries."""
     return _attempt(lambda: _read_work(now))
 
 

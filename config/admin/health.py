@@ -1,4 +1,4 @@
-"""What may be wrong with the stores and the work behind them, as the dashboard says it."""
+"""The dashboard's checks: what may be wrong with the stores and with background work."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from config.http.health import EvictionPolicy, describe_postgresql, describe_red
 Level = Literal["good", "warning", "bad"]
 
 _LATE = timedelta(minutes=1)
-# Beat writes down every three minutes what it has started.
+# Beat notes what it has started every three minutes.
 _STOPPED = timedelta(minutes=10)
 _STATES = {
     "ok": gettext_lazy("Ready"),
@@ -32,7 +32,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that may be wrong, and how it is."""
+    """Something that may be wrong, and whether it is."""
 
     title: str
     text: str
@@ -42,7 +42,7 @@ class Check:
 def list_checks(
     *, store: StoreGauges | None, work: WorkFigures | None, now: datetime
 ) -> list[Check]:
-    """Ask both stores how they are, and judge what they have told before; None is no answer."""
+    """Check both stores now, and judge the figures; None stands for figures that are missing."""
     return [*_check_stores(), *_check_carts(store), *_check_work(work, now)]
 
 

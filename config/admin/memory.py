@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Remembered(Generic[Key, Value]):
-    """What a function gave for the key it was last asked with; asked again after `lifetime`."""
+    """A function's last value, kept for `lifetime` and for the key that it was read for."""
 
     def __init__(self, read: Callable[[Key], Value], lifetime: timedelta) -> None:
         self._read = read
@@ -17,9 +17,9 @@ class Remembered(Generic[Key, Value]):
         self._known: tuple[Key, datetime, Value] | None = None
 
     def get(self, key: Key, *, now: datetime) -> Value:
-        """Return the value; raises what the function raises, and remembers nothing then."""
+        """Return the value. Raises what the function raises; nothing is remembered then."""
         known = self._known
-        # A clock set back must not keep a value for longer.
+        # If the clock was set back, the value's age is not known.
         if known and known[0] == key and timedelta() <= now - known[1] < self._lifetime:
             return known[2]
         value = self._read(key)
@@ -27,5 +27,5 @@ class Remembered(Generic[Key, Value]):
         return value
 
     def forget(self) -> None:
-        """Ask again next time."""
+        """Read the value anew next time."""
         self._known = None

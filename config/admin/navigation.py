@@ -53,7 +53,7 @@ _GROUPS = (
 
 
 def name_apps() -> None:
-    """Call each app in the way above a page as the menu calls it."""
+    """Give each app the name that it has in the menu, for the path above a page."""
     for group in _GROUPS:
         for label, _icon in group.models:
             config: Any = apps.get_app_config(label.partition(".")[0])

@@ -1,7 +1,7 @@
-"""What the admin's pages may load and run: their own host's files.
+"""What the admin's pages may load and run: files of their own host, and images from anywhere.
 
-The theme's scripts are written into its pages, and evaluate what stands in attributes, so both are
-allowed; product images may lie anywhere.
+The theme writes scripts into its pages, and evaluates attributes, so inline scripts and `eval` are
+allowed. Product images may lie on any host.
 """
 
 from collections.abc import Callable

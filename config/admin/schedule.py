@@ -1,7 +1,7 @@
 """The periodic jobs in the admin.
 
-The project's own jobs keep their name and task: `config.schedule` knows them by their name, and
-makes one anew that it does not find. When they run, and whether, is the operators'.
+Operators choose when the project's own jobs run, and whether. The name and task of such a job are
+fixed: `config.schedule` finds it by its name, and makes it anew where it finds none.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from config.schedule import list_jobs
 from config.staff import StaffAdmin
 
-# Registered by the module imported above; no job runs once only, or by the sun.
+# The package's admin has registered these. No job here runs once only, or by the sun.
 admin.site.unregister(
     (PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule)
 )
@@ -46,17 +46,17 @@ class NewTaskForm(BeatPeriodicTaskForm):  # type: ignore[misc]
         self.fields["task"].widget = UnfoldAdminTextInputWidget()
 
     def clean(self) -> Any:
-        # The package's check takes for granted that each field by itself is right.
+        # The package's check expects that every field is right by itself.
         return self.cleaned_data if self.errors else super().clean()
 
 
 class _NoBulkDeletion(StaffAdmin):
-    """Whether a row may be deleted depends on the row, which the bulk action does not ask."""
+    """Offers no deletion in bulk: some rows may not be deleted, and that action does not ask."""
 
     list_per_page = 50
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Offer none to who may only look: those of the package ask for no permission."""
+        """Offer none to those who may only look: the package's actions check no permission."""
         if not self.has_change_permission(request):
             return {}
         actions = super().get_actions(request)
@@ -65,7 +65,7 @@ class _NoBulkDeletion(StaffAdmin):
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(_NoBulkDeletion, BeatPeriodicTaskAdmin):  # type: ignore[misc]
-    """Periodic jobs: when they run, and whether. What they run is said once, when one is added."""
+    """Periodic jobs: when they run, and whether. What a job runs is set when it is added."""
 
     form = ModelForm
     change_form_template = None
@@ -88,7 +88,7 @@ class PeriodicTaskAdmin(_NoBulkDeletion, BeatPeriodicTaskAdmin):  # type: ignore
 
     @admin.display(description=_("name"), ordering="name")
     def show_name(self, task: PeriodicTask) -> str:
-        """Say the name of an own job in the reader's language; its row keeps the English one."""
+        """Return a job's name in the reader's language; the row keeps the English one."""
         return translation.gettext(task.name)
 
     @admin.display(description=_("description"))
@@ -118,7 +118,7 @@ class PeriodicTaskAdmin(_NoBulkDeletion, BeatPeriodicTaskAdmin):  # type: ignore
 
 
 class _ScheduleAdmin(_NoBulkDeletion):
-    """Jobs choose among these; with one that is in use, its jobs would go."""
+    """A timetable for jobs. One in use may not be deleted: its jobs would be deleted with it."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is not None and obj.periodictask_set.exists():
@@ -149,7 +149,7 @@ class CrontabScheduleAdmin(_ScheduleAdmin):
 
     @admin.display(description=_("in words"))
     def show_in_words(self, schedule: CrontabSchedule) -> str:
-        """Say when it is; "" for what was typed into a form and is no schedule."""
+        """Return the schedule in words; "" for one that was typed in and is not valid."""
         try:
             return str(schedule.human_readable)
         except ParseException:

@@ -1,4 +1,4 @@
-"""What the page that asks for confirmation says will happen."""
+"""What an action is going to do, as the page that asks for confirmation says it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ from products.models import Sku
 class Preview:
     """What an action is about to do: sentences, and a table where lines are concerned.
 
-    `title` is what it is called for this cart, "" for the action's own label. `values` are to be
-    confirmed along with what was filled in.
+    `title` stands above the page, "" for the action's own label. `values` are sent along with what
+    was filled in when it is confirmed.
     """
 
     sentences: Sequence[str]
@@ -57,7 +57,7 @@ def of_clear(intent: Intent) -> Preview:
 
 
 def of_repair(intent: Intent) -> Preview:
-    """Tell in which direction a drift is mended, and what every line that differs becomes."""
+    """Tell how a drift is mended, and what becomes of every line that differs."""
     drift = intent.found.drift
     if drift is None:
         raise ActionRefused(_("The two copies have not drifted apart."))
@@ -120,7 +120,7 @@ def of_merge(intent: Intent) -> Preview:
 
 
 def of_expire(intent: Intent) -> Preview:
-    """Tell a guest's end from a user's rest."""
+    """Tell what becomes of the cart: a guest's ends, a user's is put to rest."""
     if not intent.owner.is_guest:
         return Preview(
             [

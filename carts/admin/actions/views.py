@@ -1,4 +1,4 @@
-"""Doing something to a cart from its page."""
+"""The view behind every button of a cart's page."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ ACTION_URL = "carts_cart_do"
 
 
 class CartActions:
-    """The view behind every button of a cart's page."""
+    """Does to a cart what was asked for on its page. Part of the admin's class of carts."""
 
     log_change: Any
     message_user: Any
@@ -40,9 +40,9 @@ class CartActions:
     render_page: Any
 
     def act_view(self, request: HttpRequest, name: str, action: str) -> HttpResponse:
-        """Do something to a cart; what destroys anything is done once it has been confirmed.
+        """Do something to a cart. An action that destroys something is done once it is confirmed.
 
-        The permission is looked at before anything else, the cart's existence included.
+        The permission is checked first: who lacks it does not learn whether the cart exists.
         """
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -66,7 +66,7 @@ class CartActions:
         try:
             intent = _read_intent(request, name, action)
         except CartStoreUnavailable as error:
-            # Unlike later, it is certain that nothing has been done.
+            # Later, it would not be certain that nothing has been done.
             raise ActionRefused(tell_store_down()) from error
         if action.preview is not None and "confirmed" not in request.POST:
             return self._ask(request, name, action, intent, action.preview(intent))
@@ -78,7 +78,7 @@ class CartActions:
     def _ask(
         self, request: HttpRequest, name: str, action: Action, intent: Intent, preview: Preview
     ) -> HttpResponse:
-        """Show what will happen. What is confirmed then is that, for the cart as it is now."""
+        """Show what will happen. To confirm it is to confirm it for this version of the cart."""
         sent = {key: request.POST[key] for key in intent.values if key in request.POST}
         page: HttpResponse = self.render_page(
             request,

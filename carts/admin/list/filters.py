@@ -1,4 +1,4 @@
-"""By what the list of carts can be narrowed."""
+"""The filters of the list of carts."""
 
 from datetime import timedelta
 from typing import Any
@@ -60,9 +60,9 @@ class ChangedFilter(admin.SimpleListFilter):
 
 
 class UnsavedFilter(admin.SimpleListFilter):
-    """Changed since it was saved: at most the 5,000 carts that became so last.
+    """Carts with unsaved changes: of the 5,000 that became unsaved last, those with a copy.
 
-    Those that have never been saved have no row; the list names them above.
+    The list names those without a copy above its rows.
     """
 
     title = _("saved")

@@ -17,7 +17,7 @@ from carts.models import Cart, CartItem
 from carts.permanent.mapping import owner_of
 
 _MAX_FOUND = 50
-# Of a SKU that a million carts have, some will do.
+# A million carts may have a SKU; the staff need a few of them.
 _MAX_LINES = 500
 
 
@@ -62,10 +62,10 @@ def find_similar_users(text: str) -> list[CartOwner]:
 
 
 def find_holders(sku_id: str) -> Holdings:
-    """Return carts that hold a SKU: the newest unsaved carts, and copies, those last changed first.
+    """Return carts that hold a SKU: the newest unsaved ones, then copies by last change.
 
-    A living cart counts as it is now. Two queries and two round trips, however many carts; looks at
-    500 lines and 5,000 living carts at most.
+    Where a cart is alive, its present units count. Two queries and two round trips, however many
+    carts; looks at 500 lines and 5,000 living carts at most.
     """
     copies, is_complete = _read_copies(sku_id)
     try:

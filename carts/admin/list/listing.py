@@ -1,4 +1,4 @@
-"""The list of carts: the rows, and how each stands to its living cart."""
+"""The list of carts: the copies, and how each compares with its living cart."""
 
 from collections import defaultdict
 from typing import Any, Literal
@@ -21,7 +21,7 @@ Standing = Literal["same", "unsaved", "drifted"]
 
 
 class CartChangeList(StaffChangeList):
-    """A page of carts, compared with the living ones all at once."""
+    """A page of copies, compared with the living carts all at once."""
 
     live_only: list[OwnerLink]
     is_store_down: bool
@@ -55,10 +55,10 @@ def _list_live_only() -> list[OwnerLink]:
 
 
 def read_standing(row: Cart) -> Standing | None:
-    """Return how a row of the list stands to its living cart; None if that is not known.
+    """Return how a copy in the list compares with its living cart; None if that is not known.
 
-    It is "unsaved" where it is older and will be saved, and "drifted" where something has gone
-    wrong: the cart's page tells what.
+    "unsaved" is an older copy that will be saved. "drifted" is one that saving would not mend; the
+    cart's page tells what is wrong.
     """
     known: Standing | None = getattr(row, "standing", None)
     return known

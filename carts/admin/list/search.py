@@ -1,4 +1,4 @@
-"""Finding a cart from the search box of the list: by its owner, by an order, by what is in it."""
+"""The search box above the list: finds carts by their owner, by an order, by what is in them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -76,7 +76,7 @@ class CartSearch:
         if sku is not None:
             targets.append(holders_url(sku.pk))
         if not targets:
-            # Not in an address or a log, but in the box where it was typed: it is nobody's id.
+            # The text goes back into the box alone: addresses are logged, and it may be private.
             nothing: HttpResponse = self.render_page(
                 request, "found", title=_("No cart was found."), text=text
             )
@@ -134,7 +134,7 @@ def _find_sku(text: str) -> Sku | None:
 
 
 def _find_owners(text: str) -> Iterator[CartOwner]:
-    """Yield whose carts a text may mean; the live store is asked last."""
+    """Yield the owners whom a text may mean; the live store is asked last."""
     by_cart = find_owner(text)
     if by_cart is not None:
         yield by_cart

@@ -1,1 +1,1 @@
-"""A cart's page: both copies side by side, and what has happened."""
+"""A cart's page: the living cart beside its copy, and what has happened to it."""

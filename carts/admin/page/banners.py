@@ -1,4 +1,4 @@
-"""In what state a cart is, in a sentence or two."""
+"""The state of a cart, in a sentence or two."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ class Banner:
 
 
 def describe_state(found: Inspection, *, is_store_down: bool, now: datetime) -> list[Banner]:
-    """Return what the staff must know first: one banner, and more where more is going on."""
+    """Return what the staff must know first: a banner on the two copies, then what else goes on."""
     banners = [_describe_copies(found, is_store_down=is_store_down, now=now)]
     if found.living and found.living.merging_since_ms is not None:
         text = _("It takes no change until the merge has been finished.")

@@ -1,4 +1,4 @@
-"""A cart's page: both copies side by side, what is between them, and what has happened."""
+"""Everything on a cart's page: the living cart beside its copy, and what has happened to it."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

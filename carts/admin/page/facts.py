@@ -1,4 +1,4 @@
-"""What is known of both copies of a cart, beside its lines: one fact a row, side by side."""
+"""What is known of a living cart and its copy besides their lines: one fact a row."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

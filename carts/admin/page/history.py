@@ -1,4 +1,4 @@
-"""The last changes of a cart, from the log and from the stream that is still to be drained."""
+"""The last changes of a cart: those in the log, and those that are still in the stream."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +49,8 @@ class ChangeRow:
 def list_changes(owner: CartOwner, *, now: datetime) -> list[ChangeRow]:
     """Return the owner's last changes, newest first: at most 30, in three queries."""
     owner_ids = hash_by_every_key(owner.key) if owner.is_guest else [owner.id]
-    # In this order a change that is drained between the two is seen twice rather than never.
+    # The stream is read first: a change that is drained between the two reads is seen twice, and
+    # would otherwise not be seen at all.
     newest = _read_waiting(owner, owner_ids)
     logged = CartChange.objects.filter(owner_id__in=owner_ids)
     kept = list(logged.order_by("-at", "-id")[:_MAX_SHOWN])
@@ -76,7 +77,7 @@ def _read_names(actors: list[str]) -> dict[str, str]:
 
 
 def _read_waiting(owner: CartOwner, owner_ids: list[str]) -> list[LoggedChange]:
-    """Return what of the owner's is among the newest entries of the stream, if it can be read."""
+    """Return the owner's changes among the newest entries of the stream; none if Redis is down."""
     try:
         entries = read_newest_changes(shard_prefix(owner), count=_MAX_WAITING)
     except CartStoreUnavailable:

@@ -1,4 +1,4 @@
-"""A cart's lines as both copies have them, with what the catalogue says of each now."""
+"""The lines of a living cart and of its copy, with what the catalogue says of each now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -57,7 +57,8 @@ class _Goods:
 def list_lines(living: Cart | None, copy: Cart | None, *, now: datetime) -> list[ShownLine]:
     """Return a row for every SKU of both, in the order they were added.
 
-    Differences are told only where there are two copies. Two queries, however many lines.
+    Differences are told only where there is a copy beside the living cart. Two queries, however
+    many lines.
     """
     ours = {line.sku_id: line for line in living.lines} if living else {}
     theirs = {line.sku_id: line for line in copy.lines} if copy else {}
