@@ -9,8 +9,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
-from config.http.health import EvictionPolicy, StoreUnavailable, read_eviction_policy
 from config.notation import MAX_CENTS
+from config.stores.readiness import EvictionPolicy, StoreUnavailable, read_eviction_policy
 from products.bounds import MAX_PRICE
 
 MIN_SECRET_LENGTH = 50

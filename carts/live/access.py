@@ -10,7 +10,8 @@ from typing import Any
 
 from carts.domain.cart import Access
 from carts.live import keys
-from carts.live.connection import Command, exchange, get_client, store_errors, take_value
+from carts.live.connection import get_client, store_errors
+from config.stores.redis import Command, exchange, take_value
 
 # No family is called this.
 _GENERATION = "generation"

@@ -8,8 +8,9 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from carts.live.codec import pair_fields
-from carts.live.connection import ask, get_client, store_errors, take_value
+from carts.live.connection import ask, get_client, store_errors
 from carts.live.keys import ShardKeys, shard_keys, shard_prefixes
+from config.stores.redis import take_value
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,8 @@ from typing import Any
 from redis.exceptions import NoScriptError, ResponseError
 
 from carts.live import counters
-from carts.live.connection import (
-    Command,
-    exchange,
-    get_client,
-    is_temporary,
-    store_errors,
-)
+from carts.live.connection import get_client, store_errors
+from config.stores.redis import Command, exchange, find_outage
 
 _FOLDER = Path(__file__).parent / "lua"
 # The texts that stand in front of a script, as its header names them.
@@ -64,7 +59,7 @@ def load_script(verb: str) -> Script:
 def _call(command: Command) -> Any:
     [reply] = exchange(get_client(), [command])
     if isinstance(reply, ResponseError):
-        if not isinstance(reply, NoScriptError) and not is_temporary(reply):
+        if not isinstance(reply, NoScriptError) and find_outage(reply) is None:
             counters.add("script_errors", 1)
         raise reply
     return reply

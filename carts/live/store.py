@@ -20,19 +20,12 @@ from carts.domain.merging import MergedLine
 from carts.live import keys
 from carts.live.access import ask_whether_ended, is_ended
 from carts.live.codec import encode_cart, encode_handover, parse_cart
-from carts.live.connection import (
-    Command,
-    ask,
-    exchange,
-    get_client,
-    is_temporary,
-    store_errors,
-    take_value,
-)
+from carts.live.connection import ask, get_client, store_errors
 from carts.live.records import pack_applied, unpack_record
 from carts.live.scripts import run_script
 from config.http.idempotency import CallRecord, CallRepeatedError, KeyedCall
 from config.http.ratelimit import Charge
+from config.stores.redis import Command, exchange, find_outage, take_value
 
 logger = logging.getLogger(__name__)
 
@@ -330,7 +323,7 @@ def _parse_reply(owner: CartOwner, reply: Any) -> Cart | None:
     try:
         return parse_cart(owner, reply)
     except CartUnreadable as error:
-        if isinstance(reply, ResponseError) and is_temporary(reply):
+        if isinstance(reply, ResponseError) and find_outage(reply):
             raise reply from None
         name = keys.name_openly(owner)
         logger.error("the hash of %s is not a cart's: %s", name, type(error.__cause__).__name__)

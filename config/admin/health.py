@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from carts.admin.moments import show_span
 from carts.live.gauges import StoreGauges
 from config.admin.figures import PAYMENT_DAYS, WorkFigures
-from config.http.health import EvictionPolicy, describe_postgresql, describe_redis
+from config.stores.readiness import EvictionPolicy, describe_postgresql, describe_redis
 
 Level = Literal["good", "warning", "bad"]
 

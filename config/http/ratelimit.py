@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from config.errors import ServiceError
 from config.hashing import hash_secret
+from config.stores.redis import Command, exchange, take_value
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -71,12 +72,12 @@ class Charge:
     subject: str
 
     @property
-    def command(self) -> tuple[str | int, ...]:
+    def command(self) -> Command:
         """The Redis command that counts this request; its reply goes to `check`."""
         return ("EVAL", _COUNT_SCRIPT, 1, self._key, self.limit.window_ms)
 
     @property
-    def undoing_command(self) -> tuple[str | int, ...]:
+    def undoing_command(self) -> Command:
         """The Redis command that counts this request no more."""
         return ("EVAL", _TAKE_BACK_SCRIPT, 1, self._key)
 
@@ -126,14 +127,11 @@ def take_back(charges: Sequence[Charge]) -> None:
     _execute([charge.undoing_command for charge in active_charges(charges)])
 
 
-def _execute(commands: Sequence[tuple[str | int, ...]]) -> list[Any]:
+def _execute(commands: Sequence[Command]) -> list[Any]:
     if not commands:
         return []
-    pipeline = get_redis_connection("default").pipeline(transaction=False)
-    for command in commands:
-        pipeline.execute_command(*command)
     try:
-        replies: list[Any] = pipeline.execute()
+        replies = exchange(get_redis_connection("default"), commands)
+        return [take_value(reply) for reply in replies]
     except RedisError as error:
         raise RateLimiterUnavailable from error
-    return replies

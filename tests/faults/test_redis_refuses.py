@@ -15,7 +15,8 @@ from carts.admin import lookups
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live import bulk, care, gauges, guests
-from carts.live.connection import is_temporary, store_errors
+from carts.live.connection import store_errors
+from config.stores.redis import find_outage
 from tests.carts.admin.staff import LIST, owner_page_of, sign_in
 from tests.carts.api.test_privacy import formatted
 from tests.carts.permanent.copies import owner_of
@@ -143,7 +144,7 @@ def test_a_reason_that_passes_is_told_whatever_stands_before_it(kind: str, befor
     with pytest.raises(CartStoreUnavailable) as raised, store_errors():
         raise error
 
-    assert is_temporary(error)
+    assert find_outage(error)
     assert "guest-secret" not in str(raised.value.__cause__)
 
 
@@ -159,5 +160,5 @@ def test_what_was_asked_wrongly_stays_an_error_without_its_arguments(text: str) 
     with pytest.raises(ResponseError) as raised, store_errors():
         raise ResponseError(text)
 
-    assert not is_temporary(raised.value)
+    assert find_outage(raised.value) is None
     assert "guest-secret" not in str(raised.value)

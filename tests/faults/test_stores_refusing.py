@@ -11,7 +11,7 @@ from redis import Redis
 
 from accounts.tasks import revoke_deactivated_users
 from carts import tasks
-from config.http import health
+from config.stores import readiness
 from orders.tasks import cancel_unpaid, forget_old_replies, settle
 from tests.accounts.factories import PASSWORD, UserFactory
 from tests.carts.permanent.copies import save_all, saved_units
@@ -48,7 +48,7 @@ def standby(
 ) -> Iterator[OwnPostgres]:
     """A database that goes on to read alone, as the old primary does after a failover."""
     # It has all tables, and no row that tells of migrations.
-    monkeypatch.setattr(health, "_check_migrations", lambda _: None)
+    monkeypatch.setattr(readiness, "_check_migrations", lambda _: None)
     with use_database(own_postgres.url, statement_timeout_ms=5_000):
         yield own_postgres
         set_read_only(own_postgres, "off")

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from redis import Redis
 
 from config.development.embedded import open_stores
-from config.http import health
+from config.stores import readiness
 
 UNREACHABLE_REDIS = "redis://127.0.0.1:1/0"
 # Ten times what it takes, for a busy machine.
@@ -28,7 +28,7 @@ GIVEN_UP_SECONDS = 30
 
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_migrations_seen", threading.Event())
+    monkeypatch.setattr(readiness, "_migrations_seen", threading.Event())
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_readyz_answers_200_when_both_stores_are_fine(client: Client) -> None:
 def test_readyz_looks_for_migrations_until_it_has_seen_them_all(client: Client) -> None:
     client.get("/readyz")
 
-    assert health._migrations_seen.is_set()
+    assert readiness._migrations_seen.is_set()
 
 
 @pytest.mark.django_db

@@ -1,0 +1,89 @@
+"""Talking to Redis in one round trip, and what its errors mean."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hiredis import pack_command
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+# A command's name and arguments.
+Command = tuple[str | bytes | int, ...]
+
+# Of these the client has cut the code off the text. MASTERDOWN is one of CLUSTERDOWN.
+_PASSING = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    BusyLoadingError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+# Replies of a server that is there and cannot serve: a script that hangs, a failed disk, a
+# replica without its primary, a cluster that moves slots, memory that is full.
+_TEMPORARY = re.compile(
+    r"\b(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b"
+)
+# What the client puts before the error of a pipeline's command, and what a server puts behind
+# that of a command which it does not know.
+_ARGUMENTS = re.compile(
+    r"Command # \d+ \(.*\) of pipeline caused error: |,? with args beginning with:.*", re.DOTALL
+)
+
+
+def exchange(client: Any, commands: Sequence[Command]) -> list[Any]:
+    """Send commands in one round trip; return each one's reply, or its ResponseError, in order.
+
+    Replies are as the server gives them: a hash is a flat list. The client's own pipeline takes
+    three times as long for the same, and writes a command's arguments into its errors.
+    """
+    pool = client.connection_pool
+    connection = pool.get_connection()
+    try:
+        # hiredis declares a tuple of one item where it takes any.
+        packed = [pack_command(command) for command in commands]  # type: ignore[arg-type]
+        connection.send_packed_command([b"".join(packed)])
+        return [_read_reply(connection) for _ in commands]
+    finally:
+        pool.release(connection)
+
+
+def take_value(reply: Any) -> Any:
+    """Return a reply of `exchange`; raises it where it is an error."""
+    if isinstance(reply, ResponseError):
+        raise reply
+    return reply
+
+
+def find_outage(error: RedisError) -> str | None:
+    """Return what keeps the server from answering for now, or None where it was asked wrongly.
+
+    What stands before it in the text does not matter: a pipeline and a script add words.
+    """
+    if isinstance(error, _PASSING):
+        return type(error).__name__
+    found = _TEMPORARY.search(str(error))
+    return found.group() if found else None
+
+
+def forget_arguments(error: RedisError) -> None:
+    """Take what was sent out of the error's text: a guest id may be among it."""
+    error.args = (_ARGUMENTS.sub("", str(error)),)
+
+
+def _read_reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error
