@@ -1,4 +1,4 @@
-"""Settings, all from the environment; the README's table lists every variable.
+"""Settings, all from the environment; the table in config/README.md lists every variable.
 
 `ENVIRONMENT` is `development` (default), `test` or `production`. Production has no insecure
 default: all that is missing, wrong or weak is named at once and stops the start (see

@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.IS_PRODUCTION:
-            raise CommandError("up is for development; see the README for production.")
+            raise CommandError("up is for development; see config/README.md for production.")
         env = Env()
         host = env.str("HOST", "127.0.0.1")
         port = env.int("PORT", 8000, validate=validate.Range(min=1, max=65_535))
