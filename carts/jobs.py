@@ -1,7 +1,7 @@
 """How a job runs: each entry by itself, so that one which fails holds up no other."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from traceback import format_tb
@@ -37,6 +37,25 @@ def register_job(name: str) -> str:
 def list_jobs() -> list[str]:
     """Return every job that goes through entries."""
     return sorted(_jobs)
+
+
+def do_page(
+    job: str,
+    entries: Sequence[Entry],
+    do: Callable[[Sequence[Entry]], object],
+    *,
+    name: Callable[[Entry], str] = str,
+) -> None:
+    """Do entries of a job together, or where one of them fails each by itself, as `do_each` does.
+
+    `do` must be safe to repeat.
+    """
+    try:
+        do(entries)
+    except Exception as error:  # noqa: BLE001
+        if _concerns_all(error):
+            raise
+        do_each(job, entries, lambda entry: bool(do([entry])), name=name)
 
 
 def do_each(

@@ -5,6 +5,7 @@ They are the whole shop's, the same whichever web process is asked; a graph over
 """
 
 from collections.abc import Iterator
+from typing import get_args
 
 from django.conf import settings
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,11 +16,12 @@ from carts.domain.errors import CartStoreUnavailable
 from carts.jobs import list_jobs
 from carts.live.aside import FAILURES
 from carts.live.gauges import StoreGauges, read_gauges
+from carts.live.roll import FOUND, DriftKind
 
 _COUNTERS = {
     "saves": ("cart_saves", "Carts saved to the database."),
     "restores": ("cart_restores", "Carts brought back from the database."),
-    "drift": ("cart_drift", "Carts that were older than their saved copy, and united with it."),
+    "drift": ("cart_drift", "Carts that were older than their copy, and united with it."),
     "set_aside": ("cart_unsavable", "Saves of carts that no row can hold."),
     "merges": ("cart_merges", "Guests' carts merged into users'."),
     "merge_capped_lines": ("cart_merge_capped_lines", "Lines a merge gave fewer units."),
@@ -58,6 +60,7 @@ def _describe_state(gauges: StoreGauges) -> Iterator[Metric]:
         memory.limit_bytes,
     )
     yield _gauge("cart_set_aside", "Carts that cannot be saved.", gauges.carts_set_aside)
+    yield _gauge("cart_drifted", "Carts found to differ from their copy.", gauges.carts_drifted)
     yield _gauge("cart_merges_pending", "Merges begun and not finished.", gauges.pending_merges)
     yield _gauge("cart_changes_waiting", "Changes in the stream.", gauges.waiting_changes)
     yield _gauge(
@@ -73,6 +76,7 @@ def _describe_state(gauges: StoreGauges) -> Iterator[Metric]:
 def _describe_work(gauges: StoreGauges) -> Iterator[Metric]:
     for name, (metric, text) in _COUNTERS.items():
         yield CounterMetricFamily(metric, text, value=gauges.counters.get(name, 0))
+    yield _count_drifts(gauges)
     yield _count_failures(gauges)
     yield CounterMetricFamily(
         "cart_changes_drained", "Changes moved to the log.", value=gauges.drained_changes
@@ -82,6 +86,17 @@ def _describe_work(gauges: StoreGauges) -> Iterator[Metric]:
         "Changes cut off the stream before they were in the log.",
         value=gauges.lost_changes,
     )
+
+
+def _count_drifts(gauges: StoreGauges) -> Metric:
+    drifts = CounterMetricFamily(
+        "cart_drifts_found",
+        "Carts that verifying found to differ from their copy.",
+        labels=["kind"],
+    )
+    for kind in get_args(DriftKind):
+        drifts.add_metric([kind], gauges.counters.get(f"{FOUND}{kind}", 0))
+    return drifts
 
 
 def _count_failures(gauges: StoreGauges) -> Metric:

@@ -157,24 +157,6 @@ class CartItem(models.Model):
         return f"{self.sku_id}: {self.quantity}"
 
 
-class SaveCounter(models.Model):
-    """How many batches of a shard have been saved; Redis keeps the same numbers.
-
-    Where Redis has a lower one, it was restored from an older file. `shard` is the key prefix and,
-    after a colon, which of the shard's 16 counters this is.
-    """
-
-    shard = models.CharField(_("shard"), primary_key=True, max_length=8)
-    saves = models.BigIntegerField(_("saved batches"))
-
-    class Meta:
-        verbose_name = _("save counter")
-        verbose_name_plural = _("save counters")
-
-    def __str__(self) -> str:
-        return f"{self.shard or '-'}: {self.saves}"
-
-
 class PendingSettlement(models.Model):
     """Units an order bought that may still be in a cart or in its permanent copy, by SKU.
 

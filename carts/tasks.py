@@ -17,6 +17,7 @@ from carts.operations.merging import finish_stalled_merges
 from carts.permanent import sweep
 from carts.permanent.saving import save_oldest
 from carts.permanent.sweep import SweepResult
+from carts.permanent.verifying import verify_in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ _WRITE_BEHIND_WAITS = timedelta(minutes=1)
 _HOURLY_WAITS = timedelta(hours=1)
 # Below the time at which Celery would kill the task.
 _HOURLY_SECONDS = 480
+# Half of the time until the next run.
+_VERIFY_SECONDS = 5
 
 
 @shared_task
@@ -66,6 +69,24 @@ def choose_rest(*, worked: float, age: timedelta, interval: timedelta) -> float:
     """
     lateness = age / interval - 1
     return 2 * worked * min(max(1 - lateness, 0), 1)
+
+
+@shared_task
+def verify_carts() -> None:
+    """Compare the next carts with their copies, unless CART_VERIFY_HOURS turns that off.
+
+    In haste it does not rest, but leaves half of the time to other jobs.
+    """
+    if not settings.CART_VERIFY_HOURS:
+        return
+    with leave_to_next_run():
+        began = page_began = time.monotonic()
+        for is_hurried in verify_in_turn():
+            now = time.monotonic()
+            if now - began > _VERIFY_SECONDS:
+                break
+            time.sleep(0 if is_hurried else 2 * (now - page_began))
+            page_began = time.monotonic()
 
 
 @shared_task

@@ -47,6 +47,13 @@ def list_jobs() -> list[Job]:
             _("Does nothing while CART_WRITE_BEHIND_SECONDS is 0."),
         ),
         Job(_("Save all unsaved carts"), "carts.tasks.save_unsaved_carts", 1, "hours"),
+        Job(
+            _("Verify carts"),
+            "carts.tasks.verify_carts",
+            10,
+            "seconds",
+            _("Does nothing while CART_VERIFY_HOURS is 0."),
+        ),
         Job(_("End idle carts"), "carts.tasks.sweep_carts", 10, "minutes"),
         Job(_("Finish merges"), "carts.tasks.finish_merges", 1, "minutes"),
         Job(_("Log cart changes"), "carts.tasks.drain_changes", 5, "seconds"),

@@ -323,6 +323,7 @@ CART_EVENTS_TOPIC = env.str("CART_EVENTS_TOPIC", "cart-changes")
 CART_WRITE_BEHIND_SECONDS = env.int("CART_WRITE_BEHIND_SECONDS", 10)
 CART_SAVERS = env.int("CART_SAVERS", 2, validate=validate.Range(min=1, max=64))
 CART_SAVE_BATCH = env.int("CART_SAVE_BATCH", 500, validate=validate.Range(min=1, max=5_000))
+CART_VERIFY_HOURS = env.int("CART_VERIFY_HOURS", 24, validate=validate.Range(min=0))
 CART_RETENTION_DAYS = env.int("CART_RETENTION_DAYS", 90)
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", 24)
 

@@ -24,7 +24,7 @@ from unfold.paginator import InfinitePaginator
 from carts.admin.actions.forms import AddForm, MergeForm
 from carts.admin.actions.menu import list_offered
 from carts.admin.actions.views import ACTION_URL, CartActions
-from carts.admin.list.filters import ChangedFilter, OwnerFilter, UnsavedFilter
+from carts.admin.list.filters import ChangedFilter, DriftFilter, OwnerFilter, UnsavedFilter
 from carts.admin.list.listing import CartChangeList, read_standing
 from carts.admin.list.search import FIND_URL, CartSearch
 from carts.admin.naming import find_owner, is_owner_name, label_owner, owner_url, page_url
@@ -46,7 +46,7 @@ class CartAdmin(CartActions, CartSearch, ReadOnlyAdmin, StaffAdmin):
         "show_saved", "updated_at",
     )  # fmt: skip
     list_display_links = ("show_id",)
-    list_filter = (UnsavedFilter, "status", OwnerFilter, ChangedFilter)
+    list_filter = (UnsavedFilter, DriftFilter, "status", OwnerFilter, ChangedFilter)
     list_select_related = ("user",)
     list_per_page = 50
     list_max_show_all = 50

@@ -1,6 +1,7 @@
 """Looking for living carts that no row tells of, for the staff: always a bounded look."""
 
 from carts.domain.cart import CartOwner
+from carts.live import roll
 from carts.live.bulk import read_newest_unsaved
 from carts.live.guests import find_noted_guest
 from carts.live.keys import shard_prefixes
@@ -18,6 +19,13 @@ def list_newest_unsaved() -> list[CartOwner]:
     prefixes = shard_prefixes()
     count = _MAX_LOOKED_AT // len(prefixes)
     return [owner for prefix in prefixes for owner in read_newest_unsaved(prefix, count=count)]
+
+
+def list_drifted() -> list[CartOwner]:
+    """Return the owners of carts that were found adrift, at most 5,000 over all shards."""
+    prefixes = shard_prefixes()
+    limit = _MAX_LOOKED_AT // len(prefixes)
+    return [owner for prefix in prefixes for owner in roll.list_drifted(prefix, limit=limit)]
 
 
 def find_guest(digest: str) -> CartOwner | None:

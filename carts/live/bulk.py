@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from carts.domain.cart import Cart, CartOwner
+from carts.domain.cart import CartOwner
 from carts.domain.errors import CartUnreadable
 from carts.live import keys
 from carts.live.codec import LiveCart, parse_live_cart, parse_units
@@ -57,7 +57,7 @@ def take_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
         names = [shared.dirty, shared.saving]
         age_ms, members = run_script("take_unsaved", names, [page_size, lease_ms])
         if members:
-            yield _read_page(members, age=timedelta(milliseconds=int(age_ms)))
+            yield read_page(members, age=timedelta(milliseconds=int(age_ms)))
         if len(members) < page_size:
             return
 
@@ -87,7 +87,7 @@ def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
         # A scan may tell of a member twice, and of some more or less than asked for.
         named = list(dict.fromkeys([*named, *(member for member, _ in members)]))
         while len(named) >= page_size or (named and cursor == 0):
-            yield _read_page(named[:page_size])
+            yield read_page(named[:page_size])
             named = named[page_size:]
         if cursor == 0:
             return
@@ -97,7 +97,7 @@ def read_newest_unsaved(prefix: str, *, count: int) -> tuple[CartOwner, ...]:
     """Return the owners of the carts of a shard that became unsaved last, the newest first."""
     with store_errors():
         members = get_client().zrevrange(keys.shard_keys(prefix).dirty, 0, count - 1)
-    return _read_page(members).owners
+    return read_page(members).owners
 
 
 def find_units(owners: Sequence[CartOwner], sku_id: str) -> dict[CartOwner, int | None]:
@@ -119,15 +119,21 @@ def list_carts(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
     """List the owners of all hashes that are there all the time this takes, in pages."""
     cursor = 0
     while True:
-        with store_errors():
-            cursor, names = get_client().scan(
-                cursor, match=keys.match_carts(prefix), count=page_size
-            )
-        owners = _read_page(names).owners
+        cursor, owners = scan_carts(cursor, prefix=prefix, page_size=page_size)
         for start in range(0, len(owners), page_size):
-            yield list(dict.fromkeys(owners[start : start + page_size]))
+            yield owners[start : start + page_size]
         if cursor == 0:
             return
+
+
+def scan_carts(cursor: int, *, page_size: int, prefix: str = "*") -> tuple[int, list[CartOwner]]:
+    """Return about so many owners of hashes, and the next cursor: 0 at the beginning and the end.
+
+    All that are there from the beginning to the end are among them, some perhaps twice.
+    """
+    with store_errors():
+        cursor, names = get_client().scan(cursor, match=keys.match_carts(prefix), count=page_size)
+    return cursor, list(dict.fromkeys(read_page(names).owners))
 
 
 def list_users(*, page_size: int) -> Iterator[list[CartOwner]]:
@@ -136,19 +142,11 @@ def list_users(*, page_size: int) -> Iterator[list[CartOwner]]:
     while True:
         with store_errors():
             cursor, names = get_client().scan(cursor, match=pattern, count=page_size)
-        owners = [owner for owner in _read_page(names).owners if not owner.is_guest]
+        owners = [owner for owner in read_page(names).owners if not owner.is_guest]
         if owners:
             yield owners
         if cursor == 0:
             return
-
-
-def peek(prefix: str, owners: Sequence[CartOwner]) -> list[LiveCart]:
-    """Read carts without their lines, and without noting anything; leaves out unreadable ones."""
-    names = _names(owners)
-    replies = ask([("HMGET", name, "@id", "@version", "@saved") for name in names])
-    heads = map(_decode_head, owners, replies)
-    return [head for head in heads if head is not None]
 
 
 def read_to_save(prefix: str, owners: Sequence[CartOwner]) -> Hashes:
@@ -184,7 +182,7 @@ def forget_vanished(prefix: str) -> None:
     aside = keys.shard_keys(prefix).set_aside
     with store_errors():
         members = [member for member, _ in get_client().zscan_iter(aside, count=_PAGE)]
-    for chunk in _chunks(_read_page(members).owners):
+    for chunk in _chunks(read_page(members).owners):
         run_script("forget_vanished", [aside, *_names(chunk)], ())
 
 
@@ -231,23 +229,11 @@ def list_merging(prefix: str, *, begun_before: datetime) -> list[CartOwner]:
     with store_errors():
         merging = get_client().zscan_iter(keys.shard_keys(prefix).merging, count=_PAGE)
         members = [member for member, began_ms in merging if began_ms < latest]
-    return list(_read_page(members).owners)
+    return list(read_page(members).owners)
 
 
-def note_saves(prefix: str, saves: Mapping[str, int]) -> None:
-    """Note how many batches of this shard have been saved, by counter; never lowers a number."""
-    pairs = [part for pair in saves.items() for part in pair]
-    run_script("note_saves", [keys.shard_keys(prefix).saves], pairs)
-
-
-def read_saves(prefix: str) -> dict[str, int]:
-    """Return how many batches of this shard have been saved, by counter, as noted."""
-    with store_errors():
-        noted = get_client().hgetall(keys.shard_keys(prefix).saves)
-    return {counter.decode(): int(saves) for counter, saves in noted.items()}
-
-
-def _read_page(members: Sequence[bytes], *, age: timedelta = timedelta()) -> UnsavedPage:
+def read_page(members: Sequence[bytes], *, age: timedelta = timedelta()) -> UnsavedPage:
+    """Return the owners that members of a list name, and the members that name no cart."""
     owners: list[CartOwner] = []
     strangers: list[bytes] = []
     for member in members:
@@ -273,15 +259,6 @@ def _sort_hashes(owners: Sequence[CartOwner], replies: Sequence[Any]) -> Hashes:
             else:
                 found.append(live)
     return Hashes(tuple(found), tuple(vanished), tuple(unreadable))
-
-
-def _decode_head(owner: CartOwner, reply: Any) -> LiveCart | None:
-    try:
-        cart_id, version, saved = reply
-        head = Cart(cart_id.decode(), owner, int(version), created_ms=0, updated_ms=0)
-        return LiveCart(head, tuple(map(int, (saved or b"0").split(b","))))
-    except (AttributeError, TypeError, ValueError):
-        return None
 
 
 def _parse_units(value: bytes | None) -> int | None:

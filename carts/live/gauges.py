@@ -31,6 +31,7 @@ class StoreGauges:
     unsaved_carts: int
     oldest_unsaved_seconds: float
     carts_set_aside: int
+    carts_drifted: int
     pending_merges: int
     waiting_changes: int
     oldest_change_seconds: float
@@ -53,6 +54,7 @@ class _Shard:
     unsaved: int
     oldest_unsaved_seconds: float
     set_aside: int
+    drifted: int
     merging: int
     waiting: int
     oldest_change_seconds: float
@@ -70,6 +72,7 @@ def _read_shard(keys: ShardKeys) -> _Shard:
             ("ZCARD", keys.dirty),
             ("ZRANGE", keys.dirty, 0, 0, "WITHSCORES"),
             ("ZCARD", keys.set_aside),
+            ("ZCARD", keys.drifted),
             ("ZCARD", keys.merging),
             ("XINFO", "STREAM", keys.changes),
             ("HGET", keys.progress, "drained"),
@@ -77,7 +80,8 @@ def _read_shard(keys: ShardKeys) -> _Shard:
             ("EXEC",),
         ]
     )
-    moment, unsaved, oldest, set_aside, merging, stream, drained, counters = take_value(replies)
+    moment, unsaved, oldest, *counts, stream, drained, counters = take_value(replies)
+    set_aside, drifted, merging = counts
     seconds, microseconds = map(int, moment)
     now_ms = seconds * 1_000 + microseconds / 1_000
     # There is no stream until the first change.
@@ -87,6 +91,7 @@ def _read_shard(keys: ShardKeys) -> _Shard:
         unsaved=unsaved,
         oldest_unsaved_seconds=_age(now_ms, float(oldest[1])) if oldest else 0.0,
         set_aside=set_aside,
+        drifted=drifted,
         merging=merging,
         waiting=length,
         oldest_change_seconds=_age(now_ms, int(first[0].partition(b"-")[0])) if first else 0.0,
@@ -115,6 +120,7 @@ def _sum_up(shards: Sequence[_Shard], memory: Memory) -> StoreGauges:
         unsaved_carts=sum(shard.unsaved for shard in shards),
         oldest_unsaved_seconds=max(shard.oldest_unsaved_seconds for shard in shards),
         carts_set_aside=sum(shard.set_aside for shard in shards),
+        carts_drifted=sum(shard.drifted for shard in shards),
         pending_merges=sum(shard.merging for shard in shards),
         waiting_changes=sum(shard.waiting for shard in shards),
         oldest_change_seconds=max(shard.oldest_change_seconds for shard in shards),

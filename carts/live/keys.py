@@ -6,6 +6,8 @@ one slot of a cluster.
 
 import hashlib
 import zlib
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -29,7 +31,7 @@ class ShardKeys:
     merging: str
     counters: str
     set_aside: str
-    saves: str
+    drifted: str
 
 
 def shard_prefixes() -> list[str]:
@@ -54,7 +56,7 @@ def shard_keys(prefix: str) -> ShardKeys:
         merging=f"{prefix}cart:merging",
         counters=f"{prefix}cart:counters",
         set_aside=f"{prefix}cart:set-aside",
-        saves=f"{prefix}cart:save-counters",
+        drifted=f"{prefix}cart:drifted",
     )
 
 
@@ -71,6 +73,14 @@ def match_carts(prefix: str) -> str:
 def match_users() -> str:
     """Return the pattern for the keys of users' carts in all shards; some others match as well."""
     return "*cart:user:*"
+
+
+def group_by_shard(owners: Iterable[CartOwner]) -> dict[str, list[CartOwner]]:
+    """Return the owners by the key prefix of their shard."""
+    shards: defaultdict[str, list[CartOwner]] = defaultdict(list)
+    for owner in owners:
+        shards[shard_prefix(owner)].append(owner)
+    return shards
 
 
 def parse_cart_key(key: str) -> CartOwner:
@@ -97,6 +107,11 @@ def ended_tokens_key(user_id: str) -> str:
 def set_aside_key(job: str) -> str:
     """Return the key of the entries that a job passes over for a while."""
     return f"{shard_prefixes()[0]}cart:apart:{job}"
+
+
+def round_key() -> str:
+    """Return the key of how far the comparing of all carts has come."""
+    return f"{shard_prefixes()[0]}cart:round"
 
 
 def guest_note_key(digest: str) -> str:

@@ -6,12 +6,11 @@ repair, or at once who deleted the user.
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection
 
 from carts.domain.cart import CartOwner
 from carts.live import bulk
-from carts.live.keys import shard_prefix
+from carts.live.keys import group_by_shard
 from carts.models import Cart, CartChange
 from carts.permanent import rows
 
@@ -23,9 +22,7 @@ def erase_orphans(owners: Collection[CartOwner]) -> int:
 
     One query, and a script for 20 of them. Raises CartStoreUnavailable, OperationalError.
     """
-    orphans: defaultdict[str, list[CartOwner]] = defaultdict(list)
-    for owner in find_orphans(owners):
-        orphans[shard_prefix(owner)].append(owner)
+    orphans = group_by_shard(find_orphans(owners))
     erased = sum(bulk.erase(prefix, gone) for prefix, gone in orphans.items())
     if erased:
         logger.info("%d carts of users that are gone were erased", erased)

@@ -1,18 +1,15 @@
 """Carts whose hash came from an older file than their permanent copy: both are kept, united."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartContended
 from carts.domain.settling import take_purchases
 from carts.domain.uniting import leave_out_lines, unite_carts
-from carts.live import bulk, care, store
-from carts.permanent import rows
+from carts.live import care, store
 from carts.permanent.copies import Copy, read_copy
 from carts.permanent.handovers import withdraw
-from carts.permanent.writing import judge
 
 logger = logging.getLogger(__name__)
 
@@ -56,18 +53,3 @@ def _unite(living: Cart, copy: Copy) -> Cart:
         living = leave_out_lines(living, kept.lines)
         kept = replace(kept, lines=(), handover=None)
     return unite_carts(living=living, copy=kept)
-
-
-def find_strays(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
-    """Look through all hashes of a shard for those of another history than their copies.
-
-    Yields the owners page by page. Costs about 20 microseconds a cart, and one query a page.
-    """
-    for owners in bulk.list_carts(prefix, page_size=page_size):
-        heads = bulk.peek(prefix, owners)
-        stored = rows.find_carts([head.cart for head in heads])
-        yield [
-            head.cart.owner
-            for head in heads
-            if judge(head, stored.get(head.cart.owner, ())) == "stray"
-        ]

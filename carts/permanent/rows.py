@@ -12,7 +12,6 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from carts.domain.cart import Cart, CartOwner, CartStatus
-from carts.models import SaveCounter
 from carts.permanent.mapping import CartRow, LineRow, owner_of
 
 
@@ -75,33 +74,13 @@ def end_carts(versions: Mapping[str, int]) -> None:
     _execute(_DELETE_BOUGHT_LINES, _array(versions))
 
 
-def write_lines(lines: Collection[LineRow]) -> None:
-    """Insert the lines of carts that have just been inserted."""
-    _execute(_WRITE_LINES, *_line_columns(lines))
-
-
 def replace_lines(cart_ids: Collection[str], lines: Collection[LineRow]) -> None:
-    """Make these the only lines of carts; those that are there already are left alone."""
-    _execute(_REPLACE_LINES, *_line_columns(lines), _array(cart_ids))
+    """Make these the only lines of carts; those that are there already are left alone.
 
-
-def count_save(prefix: str) -> dict[str, int]:
-    """Count one more batch of this shard as saved; return the counter it went to, and its number.
-
-    A shard has 16 counters, and a connection uses one of them: at a single one, those who save one
-    cart each would wait for each other's commits.
-
-    The last statement of a transaction: foreign keys, checked at its end, are planned once for
-    all rows again. Planning each check takes three times as long as checking.
+    The last statement of a transaction. The foreign keys, which are checked at its end, are planned
+    once for all rows again: planning each check takes three times as long as checking.
     """
-    [(counter, saves, _)] = _fetch(_COUNT_SAVE, prefix)
-    return {counter: saves}
-
-
-def read_saves(prefix: str) -> dict[str, int]:
-    """Return how many batches of this shard have been saved, by counter."""
-    counters = SaveCounter.objects.filter(shard__startswith=f"{prefix}:")
-    return dict(counters.values_list("shard", "saves"))
+    _execute(_REPLACE_LINES, *_line_columns(lines), _array(cart_ids))
 
 
 def find_missing_users(user_ids: Collection[str]) -> set[str]:
@@ -232,7 +211,6 @@ FROM unnest(
 ) AS line(cart_id, sku_id, quantity, selected, revision, added_ms, updated_ms)
 """  # noqa: S608
 _LINE_COLUMNS = "cart_id, sku_id, quantity, selected, revision, added_at, updated_at"
-_WRITE_LINES = f"INSERT INTO carts_cartitem ({_LINE_COLUMNS}) {_NEW_LINES}"
 # The lines of each cart are looked up by themselves, and those to delete by an array: a join might
 # read the whole table.
 _REPLACE_LINES = f"""
@@ -244,19 +222,15 @@ WITH new AS MATERIALIZED ({_NEW_LINES}), stored AS MATERIALIZED (
     DELETE FROM carts_cartitem WHERE id = ANY(ARRAY(
         SELECT id FROM stored LEFT JOIN new USING (cart_id, sku_id) WHERE new.quantity IS NULL
     ))
+), written AS (
+    INSERT INTO carts_cartitem ({_LINE_COLUMNS})
+    SELECT new.* FROM new LEFT JOIN stored USING (cart_id, sku_id)
+    WHERE (new.quantity, new.selected, new.revision, new.added_at, new.updated_at)
+        IS DISTINCT FROM
+        (stored.quantity, stored.selected, stored.revision, stored.added_at, stored.updated_at)
+    ON CONFLICT (cart_id, sku_id) DO UPDATE
+    SET quantity = excluded.quantity, selected = excluded.selected, revision = excluded.revision,
+        added_at = excluded.added_at, updated_at = excluded.updated_at
 )
-INSERT INTO carts_cartitem ({_LINE_COLUMNS})
-SELECT new.* FROM new LEFT JOIN stored USING (cart_id, sku_id)
-WHERE (new.quantity, new.selected, new.revision, new.added_at, new.updated_at)
-    IS DISTINCT FROM
-    (stored.quantity, stored.selected, stored.revision, stored.added_at, stored.updated_at)
-ON CONFLICT (cart_id, sku_id) DO UPDATE
-SET quantity = excluded.quantity, selected = excluded.selected, revision = excluded.revision,
-    added_at = excluded.added_at, updated_at = excluded.updated_at
+SELECT set_config('plan_cache_mode', 'auto', true)
 """  # noqa: S608
-_COUNT_SAVE = """
-INSERT INTO carts_savecounter AS counter (shard, saves)
-VALUES (%s::text || ':' || pg_backend_pid() %% 16, 1)
-ON CONFLICT (shard) DO UPDATE SET saves = counter.saves + 1
-RETURNING shard, saves, set_config('plan_cache_mode', 'auto', true)
-"""

@@ -25,14 +25,13 @@ from django.db import DataError, IntegrityError
 
 from carts.domain.cart import Cart, CartOwner
 from carts.jobs import do_each, register_job
-from carts.live import bulk
+from carts.live import bulk, roll
 from carts.live.bulk import UnsavedPage
 from carts.live.codec import LiveCart
 from carts.live.keys import cart_key, name_openly, parse_cart_key, shard_prefix
-from carts.permanent import rows
 from carts.permanent.erasing import erase_orphans, find_orphans
 from carts.permanent.mapping import UnsavableCart
-from carts.permanent.reconciling import find_strays, reconcile
+from carts.permanent.reconciling import reconcile
 from carts.permanent.writing import Draft, PriceList, Written, draft_rows, write_drafts
 from config.hashing import hash_secret
 
@@ -77,8 +76,7 @@ def save_cart(*, owner: CartOwner, source: str) -> Cart | None:
 def save_unsaved(*, prefix: str, source: str) -> Iterator[SaveResult]:
     """Save every unsaved cart of a shard, named by its key prefix; yield the result per batch.
 
-    Where Redis turns out to have been restored from an older file, all carts of the shard are
-    compared with their rows first. Holds CART_SAVE_BATCH carts in memory. Raises as `save_cart`.
+    Holds CART_SAVE_BATCH carts in memory. Raises as `save_cart`.
     """
     pages = bulk.list_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
     for result, _ in _save_pages(prefix, pages, source):
@@ -94,7 +92,7 @@ def save_oldest(*, prefix: str, source: str) -> Iterator[timedelta]:
     """
     pages = bulk.take_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
     for _, page in _save_pages(prefix, pages, source):
-        yield timedelta() if page is None else page.age
+        yield page.age
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +108,10 @@ class _Batch:
 
 def _save_pages(
     prefix: str, pages: Iterator[UnsavedPage], source: str
-) -> Iterator[tuple[SaveResult, UnsavedPage | None]]:
-    """Save page by page; yield each result with its page, None for what Redis had forgotten."""
+) -> Iterator[tuple[SaveResult, UnsavedPage]]:
+    """Save page by page; yield each result with its page."""
     prices, total = PriceList(), SaveResult()
     try:
-        for result in _unite_forgotten(prefix, prices):
-            total += result
-            yield result, None
         for page in pages:
             result = _set_aside(prefix, page.strangers)
             result += _save_batch(prefix, page.owners, prices).result
@@ -126,16 +121,6 @@ def _save_pages(
         _log(logging.INFO, source, total)
 
 
-def _unite_forgotten(prefix: str, prices: PriceList) -> Iterator[SaveResult]:
-    """Where Redis knows of fewer saves than the database, unite what it has with the rows."""
-    saves = rows.read_saves(prefix)
-    noted = bulk.read_saves(prefix)
-    if any(noted.get(counter, 0) < number for counter, number in saves.items()):
-        for strays in find_strays(prefix, page_size=settings.CART_SAVE_BATCH):
-            yield _unite_and_save(prefix, strays, prices).result
-        bulk.note_saves(prefix, saves)
-
-
 def _save_batch(prefix: str, owners: Sequence[CartOwner], prices: PriceList) -> _Batch:
     batch, overtaken = _save_as_read(prefix, owners, prices)
     return batch + _unite_and_save(prefix, overtaken, prices) if overtaken else batch
@@ -143,6 +128,10 @@ def _save_batch(prefix: str, owners: Sequence[CartOwner], prices: PriceList) -> 
 
 def _unite_and_save(prefix: str, overtaken: Sequence[CartOwner], prices: PriceList) -> _Batch:
     united = do_each(_UNITE, overtaken, reconcile, name=name_openly)
+    if united:
+        # Redis may have been restored from an older file: carts that nobody touches are then
+        # older than their copies as well, and no change leads a saver to them.
+        roll.call_for_haste()
     batch, remaining = _save_as_read(prefix, overtaken, prices)
     return batch + _Batch(SaveResult(united=united, postponed=len(remaining)), {})
 
@@ -155,7 +144,7 @@ def _save_as_read(
     """
     hashes = bulk.read_to_save(prefix, owners)
     drafts, unsavable = _draft_all(hashes.found, prices)
-    written = _write(prefix, drafts)
+    written = _write(drafts)
     versions = {owner: cart.version for owner, cart in written.saved.items()}
     bulk.confirm(prefix, versions)
     orphans = find_orphans([*written.left_out, *written.refused])
@@ -182,16 +171,16 @@ def _draft_all(carts: Sequence[LiveCart], prices: PriceList) -> tuple[list[Draft
     return drafts, unsavable
 
 
-def _write(prefix: str, drafts: Sequence[Draft]) -> Written:
+def _write(drafts: Sequence[Draft]) -> Written:
     """Write a batch; where the database refuses it, cart by cart, to find the one it means."""
     try:
-        return write_drafts(prefix, drafts) if drafts else Written()
+        return write_drafts(drafts) if drafts else Written()
     except (IntegrityError, DataError):
         if len(drafts) == 1:
             return Written(refused=[drafts[0].owner])
     written = Written()
     for draft in drafts:
-        written.include(_write(prefix, [draft]))
+        written.include(_write([draft]))
     return written
 
 

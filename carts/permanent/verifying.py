@@ -1,27 +1,26 @@
-"""Comparing living carts with their permanent copies, line by line, and mending what differs."""
+"""Comparing living carts with their permanent copies, line by line: one, some, or all in turn."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from functools import partial
 
 from django.conf import settings
 
 from carts.domain.cart import Cart, CartOwner, Line
-from carts.live import bulk, care
+from carts.jobs import do_page, register_job
+from carts.live import bulk, roll
 from carts.live.codec import LiveCart
-from carts.live.keys import shard_prefix
+from carts.live.keys import group_by_shard, name_openly, shard_prefixes
+from carts.live.roll import DriftKind
 from carts.permanent import rows
-from carts.permanent.copies import read_carts, read_copy
-from carts.permanent.reconciling import reconcile
-from carts.permanent.restoring import restore_cart
-from carts.permanent.saving import save_cart
+from carts.permanent.copies import read_carts
 from carts.permanent.writing import judge
 
-logger = logging.getLogger(__name__)
-
-DriftKind = Literal["unreadable", "not saved", "not marked", "other history", "differs"]
+_VERIFY = register_job("verify_carts")
+# Saving mends these, and nothing is lost by it. To mend the others is for people to decide: of two
+# contents, one would go.
+_MENDED_BY_SAVING: frozenset[DriftKind] = frozenset({"not saved", "not marked", "other history"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +81,49 @@ def verify_carts(prefix: str, owners: Sequence[CartOwner]) -> Verified:
     return replace(verified, drifts=again.drifts)
 
 
-def repair(drift: Drift) -> bool:
-    """Mend a drift in the right direction, and tell whether it is mended now.
+def verify_in_turn() -> Iterator[bool]:
+    """Compare the carts whose turn it is with their copies: all of them in CART_VERIFY_HOURS.
 
-    The hash is the truth, unless its copy is of another history: then both are united. One that
-    cannot be read makes way for its copy, and is kept for CART_TTL_DAYS; without a copy that may
-    come back it stays.
+    1. Look again at carts that had drifted, and forget those that have not any more.
+    2. Go on through all hashes, page by page, where the last run stopped. Drift is noted and
+       counted; what saving mends is marked as unsaved, and the next save mends it.
+
+    Yields after each page whether there is haste: after a restart of the live store, and where a
+    saver met a copy that was newer than the cart, the run does not end before the whole round.
+    Runs at the same time, and runs that are broken off, compare some carts twice. Raises
+    CartStoreUnavailable, OperationalError, InterfaceError.
     """
-    if drift.kind == "unreadable":
-        _replace_unreadable(drift.owner)
-        return not verify_carts(shard_prefix(drift.owner), [drift.owner]).drifts
-    if drift.kind == "other history":
-        reconcile(drift.owner)
-    elif drift.kind == "differs":
-        care.renew(drift.owner)
-    save_cart(owner=drift.owner, source="repair")
-    return not verify_carts(shard_prefix(drift.owner), [drift.owner]).drifts
+    for prefix in shard_prefixes():
+        drifted = roll.list_drifted(prefix, limit=settings.CART_SAVE_BATCH)
+        do_page(_VERIFY, drifted, partial(_look, prefix), name=name_openly)
+    place = roll.find_place(period=timedelta(hours=settings.CART_VERIFY_HOURS))
+    while True:
+        owners, next_place = roll.take_page(place, page_size=settings.CART_SAVE_BATCH)
+        for prefix, some in group_by_shard(owners).items():
+            do_page(_VERIFY, some, partial(_look_and_mark, prefix), name=name_openly)
+        if next_place is None:
+            roll.end_round(place)
+            return
+        roll.keep_place(next_place)
+        yield next_place.is_hurried
+        if next_place.keys_left <= 0:
+            return
+        place = next_place
 
 
-def _replace_unreadable(owner: CartOwner) -> None:
-    copy = read_copy(owner)
-    if copy is None or not copy.may_return:
-        return
-    ttl = timedelta(days=settings.CART_TTL_DAYS)
-    if care.put_away(owner, ttl_ms=ttl // timedelta(milliseconds=1)):
-        logger.warning(
-            "the hash of cart %s was unreadable, and made way for its copy", copy.cart.id
-        )
-        restore_cart(owner)
+def _look_and_mark(prefix: str, owners: Sequence[CartOwner]) -> None:
+    drifts = _look(prefix, owners)
+    mended = [drift.owner for drift in drifts if drift.kind in _MENDED_BY_SAVING]
+    if mended:
+        roll.mark_unsaved(prefix, mended)
+
+
+def _look(prefix: str, owners: Sequence[CartOwner]) -> Sequence[Drift]:
+    """Return the drift among carts of a shard, after noting which have drifted and which not."""
+    drifts = verify_carts(prefix, owners).drifts if owners else ()
+    roll.note_drifts(prefix, {drift.owner: drift.kind for drift in drifts})
+    roll.forget_drifts(prefix, set(owners) - {drift.owner for drift in drifts})
+    return drifts
 
 
 def _compare(prefix: str, owners: Sequence[CartOwner]) -> Verified:

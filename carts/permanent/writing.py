@@ -1,6 +1,6 @@
 """Writing a batch of carts into the rows, all in one transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -9,7 +9,6 @@ from django.conf import settings
 
 from carts.domain import rules
 from carts.domain.cart import Cart, CartOwner
-from carts.live import bulk
 from carts.live.codec import LiveCart
 from carts.permanent import rows
 from carts.permanent.mapping import CartRow, LineRow, Terms, to_cart_row, to_line_rows
@@ -101,7 +100,7 @@ def judge(live: LiveCart, stored: Sequence[StoredCart]) -> Verdict:
 
 
 @in_transaction
-def write_drafts(prefix: str, drafts: Sequence[Draft]) -> Written:
+def write_drafts(drafts: Sequence[Draft]) -> Written:
     """Write the carts whose rows are older, in one transaction.
 
     The number of queries does not depend on that of the carts. Raises IntegrityError and DataError
@@ -112,9 +111,6 @@ def write_drafts(prefix: str, drafts: Sequence[Draft]) -> Written:
     written, due = _sort_drafts(drafts, stored)
     if due:
         _write_due(due, stored, written)
-        # Before the commit: an older file of the hashes that knows of this save has them as they
-        # were saved, or later.
-        bulk.note_saves(prefix, rows.count_save(prefix))
     return written
 
 
@@ -143,19 +139,14 @@ def _write_due(
     if ended:
         rows.end_carts(ended)
     inserted = rows.insert_carts([draft.cart for draft in new]) if new else set()
-    if inserted:
-        rows.write_lines(_list_lines(new, inserted))
     updated = rows.update_carts([draft.cart for draft in replaced]) if replaced else set()
-    if updated:
-        rows.replace_lines(updated, _list_lines(replaced, updated))
     written_ids = inserted | updated
+    if written_ids:
+        lines = [line for draft in due if draft.cart.id in written_ids for line in draft.lines]
+        rows.replace_lines(written_ids, lines)
     for draft in due:
         if draft.cart.id in written_ids:
             written.saved[draft.owner] = draft.live.cart
             written.count += 1
         else:
             written.left_out.append(draft.owner)
-
-
-def _list_lines(drafts: Sequence[Draft], cart_ids: Collection[str]) -> list[LineRow]:
-    return [line for draft in drafts if draft.cart.id in cart_ids for line in draft.lines]

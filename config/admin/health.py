@@ -61,6 +61,7 @@ def _check_carts(store: StoreGauges | None) -> Iterator[Check]:
     yield _check_lag(_("Saving of carts"), store.oldest_unsaved_seconds)
     yield _check_lag(_("Change log"), store.oldest_change_seconds)
     yield _check_count(_("Carts that cannot be saved"), store.carts_set_aside, "bad")
+    yield _check_count(_("Carts that have drifted apart"), store.carts_drifted, "warning")
     yield _check_count(_("Changes lost before they were logged"), store.lost_changes, "warning")
 
 

@@ -6,7 +6,7 @@ from threading import Event
 from typing import Any, TypeVar, cast
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.test import override_settings
 from redis import Redis
 
@@ -73,7 +73,7 @@ def read_to_save(owner: CartOwner) -> Callable[[], Written]:
     """Read a cart as a save does; what is returned writes what was read."""
     carts = bulk.read_to_save("", [owner]).found
     terms = PriceList().read_terms(carts)
-    return lambda: write_drafts("", [draft_rows(live, terms) for live in carts])
+    return lambda: write_drafts([draft_rows(live, terms) for live in carts])
 
 
 def test_a_copy_that_was_overtaken_by_another_save_changes_no_row(shopper: Shopper) -> None:
@@ -260,40 +260,25 @@ def test_savers_and_shoppers_at_the_same_time_end_with_the_newest_state(
 
 
 def save_beside_an_open_save() -> SavedCart | None:
-    """Save a cart while the save of another has yet to commit; return it as it is saved.
-
-    Raises OperationalError where the one has to wait for the other.
-    """
+    """Save a cart while the save of another has yet to commit; return it as it is saved."""
     slow, quick = fill_carts(2)
     has_written, is_done = Event(), Event()
-    pids: list[int] = []
 
     def save(number: int) -> SavedCart | None:
         if number == 0:
             with transaction.atomic():
                 read_to_save(owner_of(slow))()
-                pids.append(read_pid())
                 has_written.set()
                 is_done.wait(PATIENCE_SECONDS)
             return None
         try:
             has_written.wait(PATIENCE_SECONDS)
-            while read_pid() % 16 == pids[0] % 16:
-                connection.close()
             with override_settings(DATABASE_LOCK_TIMEOUT_MS=1_000):
                 return save_cart(owner=owner_of(quick), source="test")
         finally:
             is_done.set()
 
     return do_together(save, 2)[1]
-
-
-def read_pid() -> int:
-    """Return the database's number of this thread's connection."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        [pid] = cursor.fetchone()
-    return int(pid)
 
 
 def test_the_save_of_one_cart_does_not_wait_for_the_commit_of_another() -> None:
@@ -303,23 +288,12 @@ def test_the_save_of_one_cart_does_not_wait_for_the_commit_of_another() -> None:
     assert Cart.objects.filter(pk=saved.id).exists()
 
 
-def test_with_a_single_counter_the_save_of_one_cart_waits_for_the_commit_of_another(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    single = rows._COUNT_SAVE.replace("pg_backend_pid() %% 16", "0")
-    assert single != rows._COUNT_SAVE
-    monkeypatch.setattr(rows, "_COUNT_SAVE", single)
-
-    with pytest.raises(OperationalError, match="lock timeout"):
-        save_beside_an_open_save()
-
-
 def save_in_opposite_orders(shoppers: list[Shopper]) -> None:
     """Let two savers write the same changed carts, one from the first and one from the last."""
     carts = bulk.read_to_save("", [owner_of(shopper) for shopper in shoppers]).found
     drafts = [draft_rows(live, PriceList().read_terms(())) for live in carts]
     orders = [drafts, drafts[::-1]]
-    do_together(lambda turn: write_drafts("", orders[turn]), 2)
+    do_together(lambda turn: write_drafts(orders[turn]), 2)
 
 
 def change_all(redis_server: Redis, shoppers: list[Shopper]) -> None:
@@ -399,9 +373,7 @@ def crash(*_: Any, **__: Any) -> None:
     [
         (saving, "write_drafts"),
         (rows, "insert_carts"),
-        (rows, "write_lines"),
-        (rows, "count_save"),
-        (bulk, "note_saves"),
+        (rows, "replace_lines"),
         (bulk, "confirm"),
     ],
 )

@@ -76,7 +76,6 @@ LOOKS: dict[str, Callable[[CartOwner], object]] = {
     "SKU": lambda owner: bulk.find_units([owner], "x"),
     "notes": lambda owner: guests.note_guests([owner]),
     "found": lambda owner: lookups.find_guest("x"),
-    "peek": lambda owner: bulk.peek("", [owner]),
     "read many": lambda owner: bulk.read_hashes("", [owner]),
     "look": care.look_at,
     "read to save": lambda owner: bulk.read_to_save("", [owner]),

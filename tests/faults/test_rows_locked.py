@@ -91,7 +91,7 @@ def saver_stopped_in_mid_save(**variables: str) -> Iterator[None]:
     tasks.save_changed_carts.delay()
     with run_worker(DATABASE_LOCK_TIMEOUT_MS="0", **variables) as worker:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE carts_savecounter IN EXCLUSIVE MODE")
+            cursor.execute("LOCK TABLE carts_cartitem IN EXCLUSIVE MODE")
             wait_until(is_anybody_waiting)
             [child] = find_children(worker.pid)
             os.kill(child, signal.SIGSTOP)
@@ -105,7 +105,7 @@ def is_anybody_waiting() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_locks "
-            "WHERE relation = 'carts_savecounter'::regclass AND NOT granted"
+            "WHERE relation = 'carts_cartitem'::regclass AND NOT granted"
         )
         return bool(cursor.fetchone()[0])
 

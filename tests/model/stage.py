@@ -15,7 +15,7 @@ from carts.domain.cart import CartOwner
 from carts.live import bulk
 from carts.live.bulk import Hashes
 from carts.live.keys import shard_prefix
-from carts.models import Cart, CartItem, PendingSettlement, SaveCounter
+from carts.models import Cart, CartItem, PendingSettlement
 from carts.permanent.saving import save_cart
 from orders.models import Order, OrderEvent, OrderItem
 from products.models import PurchaseTally, Sku
@@ -27,7 +27,7 @@ STOCK = {"plenty": 40, "scarce": 4, "limited": 20}
 LIMITS = {"plenty": None, "scarce": None, "limited": 3}
 
 _CLEARED: tuple[type[Model], ...] = (
-    PendingSettlement, OrderEvent, OrderItem, Order, PurchaseTally, CartItem, Cart, SaveCounter,
+    PendingSettlement, OrderEvent, OrderItem, Order, PurchaseTally, CartItem, Cart,
 )  # fmt: skip
 
 

@@ -16,10 +16,10 @@ from carts.domain.errors import CartContended, ItemNotFound
 from carts.log.stream import note_action
 from carts.operations.lines import add_lines, clear_cart, remove_lines, select_all, update_lines
 from carts.operations.merging import merge_carts
+from carts.permanent.repairing import repair
 from carts.permanent.restoring import restore_cart
 from carts.permanent.saving import save_cart
 from carts.permanent.sweep import expire_cart
-from carts.permanent.verifying import repair
 
 
 def do_quantity(intent: Intent) -> str:

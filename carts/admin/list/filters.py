@@ -1,5 +1,6 @@
 """The filters of the list of carts."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,10 +8,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from carts.admin import lookups
 from carts.admin.naming import are_active_of
+from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.models import Cart
 
@@ -59,23 +62,41 @@ class ChangedFilter(admin.SimpleListFilter):
         return queryset if span is None else queryset.filter(updated_at__gte=timezone.now() - span)
 
 
-class UnsavedFilter(admin.SimpleListFilter):
-    """Carts with unsaved changes: of the 5,000 that became unsaved last, those with a copy.
+class _ListedFilter(admin.SimpleListFilter):
+    """One of the live store's lists of carts: at most 5,000 of them.
 
     The list names those without a copy above its rows.
     """
 
-    title = _("saved")
-    parameter_name = "unsaved"
+    choice: Promise
+    list_owners: Callable[[], list[CartOwner]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Unsaved now"))]
+        return [("yes", self.choice)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
         if self.value() != "yes":
             return queryset
         try:
-            owners = lookups.list_newest_unsaved()
+            owners = self.list_owners()
         except CartStoreUnavailable:
             return queryset.none()
         return queryset.filter(are_active_of(owners))
+
+
+class UnsavedFilter(_ListedFilter):
+    """Changed since it was saved: those that became so last."""
+
+    title = _("saved")
+    parameter_name = "unsaved"
+    choice = _("Unsaved now")
+    list_owners = staticmethod(lookups.list_newest_unsaved)
+
+
+class DriftFilter(_ListedFilter):
+    """Found to differ from its copy, and not mended since."""
+
+    title = _("drift")
+    parameter_name = "drifted"
+    choice = _("Drifted apart")
+    list_owners = staticmethod(lookups.list_drifted)

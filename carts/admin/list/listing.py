@@ -1,6 +1,5 @@
 """The list of carts: the copies, and how each compares with its living cart."""
 
-from collections import defaultdict
 from typing import Any, Literal
 
 from django.http import HttpRequest
@@ -9,7 +8,7 @@ from carts.admin import lookups
 from carts.admin.naming import OwnerLink, find_copy_ids, link_owners
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.live.keys import shard_prefix
+from carts.live.keys import group_by_shard
 from carts.models import Cart
 from carts.permanent.mapping import owner_of
 from carts.permanent.verifying import verify_carts
@@ -44,12 +43,13 @@ class CartChangeList(StaffChangeList):
         for row in rows:
             row.standing = standings.get(owners[row.pk]) if row.pk in owners else "same"
         if self.params.get("unsaved") == "yes":
-            self.live_only = _list_live_only()
+            self.live_only = _list_live_only(lookups.list_newest_unsaved())
+        elif self.params.get("drifted") == "yes":
+            self.live_only = _list_live_only(lookups.list_drifted())
 
 
-def _list_live_only() -> list[OwnerLink]:
-    """Return carts that have never been saved, of those that became unsaved last; two queries."""
-    owners = lookups.list_newest_unsaved()
+def _list_live_only(owners: list[CartOwner]) -> list[OwnerLink]:
+    """Return those of the carts that have never been saved; two queries."""
     saved = find_copy_ids(owners)
     return link_owners([o for o in owners if o not in saved][:_MAX_LIVE_ONLY])
 
@@ -66,11 +66,8 @@ def read_standing(row: Cart) -> Standing | None:
 
 def _compare(owners: set[CartOwner]) -> dict[CartOwner, Standing]:
     """Compare carts with their copies: one round trip and three queries for those of a shard."""
-    shards: defaultdict[str, list[CartOwner]] = defaultdict(list)
-    for owner in owners:
-        shards[shard_prefix(owner)].append(owner)
     standings: dict[CartOwner, Standing] = dict.fromkeys(owners, "same")
-    for prefix, some in shards.items():
+    for prefix, some in group_by_shard(owners).items():
         verified = verify_carts(prefix, some)
         standings |= dict.fromkeys(verified.unsaved, "unsaved")
         standings |= {drift.owner: "drifted" for drift in verified.drifts}

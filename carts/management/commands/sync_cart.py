@@ -18,8 +18,9 @@ from carts.management.command import (
     read_owner,
     show_progress,
 )
+from carts.permanent.repairing import repair
 from carts.permanent.saving import SaveResult, save_cart, save_unsaved
-from carts.permanent.verifying import Drift, Verified, repair, verify_carts, verify_shard
+from carts.permanent.verifying import Drift, Verified, verify_carts, verify_shard
 
 
 class Command(CartCommand):

@@ -12,6 +12,7 @@ from carts.live.codec import decode_cart, encode_cart
 from carts.live.keys import cart_key, shard_prefix, shard_prefixes
 from carts.models import Cart, CartItem
 from carts.permanent.saving import SaveResult, save_unsaved
+from carts.permanent.verifying import verify_in_turn
 from tests.carts.shopper import Shopper
 
 
@@ -26,6 +27,12 @@ def save_all() -> SaveResult:
     """Save every unsaved cart."""
     results = (r for prefix in shard_prefixes() for r in save_unsaved(prefix=prefix, source="test"))
     return sum(results, SaveResult())
+
+
+def verify_all() -> None:
+    """Compare all carts with their copies, in one round."""
+    for _ in verify_in_turn():
+        pass
 
 
 def put_unsaved(redis: Redis, cart: LivingCart) -> None:

@@ -291,6 +291,7 @@ def test_what_may_be_wrong_is_told(redis_server: Redis) -> None:
         "Saving of carts": ("Up to date", "good"),
         "Change log": ("Up to date", "good"),
         "Carts that cannot be saved": ("None", "good"),
+        "Carts that have drifted apart": ("None", "good"),
         "Changes lost before they were logged": ("2", "warning"),
         "Changes that cannot be read": ("1", "warning"),
         "Flagged payments, last 7 days": ("1", "warning"),

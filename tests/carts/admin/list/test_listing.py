@@ -11,12 +11,13 @@ from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from redis import Redis
 
-from carts.models import Cart
+from carts.models import Cart, CartItem
 from tests.carts.admin.staff import LIST, owner_page_of, read_text, sign_in
 from tests.carts.api.test_store_down import without_store
 from tests.carts.conftest import RoundTrips
-from tests.carts.permanent.copies import row_of, save_all
+from tests.carts.permanent.copies import row_of, save_all, verify_all
 from tests.carts.shopper import Shopper, new_guest, new_user
 from tests.factories import SkuFactory
 
@@ -76,6 +77,24 @@ def test_unsaved_carts_are_listed_and_those_without_a_row_named(
     everything: Any = client.get(LIST)
     marks = {row.pk: row.standing for row in everything.context["cl"].result_list}
     assert marks == {saved: "same", changed: "unsaved"}
+
+
+def test_drifted_carts_are_listed_and_those_without_a_row_named(
+    user: Shopper, guest: Shopper, redis_server: Redis
+) -> None:
+    fill(new_user())
+    drifted = fill(user)
+    CartItem.objects.filter(cart=drifted).update(quantity=7)
+    guest.add(SkuFactory.create())
+    redis_server.delete("cart:dirty")
+    verify_all()
+    client, _ = sign_in()
+
+    response: Any = client.get(f"{LIST}?drifted=yes")
+
+    listed = response.context["cl"]
+    assert [(row.pk, row.standing) for row in listed.result_list] == [(drifted, "drifted")]
+    assert [link.url for link in listed.live_only] == [owner_page_of(guest)]
 
 
 def test_a_drift_is_seen_in_the_list(user: Shopper, guest: Shopper) -> None:
