@@ -11,3 +11,5 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[m
     """
 
     support_js_module_import_aggregation = True
+    # A pass carries a changed name one import further; the longest way is some ten imports.
+    max_post_process_passes = 20
