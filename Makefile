@@ -12,6 +12,10 @@ PYTEST := $(BIN)/pytest --numprocesses auto
 # In a process of their own: Playwright's event loop and the other tests do not mix.
 BROWSER_TESTS := $(PYTEST) tests/browser
 INSTALLED := $(VENV)/.installed
+# TypeScript checks the scripts of the shop. Node comes with the requirements, TypeScript from npm.
+NPM := $(VENV)/npm
+TSC := $(NPM)/.installed
+RUN_TSC := $(BIN)/node $(NPM)/node_modules/typescript/bin/tsc
 COMPILE := $(abspath $(BIN))/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
@@ -22,7 +26,7 @@ PRODUCTION := $(NO_STORES) ENVIRONMENT=production DEBUG=false ALLOWED_HOSTS=shop
 	SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(64))")
 
 .DEFAULT_GOAL := help
-.PHONY: help up test browser check format bench lock clean
+.PHONY: help up test browser check types format bench lock clean
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,15 +41,20 @@ test: $(INSTALLED) ## Run all tests in parallel; ARGS="-k merge" picks some, but
 browser: $(INSTALLED) ## Run the tests in the system's Chromium alone; ARGS="-k drawer" picks some.
 	@$(BROWSER_TESTS) $(ARGS)
 
-check: $(INSTALLED) ## Check format, lint, types, imports, migrations and deployment, then test.
+check: $(INSTALLED) $(TSC) ## Check format, lint, types, imports, migrations and deployment, then test.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(NO_STORES) $(BIN)/mypy .
+	$(RUN_TSC) --project config/tsconfig.json
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(PYTEST)
 	$(BROWSER_TESTS)
+
+types: $(TSC) ## Write the storefront client's TypeScript declarations to DATA_DIR/types.
+	@$(RUN_TSC) --allowJs --declaration --emitDeclarationOnly --target es2023 --module esnext \
+		--moduleResolution bundler --outDir $(DATA_DIR)/types config/static/shop/cart-client.js
 
 format: $(INSTALLED) ## Format the code and fix what ruff can fix.
 	$(BIN)/ruff check --fix .
@@ -72,4 +81,11 @@ $(INSTALLED): requirements/dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--only-binary :all: --requirement requirements/dev.txt
+	@touch $@
+
+$(TSC): $(INSTALLED) requirements/package.json requirements/package-lock.json
+	@echo "Installing requirements/package-lock.json into $(NPM)"
+	@mkdir -p $(NPM) && cp requirements/package.json requirements/package-lock.json $(NPM)
+	@$(BIN)/npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund --loglevel error || { \
+		echo "TypeScript could not be installed from the npm registry: the scripts' types cannot be checked" >&2; exit 1; }
 	@touch $@

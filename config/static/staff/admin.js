@@ -6,7 +6,7 @@ function nameAutocompletes() {
     const label = document.querySelector(`label[for="${select.id}"]`);
     const box = select.nextElementSibling?.querySelector(".select2-selection");
     const value = box?.querySelector(".select2-selection__rendered");
-    if (!label || !value) continue;
+    if (!label || !box || !value) continue;
     label.id ||= `${select.id}_label`;
     value.setAttribute("aria-labelledby", label.id);
     box.setAttribute("aria-labelledby", `${label.id} ${value.id}`);
@@ -15,9 +15,12 @@ function nameAutocompletes() {
 
 /** Name the fields of tables after their columns. */
 function nameCells() {
-  for (const field of document.querySelectorAll("td[data-label] :is(input, select, textarea)")) {
-    if (field.labels?.length || field.hasAttribute("aria-label")) continue;
-    field.setAttribute("aria-label", field.closest("td").dataset.label);
+  /** @type {NodeListOf<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>} */
+  const fields = document.querySelectorAll("td[data-label] :is(input, select, textarea)");
+  for (const field of fields) {
+    const label = field.closest("td")?.dataset.label;
+    if (!label || field.labels?.length || field.hasAttribute("aria-label")) continue;
+    field.setAttribute("aria-label", label);
   }
 }
 

@@ -6,9 +6,7 @@ import { cloneTemplate, drawList, showImage, showOnly, showText, slot } from "./
 import { fill, formatMoney, formatVariant, pageAddress } from "./format.js";
 import { describeLimit, describeReason, describeShortage } from "./refusals.js";
 
-/** @typedef {import("../cart-client.js").Cart} Cart */
-/** @typedef {import("../cart-client.js").CartItem} CartItem */
-/** @typedef {import("../cart-client.js").UnavailableItem} UnavailableItem */
+/** @import { Cart, CartItem, UnavailableItem } from "../cart-client.js" */
 
 const MAX_QUANTITY = 9_999;
 

@@ -5,9 +5,11 @@ import { cartState } from "./cart-state.js";
 import { byId, slot } from "./elements.js";
 import { drawTotals } from "./shell.js";
 
+/** @import { Cart } from "../cart-client.js" */
+
 const host = byId("cart-page");
 
-/** @param {import("../cart-client.js").Cart | null} cart */
+/** @param {Cart | null} cart */
 function drawAround(cart) {
   const lines = cart ? cart.items.length : 0;
   slot(host, "toolbar").hidden = lines === 0;

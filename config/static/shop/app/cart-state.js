@@ -9,15 +9,14 @@ import { fill } from "./format.js";
 import { showNotice } from "./notices.js";
 import { describeError } from "./refusals.js";
 
-/** @typedef {import("../cart-client.js").Cart} Cart */
-/** @typedef {import("../cart-client.js").CartItem} CartItem */
+/** @import { Cart, CartItem } from "../cart-client.js" */
 /**
  * @typedef {{ quantity: number, timer: number | undefined, isSending: boolean }} WantedQuantity
  */
 
 const DEBOUNCE_MS = 350;
 
-export const cartState = new (class extends EventTarget {
+class CartState extends EventTarget {
   /** Why the cart could not be read; "" if it could. */
   failure = "";
   /** @type {Map<string, string>} Refusals by line. */
@@ -238,7 +237,9 @@ export const cartState = new (class extends EventTarget {
   #draw() {
     this.dispatchEvent(new Event("change"));
   }
-})();
+}
+
+export const cartState = new CartState();
 
 /** @param {CartItem[]} items */
 async function addAgain(items) {

@@ -10,8 +10,7 @@ import { drawPages } from "./pages.js";
 import { describeError, describeShortage } from "./refusals.js";
 import { openDrawer } from "./shell.js";
 
-/** @typedef {import("../cart-client.js").Product} Product */
-/** @typedef {import("../cart-client.js").Page<Product>} ProductPage */
+/** @import { Page, Product } from "../cart-client.js" */
 
 const PAGE_SIZE = 20;
 const SEARCH_DEBOUNCE_MS = 300;
@@ -100,7 +99,7 @@ function showFailure(error) {
   byId("failure").hidden = false;
 }
 
-/** @param {ProductPage} found */
+/** @param {Page<Product>} found */
 function drawProducts(found) {
   const { items, total } = found;
   const text = ngettext("%(count)s product", "%(count)s products", total);

@@ -9,9 +9,7 @@ import { fill, formatMoney, formatVariant, pageAddress } from "./format.js";
 import { describeError, describeReason } from "./refusals.js";
 import "./shell.js";
 
-/** @typedef {import("../cart-client.js").Cart} Cart */
-/** @typedef {import("../cart-client.js").CartItem} CartItem */
-/** @typedef {import("../cart-client.js").Validation} Validation */
+/** @import { Cart, CartItem, Validation } from "../cart-client.js" */
 
 const form = byId("checkout");
 const problem = byId("order-problem");

@@ -3,8 +3,7 @@
 import { fill } from "./format.js";
 import { describeReason } from "./refusals.js";
 
-/** @typedef {import("../cart-client.js").Cart} Cart */
-/** @typedef {import("../cart-client.js").MergeReport} MergeReport */
+/** @import { Cart, MergeReport } from "../cart-client.js" */
 /** @typedef {{ summary: string, details: string[] }} Report */
 
 const KEY = "cartwright.merge-report";

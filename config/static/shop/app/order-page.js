@@ -11,7 +11,7 @@ import { drawStatus } from "./order-status.js";
 import { describeError } from "./refusals.js";
 import "./shell.js";
 
-/** @typedef {import("../cart-client.js").Order} Order */
+/** @import { Order } from "../cart-client.js" */
 
 // How often an order that awaits payment is looked at again.
 const REFRESH_MS = 10_000;

@@ -1,10 +1,10 @@
 /** How far an order is, in words. */
 
-/** @typedef {import("../cart-client.js").Order["status"]} Status */
+/** @import { Order } from "../cart-client.js" */
 
 /**
  * @param {HTMLElement} element
- * @param {Status} status
+ * @param {Order["status"]} status
  */
 export function drawStatus(element, status) {
   const names = {

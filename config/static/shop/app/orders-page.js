@@ -9,7 +9,7 @@ import { drawPages } from "./pages.js";
 import { describeError } from "./refusals.js";
 import "./shell.js";
 
-/** @typedef {import("../cart-client.js").Order} Order */
+/** @import { Order } from "../cart-client.js" */
 
 const PAGE_SIZE = 10;
 const MAX_IMAGES = 4;

@@ -9,8 +9,7 @@ import { formatMoney, formatVariant, pageAddress } from "./format.js";
 import { describeError, describeLimit, describeShortage } from "./refusals.js";
 import { openDrawer } from "./shell.js";
 
-/** @typedef {import("../cart-client.js").ProductDetail} ProductDetail */
-/** @typedef {import("../cart-client.js").Sku} Sku */
+/** @import { ProductDetail, Sku } from "../cart-client.js" */
 
 const LOW_STOCK = 10;
 

@@ -9,7 +9,7 @@ import { fill, formatMoney, pageAddress } from "./format.js";
 import { takeMergeReport } from "./merge-report.js";
 import { moveNotices, showNotice } from "./notices.js";
 
-/** @typedef {import("../cart-client.js").Cart} Cart */
+/** @import { Cart } from "../cart-client.js" */
 
 // How often an open cart is read again; an unchanged one costs a 304.
 const REFRESH_MS = 15_000;
