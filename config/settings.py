@@ -206,8 +206,8 @@ REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", 0.3)
 def describe_redis(url: str) -> dict[str, Any]:
     """Return the cache settings for one Redis database.
 
-    A timed-out change may have been applied, so nothing here retries by itself: one "+1" through
-    a client that did was seen applied 11 times.
+    Nothing here retries by itself, because a change that timed out may have been applied: a client
+    that retried was seen to apply one "+1" 11 times.
     """
     return {
         "BACKEND": "django_redis.cache.RedisCache",

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -31,8 +32,8 @@ logger = logging.getLogger(__name__)
 class RequestContextMiddleware:
     """Begin the request: its name, its language, and an envelope for what goes wrong under /api.
 
-    A thread keeps the language of the request before, so each begins with the default one. Of
-    those that come after, the site's alone choose another: the API speaks English.
+    A thread keeps the language of its last request, so each request begins with the default one.
+    Only the site's middleware chooses another later: the API speaks English.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -99,43 +100,28 @@ def _envelop(response: HttpResponseBase) -> HttpResponseBase:
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-class _SiteOnly:
-    """Let requests to the API pass by: it has no session, no CSRF token and no messages."""
+def _for_site_only(middleware: Any) -> Any:
+    """Return the middleware as one which requests to the API and probes pass by.
 
-    get_response: Callable[[HttpRequest], HttpResponseBase]
+    The API has no session, no CSRF token and no messages.
+    """
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if _is_api(request) or request.path_info in _PROBES:
-            return self.get_response(request)
-        return super().__call__(request)  # type: ignore[misc,no-any-return]
+    class SiteOnly(middleware):  # type: ignore[misc]
+        def __call__(self, request: HttpRequest) -> HttpResponseBase:
+            if _is_api(request) or request.path_info in _PROBES:
+                return self.get_response(request)  # type: ignore[no-any-return]
+            return super().__call__(request)  # type: ignore[no-any-return]
 
-
-class SiteSessionMiddleware(_SiteOnly, SessionMiddleware):  # type: ignore[misc]
-    """Sessions, for admin."""
-
-
-class SiteLocaleMiddleware(_SiteOnly, LocaleMiddleware):  # type: ignore[misc]
-    """The visitor's language, for pages and admin."""
+    return SiteOnly
 
 
-class SiteCommonMiddleware(_SiteOnly, CommonMiddleware):  # type: ignore[misc]
-    """Django's URL rules, for pages and admin."""
-
-
-class SiteCsrfViewMiddleware(_SiteOnly, CsrfViewMiddleware):  # type: ignore[misc]
-    """CSRF protection, for whatever uses a session."""
-
-
-class SiteAuthenticationMiddleware(_SiteOnly, AuthenticationMiddleware):  # type: ignore[misc]
-    """The session's user, for admin."""
-
-
-class SiteMessageMiddleware(_SiteOnly, MessageMiddleware):  # type: ignore[misc]
-    """Messages, for admin."""
-
-
-class SiteXFrameOptionsMiddleware(_SiteOnly, XFrameOptionsMiddleware):  # type: ignore[misc]
-    """No framing of pages."""
+SiteSessionMiddleware = _for_site_only(SessionMiddleware)
+SiteLocaleMiddleware = _for_site_only(LocaleMiddleware)
+SiteCommonMiddleware = _for_site_only(CommonMiddleware)
+SiteCsrfViewMiddleware = _for_site_only(CsrfViewMiddleware)
+SiteAuthenticationMiddleware = _for_site_only(AuthenticationMiddleware)
+SiteMessageMiddleware = _for_site_only(MessageMiddleware)
+SiteXFrameOptionsMiddleware = _for_site_only(XFrameOptionsMiddleware)
 
 
 class StorableMiddleware:
