@@ -1,4 +1,4 @@
-"""Looking for living carts that no row tells of, for the staff: always a bounded look."""
+"""Looks at the live store for carts that may have no copy yet; each look is bounded."""
 
 from carts.domain.cart import CartOwner
 from carts.live import roll
@@ -29,7 +29,7 @@ def list_drifted() -> list[CartOwner]:
 
 
 def find_guest(digest: str) -> CartOwner | None:
-    """Return the guest whose hash this is: a noted one, or one of the newest unsaved carts."""
+    """Return the guest with this hash, who is noted or has one of the newest unsaved carts."""
     if (noted := find_noted_guest(digest)) is not None:
         return noted
     candidates = (owner for owner in list_newest_unsaved() if owner.is_guest)
