@@ -33,8 +33,7 @@ from carts.jobs import do_each, register_job
 from carts.live import bulk, care, store
 from carts.live.keys import merge_token, name_openly, shard_prefixes
 from carts.live.records import LiveRecords
-from carts.live.store import ChangeTerms
-from carts.operations.context import ChangeContext, require_version, start_terms
+from carts.operations.context import ChangeContext, change_terms, require_version, start_terms
 from carts.operations.reading import CartView, read_cart, view_cart
 from carts.operations.settling import leave_out_pending, settle_pending
 from carts.permanent.copies import find_handed_over, has_merged
@@ -192,17 +191,17 @@ def _merge_nothing(guest: CartOwner, user_cart: Cart, strategy: Strategy) -> Mer
 
 
 def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult | None:
-    """Take the lines of a cart that is handed over; None where it is so no more."""
+    """Take over the lines of a cart that is handed over; None where its merge was changed since."""
     handover = cast(Handover, guest_cart.handover)
     strategy = cast(Strategy, handover.strategy)
-    # Saved in this order, a merge is exact even if the hashes are lost underway: the guest's copy
-    # is handed over before the user's has the lines, and emptied after it has them.
+    # The order of the saves keeps a merge exact even if both hashes are lost: the guest's copy is
+    # handed over before the user's copy has the lines, and emptied after that.
     if _save_surely(guest_cart.owner) != guest_cart:
         return None
-    # An order that sold from the guest's cart before its handover was saved is noted by now, and
-    # none can do so any more: what it bought must not come along either.
+    # An order that sold from the guest's cart before the handover was saved has noted what it
+    # bought, and no order can sell from it any more. What was bought must not come along either.
     guest_cart = leave_out_pending(guest_cart)
-    # Before the lines, which are capped at what these purchases leave of an allowance.
+    # Orders come before lines, which are capped at what those purchases leave of an allowance.
     claimed = _claim_all(guest_cart.owner, user_cart.owner)
     applied = _apply(guest_cart, user_cart, strategy, context)
     if applied is None:
@@ -217,16 +216,9 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
 
 
 def _empty(guest_cart: Cart, context: ChangeContext, *, capped: int) -> None:
-    """Take the lines out of a cart that is handed over, unless it is so no more."""
+    """Take the lines out of a cart, if it is still handed over."""
     handover = cast(Handover, guest_cart.handover)
-    terms = ChangeTerms(
-        seen_id=guest_cart.id,
-        fresh_id="",
-        source=_name_source(context),
-        actor=context.actor or handover.user_id,
-        request_id=context.request_id,
-        expected_version=guest_cart.version,
-    )
+    terms = change_terms(guest_cart, _pin(context, guest_cart, actor=handover.user_id))
     store.finish_merge(guest_cart.owner, terms, handover, capped=capped)
 
 
@@ -253,11 +245,10 @@ def _save_surely(owner: CartOwner) -> Cart:
 def _apply(
     guest_cart: Cart, user_cart: Cart, strategy: Strategy, context: ChangeContext
 ) -> tuple[CartView, MergePlan] | None:
-    """Write the lines once; the plan is empty where that was done before. None where the merge was
-    withdrawn from the guest's cart as it was.
+    """Write the lines once, and return the user's cart and what was planned for it.
 
-    The script accepts them only for the version they were planned for; if the user's cart has
-    changed since it was read, it is read again.
+    The plan is empty where the lines were written before. None where this merge was withdrawn. The
+    script takes the lines only for the version that they were planned for.
     """
     user = user_cart.owner
     token = merge_token(guest_cart.id, guest_cart.version)
@@ -270,8 +261,7 @@ def _apply(
         plan = _plan(guest_cart, user_cart, offers, strategy)
         if not plan.lines:
             return view_cart(user_cart, offers), plan
-        pinned = replace(context, source=_name_source(context)).pinned_to(user_cart.version)
-        terms = start_terms(user_cart, pinned)
+        terms = start_terms(user_cart, _pin(context, user_cart))
         outcome = store.apply_merge(user, terms, token=token, lines=plan.lines)
         if outcome.status == "done" and outcome.cart is not None:
             return view_cart(outcome.cart, offers), plan
@@ -292,6 +282,7 @@ def _plan(
     )
 
 
-def _name_source(context: ChangeContext) -> str:
-    """Return what the log is told: of the staff's merges that they are theirs."""
-    return context.source if context.source == "admin" else "merge"
+def _pin(context: ChangeContext, cart: Cart, *, actor: str = "") -> ChangeContext:
+    """Return the context of a step of a merge. The staff's merges are told in the log as theirs."""
+    source = context.source if context.source == "admin" else "merge"
+    return replace(context, source=source, actor=context.actor or actor).pinned_to(cart.version)

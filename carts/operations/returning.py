@@ -1,8 +1,8 @@
 """Lines of a cancelled order go back into the cart, exactly once, and nothing goes unnamed.
 
-What goes back is planned for one version of the cart and written by a script that takes no other,
-together with a record of the plan. So a repeat, after a crash at whatever step, finds out what was
-put back, and puts nothing back a second time.
+What goes back is planned for one version of the cart. The script writes it for that version alone,
+together with a record of the plan. So a repeat after a crash finds what was put back, and puts
+nothing back a second time.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@
    by a mark (`settle_order`).
 3. The cart is saved, mark and all, and the note is removed.
 
-A crash before step 3 is finished by calling `settle_order` again, as often as need be. If the hash
+What a crash left undone is done by calling `settle_order` again, any number of times. If the hash
 is lost meanwhile, the cart comes back without the noted units, and with the mark.
 """
 
@@ -43,8 +43,8 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
             # Its lines are on their way into a user's cart, and may not change underway.
             return False
         if cart.id == pending.cart_id and cart.exists and token not in cart.settled:
-            # A cart remembers its last orders only, so one that has forgotten this order is told
-            # by the note: it is gone since. As long as it is not, no later order can be placed.
+            # A cart keeps the marks of its last orders only, and may have lost this order's. Then
+            # the note is gone as well: while it lasts, the owner can place no other order.
             if not PendingSettlement.objects.filter(pk=order_id).exists():
                 return True
             terms = change_terms(cart, context.pinned_to(cart.version))
