@@ -1,11 +1,17 @@
-"""Batches: entries that can be tried, those that cannot, and what became of each, in order."""
+"""Batches: which entries can be tried, and the answers that tell what became of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from django.http import HttpResponse
+
+from carts.api.presentation import answer_cart, present_cart
 from carts.domain import errors
 from carts.domain.errors import AccessDenied, CartError, ProductNotFound
+from carts.operations.reading import CartView
+from config.http.envelope import refuse
+from config.http.errors import STATUSES
 
 T = TypeVar("T")
 
@@ -43,16 +49,54 @@ def sort_entries(read: Sequence[T | CartError]) -> Batch[T]:
     return batch
 
 
-def present_results(
-    names: Sequence[Mapping[str, Any]], failures: Mapping[int, Failure]
-) -> list[dict[str, Any]]:
-    """Return one result per entry, in request order; `names` say which entry each is."""
-    return [
-        {**name, "success": True}
+def answer_batch(
+    view: CartView,
+    *,
+    verb: str,
+    names: Sequence[Mapping[str, Any]],
+    failures: Mapping[int, Failure],
+) -> HttpResponse:
+    """Return the cart if every entry was done, else 400 with the result of each."""
+    if not failures:
+        return answer_cart(view)
+    return refuse(
+        status=STATUSES["batch_failed"],
+        message=f"Failed to {verb} {len(failures)} items",
+        error=_describe_batch(failures, len(names)),
+        data=_present_results(names, failures),
+        headers={"ETag": present_cart(view).etag},
+    )
+
+
+def answer_removed_batch(
+    view: CartView, *, item_ids: Sequence[str], failures: Mapping[int, Failure]
+) -> HttpResponse:
+    """Return the cart if every line was removed, else 400 with each result and the cart."""
+    if not failures:
+        return answer_cart(view)
+    results = [
+        {"itemId": item_id, "success": True, "message": "Removed successfully"}
         if position not in failures
-        else {**name, "success": False, "message": failures[position].message}
-        for position, name in enumerate(names)
+        else {
+            "itemId": item_id,
+            "success": False,
+            "message": failures[position].message,
+        }
+        for position, item_id in enumerate(item_ids)
     ]
+    document = present_cart(view)
+    return refuse(
+        status=STATUSES["batch_failed"],
+        message=f"Failed to remove {len(failures)} out of {len(item_ids)} items",
+        error=_describe_batch(failures, len(item_ids)),
+        data={
+            "results": results,
+            "cart": document.data,
+            "failedCount": len(failures),
+            "successCount": len(item_ids) - len(failures),
+        },
+        headers={"ETag": document.etag},
+    )
 
 
 def describe_failures(failures: Mapping[int, CartError]) -> dict[int, Failure]:
@@ -80,6 +124,35 @@ def restore_failures(
     }
 
 
+def name_additions(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how the results of a bulk add name their entries: as the request did."""
+    return [
+        {key: entry[key] for key in ("productId", "skuId") if key in entry}
+        for entry in body["items"]
+    ]
+
+
+def _present_results(
+    names: Sequence[Mapping[str, Any]], failures: Mapping[int, Failure]
+) -> list[dict[str, Any]]:
+    """Return one result per entry, in request order; `names` say which entry each is."""
+    return [
+        {**name, "success": True}
+        if position not in failures
+        else {**name, "success": False, "message": failures[position].message}
+        for position, name in enumerate(names)
+    ]
+
+
+def _describe_batch(failures: Mapping[int, Failure], size: int) -> dict[str, Any]:
+    return {
+        "type": "batch_failed",
+        "failedCount": len(failures),
+        "successCount": size - len(failures),
+        "codes": sorted({failure.code for failure in failures.values()}),
+    }
+
+
 def _restore_message(code: str, name: Mapping[str, Any]) -> str:
     if code == ProductNotFound.code:
         return str(ProductNotFound(product_id=name["productId"]))
@@ -100,11 +173,3 @@ _MESSAGES = {
         errors.PurchaseLimitExceeded,
     )
 }
-
-
-def name_additions(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return how the results of a bulk add name their entries: as the request did."""
-    return [
-        {key: entry[key] for key in ("productId", "skuId") if key in entry}
-        for entry in body["items"]
-    ]

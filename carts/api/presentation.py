@@ -8,12 +8,14 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.http import HttpResponse
 from django.utils import timezone
 
 from carts.domain import rules
 from carts.domain.cart import Cart, Line
 from carts.operations.merging import MergeResult
 from carts.operations.reading import CartView
+from config.http.envelope import answer
 from config.notation import format_time_ms, render_money
 from products.offers import Offer, Snapshot
 
@@ -131,6 +133,33 @@ def present_merge(result: MergeResult) -> dict[str, Any]:
     }
 
 
+def answer_cart(view: CartView, *, message: str = "Success") -> HttpResponse:
+    """Return the whole cart."""
+    return answer_document(present_cart(view), message=message)
+
+
+def answer_added(view: CartView) -> HttpResponse:
+    """Return the cart after an addition, with the lines once more as `list` for older clients."""
+    return _answer_with_list(view, message="Product added to cart successfully")
+
+
+def answer_merged(view: CartView, report: Mapping[str, Any]) -> HttpResponse:
+    """Return the user's cart after a merge, as after an addition, and what the merge did."""
+    return _answer_with_list(view, message="Cart merged successfully", merge=report)
+
+
+def answer_document(document: CartDocument, *, message: str = "Success") -> HttpResponse:
+    """Return a cart that has been presented."""
+    return answer(document.data, message=message, headers={"ETag": document.etag})
+
+
+def answer_unmodified(document: CartDocument) -> HttpResponse:
+    """Return a 304, which has no body and so no type of one."""
+    response = HttpResponse(status=304, headers={"ETag": document.etag})
+    del response["Content-Type"]
+    return response
+
+
 def parse_etag_versions(header: str) -> frozenset[int] | None:
     """Return the cart versions an If-Match names; None for `*`, which any cart matches."""
     tags = [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")]
@@ -148,6 +177,12 @@ def matches_etag(header: str, etag: str) -> bool:
     """Tell whether an If-None-Match names this tag."""
     tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
     return etag in tags or "*" in tags
+
+
+def _answer_with_list(view: CartView, *, message: str, **members: Any) -> HttpResponse:
+    document = present_cart(view)
+    data = document.data | {"list": document.data["items"]} | members
+    return answer_document(CartDocument(data, document.etag), message=message)
 
 
 def _line_presenter(view: CartView) -> Callable[[Line, Offer], dict[str, Any]]:

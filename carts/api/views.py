@@ -10,17 +10,10 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from carts.api import inputs
-from carts.api.answers import (
-    answer_added,
-    answer_batch,
-    answer_merged,
-    answer_removed_batch,
-    answer_single,
-    answer_unmodified,
-    is_unmodified,
-)
 from carts.api.batches import (
     Failure,
+    answer_batch,
+    answer_removed_batch,
     describe_failures,
     keep_failures,
     name_additions,
@@ -29,6 +22,12 @@ from carts.api.batches import (
 )
 from carts.api.identity import identify_owner, identify_user, parse_guest_id
 from carts.api.presentation import (
+    answer_added,
+    answer_cart,
+    answer_document,
+    answer_merged,
+    answer_unmodified,
+    matches_etag,
     parse_etag_versions,
     present_cart,
     present_merge,
@@ -57,22 +56,26 @@ class CartViewSet(ViewSet):
 
     def retrieve(self, request: Request) -> HttpResponse:
         document = present_cart(get_cart(owner=identify_owner(request)))
-        if is_unmodified(request, document):
+        known = request.META.get("HTTP_IF_NONE_MATCH")
+        if known is not None and matches_etag(known, document.etag):
             return answer_unmodified(document)
-        return answer(document.data, headers={"ETag": document.etag})
+        return answer_document(document)
 
     def add(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
         addition = inputs.read_addition(read_object(request))
         call = read_call(request, owner.key, "add")
         context = describe_change(request, owner, call)
+
+        def perform() -> Made:
+            result = lines.add_lines(owner=owner, additions=[addition], context=context)
+            return Made(answer_added(result.require_done()))
+
         return answer_once(
             call,
             LiveRecords(owner),
-            perform=lambda: Made(
-                answer_added(lines.add_lines(owner=owner, additions=[addition], context=context))
-            ),
-            replay=lambda _: answer_added(lines.BatchResult(get_cart(owner=owner))),
+            perform=perform,
+            replay=lambda _: answer_added(get_cart(owner=owner)),
         )
 
     def add_batch(self, request: Request) -> HttpResponse:
@@ -101,7 +104,7 @@ class CartViewSet(ViewSet):
         update = inputs.read_update(item_id, read_object(request))
         context = describe_change(request, owner)
         result = lines.update_lines(owner=owner, updates=[update], context=context)
-        return answer_single(result, message="Cart item updated successfully")
+        return answer_cart(result.require_done(), message="Cart item updated successfully")
 
     def update_batch(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
@@ -120,7 +123,7 @@ class CartViewSet(ViewSet):
         owner = identify_owner(request)
         context = describe_change(request, owner)
         result = lines.remove_lines(owner=owner, item_ids=[item_id], context=context)
-        return answer_single(result, message="Product removed from cart successfully")
+        return answer_cart(result.require_done(), message="Product removed from cart successfully")
 
     def remove_batch(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
@@ -133,7 +136,7 @@ class CartViewSet(ViewSet):
     def clear(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
         result = lines.clear_cart(owner=owner, context=describe_change(request, owner))
-        return answer_single(result, message="Cart cleared successfully")
+        return answer_cart(result.require_done(), message="Cart cleared successfully")
 
     def select(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
@@ -167,7 +170,7 @@ class CartViewSet(ViewSet):
         item_ids = inputs.read_optional_item_ids(read_object(request))
         context = describe_change(request, owner)
         result = lines.acknowledge_prices(owner=owner, item_ids=item_ids, context=context)
-        return answer_single(result, message="Success")
+        return answer_cart(result.require_done())
 
     def merge(self, request: Request) -> HttpResponse:
         user = identify_user(request)

@@ -1,11 +1,11 @@
-"""The operations on a cart. Each reads the cart and the catalogue, decides, and runs one script.
+"""Changes to the lines of a cart. Each reads cart and catalogue, decides, and runs one script.
 
-A script refuses when the cart is no longer the one that was read; the change is then begun
-again from the reading. Whatever is raised, nothing has changed.
+The script refuses where the cart is no longer the one that was read; then the change begins again
+from the reading. Whatever is raised, nothing has changed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.conf import settings
 
@@ -38,7 +38,7 @@ class BatchResult:
     """The cart after a batch, and by position why entries were refused."""
 
     view: CartView
-    failures: Mapping[int, CartError] = field(default_factory=dict)
+    failures: Mapping[int, CartError]
 
     def require_done(self) -> CartView:
         """Return the cart; raises what the first entry failed with, if any did."""
