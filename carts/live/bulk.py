@@ -54,7 +54,7 @@ def take_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
     """
     shared, lease_ms = keys.shard_keys(prefix), _LEASE // timedelta(milliseconds=1)
     while True:
-        names = [shared.dirty, shared.saving]
+        names = [shared.unsaved, shared.saving]
         age_ms, members = run_script("take_unsaved", names, [page_size, lease_ms])
         if members:
             yield read_page(members, age=timedelta(milliseconds=int(age_ms)))
@@ -64,7 +64,7 @@ def take_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
 
 def read_unsaved_age(prefix: str) -> timedelta:
     """Return how long the oldest unsaved change of a shard has been waiting."""
-    unsaved = keys.shard_keys(prefix).dirty
+    unsaved = keys.shard_keys(prefix).unsaved
     (seconds, microseconds), oldest = map(
         take_value, ask([("TIME",), ("ZRANGE", unsaved, 0, 0, "WITHSCORES")])
     )
@@ -79,7 +79,7 @@ def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
 
     Carts that become unsaved or saved meanwhile may be listed or not.
     """
-    unsaved, cursor = keys.shard_keys(prefix).dirty, 0
+    unsaved, cursor = keys.shard_keys(prefix).unsaved, 0
     named: list[bytes] = []
     while True:
         with store_errors():
@@ -96,7 +96,7 @@ def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
 def read_newest_unsaved(prefix: str, *, count: int) -> tuple[CartOwner, ...]:
     """Return the owners of the carts of a shard that became unsaved last, the newest first."""
     with store_errors():
-        members = get_client().zrevrange(keys.shard_keys(prefix).dirty, 0, count - 1)
+        members = get_client().zrevrange(keys.shard_keys(prefix).unsaved, 0, count - 1)
     return read_page(members).owners
 
 
@@ -154,7 +154,7 @@ def read_to_save(prefix: str, owners: Sequence[CartOwner]) -> Hashes:
 
     Carts without a hash are no longer unsaved after it.
     """
-    unsaved = keys.shard_keys(prefix).dirty
+    unsaved = keys.shard_keys(prefix).unsaved
     replies: list[Any] = []
     for chunk in _chunks(owners):
         replies += run_script("read_to_save", [unsaved, *_names(chunk)], ())
@@ -165,7 +165,7 @@ def confirm(prefix: str, versions: Mapping[CartOwner, int]) -> None:
     """Note the versions that are saved now; carts still at theirs are unsaved no more."""
     shared = keys.shard_keys(prefix)
     for chunk in _chunks(list(versions)):
-        names = [shared.dirty, shared.saving, shared.set_aside, shared.counters]
+        names = [shared.unsaved, shared.saving, shared.set_aside, shared.counters]
         names += _names(chunk)
         run_script("confirm", names, [versions[owner] for owner in chunk])
 
@@ -173,7 +173,7 @@ def confirm(prefix: str, versions: Mapping[CartOwner, int]) -> None:
 def set_aside(prefix: str, members: Sequence[str | bytes]) -> None:
     """Take what cannot be saved off the list of unsaved carts; its next change brings it back."""
     shared = keys.shard_keys(prefix)
-    names = [shared.dirty, shared.saving, shared.set_aside, shared.counters]
+    names = [shared.unsaved, shared.saving, shared.set_aside, shared.counters]
     run_script("set_aside", names, members)
 
 
@@ -191,7 +191,7 @@ def read_hashes(prefix: str, owners: Sequence[CartOwner]) -> tuple[Hashes, froze
     if not owners:
         return Hashes((), (), ()), frozenset()
     names = _names(owners)
-    scoring = ("ZMSCORE", keys.shard_keys(prefix).dirty, *names)
+    scoring = ("ZMSCORE", keys.shard_keys(prefix).unsaved, *names)
     scores, *replies = ask([scoring, *(("HGETALL", name) for name in names)])
     marked = zip(owners, scores, strict=True)
     unsaved = frozenset(owner for owner, score in marked if score is not None)
@@ -201,7 +201,7 @@ def read_hashes(prefix: str, owners: Sequence[CartOwner]) -> tuple[Hashes, froze
 def erase(prefix: str, owners: Sequence[CartOwner]) -> int:
     """Take hashes away for ever, whatever they hold; return how many there were."""
     shared = keys.shard_keys(prefix)
-    lists = [shared.dirty, shared.saving, shared.set_aside]
+    lists = [shared.unsaved, shared.saving, shared.set_aside]
     return sum(run_script("erase", [*lists, *_names(chunk)], ()) for chunk in _chunks(owners))
 
 
@@ -210,7 +210,7 @@ def retire(prefix: str, copies: Sequence[tuple[CartOwner, str, int]]) -> list[Re
 
     A copy is told by its owner, id and version; the outcomes are in the same order.
     """
-    unsaved = keys.shard_keys(prefix).dirty
+    unsaved = keys.shard_keys(prefix).unsaved
     outcomes: list[RetireOutcome] = []
     for start in range(0, len(copies), _CARTS_PER_SCRIPT):
         chunk = copies[start : start + _CARTS_PER_SCRIPT]

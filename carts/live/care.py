@@ -34,7 +34,7 @@ def look_at(owner: CartOwner) -> HashState | None:
     everything here does.
     """
     key, shared = keys.cart_key(owner), keys.shard_keys(keys.shard_prefix(owner))
-    lists = (shared.dirty, shared.merging, shared.set_aside)
+    lists = (shared.unsaved, shared.merging, shared.set_aside)
     fields, ttl_ms, bytes_used, *moments = ask(
         [
             ("HGETALL", key),
@@ -59,7 +59,7 @@ def look_at(owner: CartOwner) -> HashState | None:
 def renew(owner: CartOwner) -> None:
     """Give a cart a new version, so that the next save writes it as it is."""
     shared = keys.shard_keys(keys.shard_prefix(owner))
-    run_script("renew", [keys.cart_key(owner), shared.dirty], ())
+    run_script("renew", [keys.cart_key(owner), shared.unsaved], ())
 
 
 def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
@@ -73,7 +73,7 @@ def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
     state = look_at(owner)
     if dumped is None or state is None or state.found is not None:
         return False
-    names = [key, shared.dirty, shared.set_aside, keys.unreadable_key(owner)]
+    names = [key, shared.unsaved, shared.set_aside, keys.unreadable_key(owner)]
     return bool(run_script("put_away", names, [dumped, ttl_ms]))
 
 

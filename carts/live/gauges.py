@@ -69,8 +69,8 @@ def _read_shard(keys: ShardKeys) -> _Shard:
         [
             ("MULTI",),
             ("TIME",),
-            ("ZCARD", keys.dirty),
-            ("ZRANGE", keys.dirty, 0, 0, "WITHSCORES"),
+            ("ZCARD", keys.unsaved),
+            ("ZRANGE", keys.unsaved, 0, 0, "WITHSCORES"),
             ("ZCARD", keys.set_aside),
             ("ZCARD", keys.drifted),
             ("ZCARD", keys.merging),

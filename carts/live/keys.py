@@ -24,7 +24,7 @@ _ID_LENGTH = 24
 class ShardKeys:
     """The keys shared by all carts of a shard."""
 
-    dirty: str
+    unsaved: str
     saving: str
     changes: str
     progress: str
@@ -49,7 +49,7 @@ def shard_prefix(owner: CartOwner) -> str:
 def shard_keys(prefix: str) -> ShardKeys:
     """Return the shared keys of the shard with this prefix."""
     return ShardKeys(
-        dirty=f"{prefix}cart:dirty",
+        unsaved=f"{prefix}cart:dirty",
         saving=f"{prefix}cart:saving",
         changes=f"{prefix}cart:changes",
         progress=f"{prefix}cart:changes:progress",

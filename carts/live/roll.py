@@ -126,5 +126,5 @@ def list_drifted(prefix: str, *, limit: int) -> list[CartOwner]:
 
 def mark_unsaved(prefix: str, owners: Collection[CartOwner]) -> None:
     """Have carts of a shard saved."""
-    unsaved, now_ms = keys.shard_keys(prefix).dirty, time.time_ns() // 1_000_000
+    unsaved, now_ms = keys.shard_keys(prefix).unsaved, time.time_ns() // 1_000_000
     ask([("ZADD", unsaved, "NX", now_ms, keys.cart_key(owner)) for owner in owners])

@@ -169,7 +169,7 @@ def begin_merge(
     return _run(
         "begin_merge",
         guest,
-        [keys.cart_key(guest), shared.dirty, shared.merging],
+        [keys.cart_key(guest), shared.unsaved, shared.merging],
         [handover.user_id, handover.strategy, withdrawn],
     )
 
@@ -244,7 +244,7 @@ def load_if_absent(cart: Cart, *, saved_version: int) -> Cart:
     outcome = _run(
         "load_if_absent",
         cart.owner,
-        [keys.cart_key(cart.owner), shared.counters, shared.dirty],
+        [keys.cart_key(cart.owner), shared.counters, shared.unsaved],
         [_remaining_ttl_ms(cart), saved_version, cart.version, *fields],
     )
     return outcome.cart or cart
@@ -278,7 +278,7 @@ def _change(
 ) -> Outcome:
     prefix = keys.shard_prefix(owner)
     shared = keys.shard_keys(prefix)
-    names = [keys.cart_key(owner), shared.dirty, shared.changes, *more_keys]
+    names = [keys.cart_key(owner), shared.unsaved, shared.changes, *more_keys]
     record: bytes | str = ""
     record_ttl_ms = 0
     if terms.call is not None:

@@ -55,7 +55,7 @@ def change_carts(owners: Sequence[CartOwner], skus: Sequence[Sku]) -> None:
 
 def count_unsaved() -> int:
     """Return how many carts wait for being saved."""
-    return sum(connect().zcard(shard_keys(prefix).dirty) for prefix in shard_prefixes())
+    return sum(connect().zcard(shard_keys(prefix).unsaved) for prefix in shard_prefixes())
 
 
 def forget_carts() -> None:
@@ -95,6 +95,6 @@ def _put(carts: Iterable[tuple[CartOwner, Mapping[str, Any]]]) -> None:
     for owner, fields in carts:
         key = cart_key(owner)
         pipeline.hset(key, mapping=fields)
-        unsaved = shard_keys(shard_prefix(owner)).dirty
+        unsaved = shard_keys(shard_prefix(owner)).unsaved
         pipeline.zadd(unsaved, {key: fields["@updated"]}, nx=True)
     pipeline.execute()
