@@ -1,4 +1,4 @@
-"""Guests' carts that were handed to a user in a state of which not both stores know."""
+"""Keeping merges from taking a guest's cart in a state that one of the stores has lost."""
 
 from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner

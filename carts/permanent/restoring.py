@@ -43,7 +43,7 @@ def restore_cart(owner: CartOwner) -> Restored:
         CartModel.objects.filter(pk=copy.cart.id).update(retired_at=None)
     cart = take_purchases(copy.cart, copy.purchases)
     if cart != copy.cart:
-        # Nor may a version that was lost with the hash come again with other lines.
+        # The lost hash may have had the next version, with other lines: no version comes twice.
         now_ms = time.time_ns() // 1_000_000
         cart = replace(cart, version=max(copy.cart.version + 1, now_ms))
     return Restored(store.load_if_absent(cart, saved_version=copy.cart.version))

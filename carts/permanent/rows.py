@@ -134,11 +134,11 @@ def _time(column: str) -> str:
     return f"timestamptz 'epoch' + {column} * interval '1 millisecond'"
 
 
-# A cart is saved soon after it has changed. Where its times say otherwise, the clock of the hashes
-# is behind, and must not end it early.
+# A cart is saved within an hour of its change. One that seems older comes from a clock that is
+# behind, and must not end early: it lives from now on, less that hour.
 _EXPIRY = f"""
 greatest({_time("expires_ms")},
-         now() + (expires_ms - updated_ms - 3600000) * interval '1 millisecond')
+         now() - interval '1 hour' + (expires_ms - updated_ms) * interval '1 millisecond')
 """
 _PLAN_ANEW = """
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
@@ -164,15 +164,14 @@ SELECT id, user_id, session_id, status, currency, total_cents / 100.0 AS total_a
 FROM unnest(
     %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::int[],
     %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[]
-) AS cart(
-    id, user_id, session_id, status, currency, total_cents, item_count,
-    version, merged, settled, handover, created_ms, updated_ms, expires_ms
-)
+) AS cart({", ".join(CartRow._fields)})
 """  # noqa: S608
-_CART_COLUMNS = """
-id, user_id, session_id, status, currency, total_amount, item_count, version, merged, settled,
-handover, created_at, updated_at, expires_at
-"""
+_KEPT_COLUMNS = ("id", "user_id", "session_id")
+_WRITTEN_COLUMNS = (
+    "status", "currency", "total_amount", "item_count", "version", "merged", "settled", "handover",
+    "created_at", "updated_at", "expires_at",
+)  # fmt: skip
+_CART_COLUMNS = ", ".join(_KEPT_COLUMNS + _WRITTEN_COLUMNS)
 _INSERT_CARTS = f"""
 INSERT INTO carts_cart ({_CART_COLUMNS}, saved_at)
 SELECT {_CART_COLUMNS}, now() FROM ({_NEW_CARTS}) AS new
@@ -183,10 +182,8 @@ RETURNING id
 """  # noqa: S608
 _UPDATE_CARTS = f"""
 UPDATE carts_cart AS cart
-SET status = new.status, currency = new.currency, total_amount = new.total_amount,
-    item_count = new.item_count, version = new.version, merged = new.merged,
-    settled = new.settled, handover = new.handover, created_at = new.created_at,
-    updated_at = new.updated_at, expires_at = new.expires_at, saved_at = now(), retired_at = NULL
+SET {", ".join(f"{column} = new.{column}" for column in _WRITTEN_COLUMNS)},
+    saved_at = now(), retired_at = NULL
 FROM ({_NEW_CARTS}) AS new
 WHERE cart.id = new.id AND cart.version < new.version
 RETURNING cart.id
@@ -208,9 +205,10 @@ SELECT cart_id, sku_id, quantity, selected, revision, {_time("added_ms")} AS add
        {_time("updated_ms")} AS updated_at
 FROM unnest(
     %s::text[], %s::text[], %s::int[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[]
-) AS line(cart_id, sku_id, quantity, selected, revision, added_ms, updated_ms)
+) AS line({", ".join(LineRow._fields)})
 """  # noqa: S608
-_LINE_COLUMNS = "cart_id, sku_id, quantity, selected, revision, added_at, updated_at"
+_LINE_STATE = ("quantity", "selected", "revision", "added_at", "updated_at")
+_LINE_COLUMNS = ", ".join(("cart_id", "sku_id", *_LINE_STATE))
 # The lines of each cart are looked up by themselves, and those to delete by an array: a join might
 # read the whole table.
 _REPLACE_LINES = f"""
@@ -225,12 +223,10 @@ WITH new AS MATERIALIZED ({_NEW_LINES}), stored AS MATERIALIZED (
 ), written AS (
     INSERT INTO carts_cartitem ({_LINE_COLUMNS})
     SELECT new.* FROM new LEFT JOIN stored USING (cart_id, sku_id)
-    WHERE (new.quantity, new.selected, new.revision, new.added_at, new.updated_at)
-        IS DISTINCT FROM
-        (stored.quantity, stored.selected, stored.revision, stored.added_at, stored.updated_at)
+    WHERE ({", ".join(f"new.{column}" for column in _LINE_STATE)})
+        IS DISTINCT FROM ({", ".join(f"stored.{column}" for column in _LINE_STATE)})
     ON CONFLICT (cart_id, sku_id) DO UPDATE
-    SET quantity = excluded.quantity, selected = excluded.selected, revision = excluded.revision,
-        added_at = excluded.added_at, updated_at = excluded.updated_at
+    SET {", ".join(f"{column} = excluded.{column}" for column in _LINE_STATE)}
 )
 SELECT set_config('plan_cache_mode', 'auto', true)
 """  # noqa: S608
