@@ -74,6 +74,11 @@ def end_carts(versions: Mapping[str, int]) -> None:
     _execute(_DELETE_BOUGHT_LINES, _array(versions))
 
 
+def write_lines(lines: Collection[LineRow]) -> None:
+    """Insert the lines of carts that have just been inserted; the last statement, as below."""
+    _execute(_WRITE_LINES, *_line_columns(lines))
+
+
 def replace_lines(cart_ids: Collection[str], lines: Collection[LineRow]) -> None:
     """Make these the only lines of carts; those that are there already are left alone.
 
@@ -209,6 +214,10 @@ FROM unnest(
 """  # noqa: S608
 _LINE_STATE = ("quantity", "selected", "revision", "added_at", "updated_at")
 _LINE_COLUMNS = ", ".join(("cart_id", "sku_id", *_LINE_STATE))
+_PLAN_ONCE = "SELECT set_config('plan_cache_mode', 'auto', true)"
+_WRITE_LINES = f"""
+WITH written AS (INSERT INTO carts_cartitem ({_LINE_COLUMNS}) {_NEW_LINES}) {_PLAN_ONCE}
+"""  # noqa: S608
 # The lines of each cart are looked up by themselves, and those to delete by an array: a join might
 # read the whole table.
 _REPLACE_LINES = f"""
@@ -228,5 +237,5 @@ WITH new AS MATERIALIZED ({_NEW_LINES}), stored AS MATERIALIZED (
     ON CONFLICT (cart_id, sku_id) DO UPDATE
     SET {", ".join(f"{column} = excluded.{column}" for column in _LINE_STATE)}
 )
-SELECT set_config('plan_cache_mode', 'auto', true)
+{_PLAN_ONCE}
 """  # noqa: S608

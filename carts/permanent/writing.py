@@ -141,9 +141,11 @@ def _write_due(
     inserted = rows.insert_carts([draft.cart for draft in new]) if new else set()
     updated = rows.update_carts([draft.cart for draft in replaced]) if replaced else set()
     written_ids = inserted | updated
-    if written_ids:
-        lines = [line for draft in due if draft.cart.id in written_ids for line in draft.lines]
+    lines = [line for draft in due if draft.cart.id in written_ids for line in draft.lines]
+    if updated:
         rows.replace_lines(written_ids, lines)
+    elif inserted:
+        rows.write_lines(lines)
     for draft in due:
         if draft.cart.id in written_ids:
             written.saved[draft.owner] = draft.live.cart

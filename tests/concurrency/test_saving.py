@@ -373,7 +373,7 @@ def crash(*_: Any, **__: Any) -> None:
     [
         (saving, "write_drafts"),
         (rows, "insert_carts"),
-        (rows, "replace_lines"),
+        (rows, "write_lines"),
         (bulk, "confirm"),
     ],
 )
