@@ -6,4 +6,10 @@ from django.db import migrations
 class Migration(migrations.Migration):
     dependencies = [("carts", "0005_erased_users")]
 
-    operations = [migrations.DeleteModel("SaveCounter")]
+    operations = [
+        # The table stays for processes of the release before, which cannot save without it; it may
+        # be dropped when those have ended.
+        migrations.SeparateDatabaseAndState(
+            state_operations=[migrations.DeleteModel("SaveCounter")]
+        )
+    ]
