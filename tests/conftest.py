@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from django.utils import translation
 from redis import Redis
 
 
@@ -26,6 +27,13 @@ def _quick_passwords() -> Iterator[None]:
     """Hash passwords fast: a strong hash takes as long as a whole test."""
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with override_settings(PASSWORD_HASHERS=hashers):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """Begin in the default language: a page leaves the visitor's to its thread."""
+    with translation.override(settings.LANGUAGE_CODE):
         yield
 
 

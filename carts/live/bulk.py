@@ -3,7 +3,7 @@
 A shard is named by its key prefix; all carts of one call belong to the same shard.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -60,6 +60,12 @@ def take_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
             yield read_page(members, age=timedelta(milliseconds=int(age_ms)))
         if len(members) < page_size:
             return
+
+
+def give_back(prefix: str, owners: Collection[CartOwner]) -> None:
+    """Let any saver take these carts of a shard again."""
+    if owners:
+        ask([("ZREM", keys.shard_keys(prefix).saving, *map(keys.cart_key, owners))])
 
 
 def read_unsaved_age(prefix: str) -> timedelta:

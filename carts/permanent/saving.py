@@ -21,7 +21,7 @@ from dataclasses import astuple, dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 
 from carts.domain.cart import Cart, CartOwner
 from carts.jobs import do_each, register_job
@@ -114,7 +114,12 @@ def _save_pages(
     try:
         for page in pages:
             result = _set_aside(prefix, page.strangers)
-            result += _save_batch(prefix, page.owners, prices).result
+            try:
+                result += _save_batch(prefix, page.owners, prices).result
+            except (OperationalError, InterfaceError):
+                # The next saver may find the database back long before this one's time is over.
+                bulk.give_back(prefix, page.owners)
+                raise
             total += result
             yield result, page
     finally:
