@@ -6,12 +6,15 @@ skipped, except in CI, where that is a failure.
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.test import override_settings
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.windows import Window, stored_guest
@@ -47,6 +50,7 @@ NO_LIMITS = dict.fromkeys(
 )
 # What a page may take to react, on a machine that runs all tests at once.
 TIMEOUT_MS = 60_000
+CLOSING_MS = 10_000
 
 
 @pytest.fixture(scope="package")
@@ -63,8 +67,10 @@ def chromium() -> Iterator[Browser]:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
             expect.set_options(timeout=TIMEOUT_MS)
+            process = _find_process(browser)
             yield browser
-            browser.close()
+            # Asked to close, it would wait for a tab that does not.
+            os.kill(process, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -90,7 +96,7 @@ def open_window(chromium: Browser, live_server: LiveServer) -> Iterator[Callable
             # The tabs alone: closing a context as well was seen to wait for ever. They end with
             # the browser.
             for page in window.context.pages:
-                page.close()
+                _close_tab(chromium, page)
     assert [fault for window in windows for fault in window.faults] == []
 
 
@@ -110,3 +116,20 @@ def guest_window(open_window: Callable[..., Window], guest: Shopper) -> Window:
 def window(open_window: Callable[..., Window]) -> Window:
     """A window of a visitor who was never here before."""
     return open_window()
+
+
+def _find_process(browser: Browser) -> int:
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    [process] = [each["id"] for each in processes if each["type"] == "browser"]
+    return int(process)
+
+
+def _close_tab(browser: Browser, page: Page) -> None:
+    """Close a tab, and wait until it is closed, but not for ever.
+
+    Of a tab where somebody has signed in and out Chromium does not always say that it is closed.
+    """
+    about = page.context.new_cdp_session(page).send("Target.getTargetInfo")
+    target = {"targetId": about["targetInfo"]["targetId"]}
+    with suppress(PlaywrightTimeout), page.expect_event("close", timeout=CLOSING_MS):
+        browser.new_browser_cdp_session().send("Target.closeTarget", target)
