@@ -21,6 +21,7 @@ from carts.admin.moments import Cell, show_moment
 from carts.admin.naming import owner_url
 from carts.admin.sections import Link, Section, register_finder, register_section
 from carts.domain.cart import CartOwner
+from carts.operations import is_settled
 from config.staff import ReadOnlyAdmin, StaffAdmin, StrictActions, find_username, name_actor
 from orders.errors import InvalidTransition
 from orders.lifecycle import TRANSITIONS, cancel_order, complete_order, pay_order, ship_order
@@ -109,9 +110,9 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, StaffAdmin):
         "note",
         ("created_at", "expires_at"),
         ("paid_at", "cancelled_at"),
-        ("settled_at", "line_return"),
+        ("has_left", "line_return"),
     )
-    readonly_fields = ("cart", "show_contact", "show_address")
+    readonly_fields = ("cart", "show_contact", "show_address", "has_left")
     inlines = (OrderItemInline, OrderEventInline, PaymentInline)
     actions = tuple(_LEADS_TO)
     change_form_outer_before_template = "admin/orders/order/moves.html"
@@ -161,6 +162,10 @@ class OrderAdmin(StrictActions, ReadOnlyAdmin, StaffAdmin):
     @admin.display(description=_("shipping address"))
     def show_address(self, order: Order) -> str | None:
         return _show_details(order.shipping_address)
+
+    @admin.display(description=_("taken out of the cart"), boolean=True)
+    def has_left(self, order: Order) -> bool:
+        return is_settled(order.pk)
 
     @admin.action(description=_("Mark as paid"), permissions=("pay",))
     def mark_paid(self, request: HttpRequest, orders: QuerySet[Order]) -> None:

@@ -4,10 +4,9 @@
 2. Sell the lines in one transaction (`orders.selling`). If another order or a merge has changed the
    copy by then, begin again.
 3. Take exactly the bought units out of the cart, once per order.
-4. Mark the order settled.
 
 Until the transaction of step 2 commits, nothing is sold and the cart is as it was. After it, a
-task finishes steps 3 and 4 for an order that is not marked.
+task does step 3 where it is still to be done.
 """
 
 from collections.abc import Sequence
@@ -51,7 +50,7 @@ def place_order(
         return sell(cart=chosen, draft=draft, now=now, guard=guard)
 
     placed = attempt_until_done(attempt, contended=CheckoutContended)
-    settle(placed.order, now=now)
+    settle(placed.order)
     return placed
 
 

@@ -48,7 +48,6 @@ class LineReturn(models.TextChoices):
 class Order(models.Model):
     """What one buyer bought from one cart. Amounts, names and lines never change.
 
-    `settled_at` is when the bought units had left the cart; a task settles orders without one.
     `returned` is what of a cancelled order went back into the cart, as the API shows it. `marks`
     say whom it counts against (see `orders.pending`).
     """
@@ -92,7 +91,6 @@ class Order(models.Model):
     expires_at = models.DateTimeField(_("payment due"))
     paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
     cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True)
-    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -148,9 +146,6 @@ class Order(models.Model):
                 fields=("marks",),
                 name="order_pending_marks",
                 condition=Q(status=OrderStatus.PENDING),
-            ),
-            models.Index(
-                fields=("created_at",), name="order_unsettled", condition=Q(settled_at__isnull=True)
             ),
             models.Index(
                 fields=("cancelled_at",),

@@ -1,7 +1,7 @@
 """After the order: the bought units leave the cart, and those of a cancelled order may come back.
 
-Both change the cart, which is another store than the order's, so each is marked in the order once
-it is done, is safe to repeat, and is finished by a task where a crash left it undone.
+Both change the cart, which is in another store than the order. So what has to be done is noted in
+the order's transaction, is safe to repeat, and is finished by a task after a crash.
 """
 
 import logging
@@ -11,14 +11,10 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from carts.domain.errors import (
-    CartContended,
-    CartStoreUnavailable,
-    CartUnreadable,
-)
+from carts.domain.errors import CartContended, CartStoreUnavailable, CartUnreadable
 from carts.domain.returning import OrderedLine, ReturnedLine
 from carts.jobs import do_each, register_job
-from carts.operations import ChangeContext, settle_order
+from carts.operations import ChangeContext, list_unsettled, settle_order
 from carts.operations import return_lines as return_lines_to_cart
 from config.http.context import current_request_id
 from orders.listing import list_ids
@@ -35,13 +31,13 @@ _ONE_CART = (CartContended, CartUnreadable)
 _ALL_CARTS = (CartStoreUnavailable, OperationalError, InterfaceError)
 
 
-def settle(order: Order, *, now: datetime) -> None:
-    """Take what the order bought out of the cart, once, and mark the order settled.
+def settle(order: Order) -> None:
+    """Take what the order bought out of the cart, once.
 
     The order stands whatever happens here: what cannot be done now is left to the task.
     """
     try:
-        _settle(order.pk, now)
+        _settle(order.pk)
     except (*_ONE_CART, *_ALL_CARTS) as error:
         _report_delay(order, "settled", error)
 
@@ -52,8 +48,7 @@ def settle_orders(*, now: datetime) -> int:
     An order whose cart cannot be changed now waits for the next run.
     Raises CartStoreUnavailable, OperationalError.
     """
-    unsettled = Order.objects.filter(settled_at=None, created_at__lt=now - _GRACE)
-    return do_each(_SETTLE, list_ids(unsettled), lambda order_id: _settle(order_id, now))
+    return do_each(_SETTLE, list_unsettled(before=now - _GRACE), _settle)
 
 
 def describe_settlement() -> ChangeContext:
@@ -93,11 +88,8 @@ def _report_delay(order: Order, what: str, error: Exception) -> None:
     logger.warning("order %s is not %s yet: %s", order.pk, what, type(error).__name__)
 
 
-def _settle(order_id: str, now: datetime) -> bool:
-    is_settled = settle_order(order_id=order_id, context=describe_settlement())
-    if is_settled:
-        Order.objects.filter(pk=order_id, settled_at=None).update(settled_at=now)
-    return is_settled
+def _settle(order_id: str) -> bool:
+    return settle_order(order_id=order_id, context=describe_settlement())
 
 
 def _return_lines(order: Order) -> None:
@@ -106,7 +98,7 @@ def _return_lines(order: Order) -> None:
     What the order bought leaves the cart first, because else the returned units would leave with
     it. The lines go back twice only if Redis is wiped between adding and keeping.
     """
-    if not settle_order(order_id=order.pk, context=describe_settlement()):
+    if not _settle(order.pk):
         raise CartContended
     lines = [OrderedLine(item.sku_id, item.quantity, item.selected) for item in order.items.all()]
     back = return_lines_to_cart(

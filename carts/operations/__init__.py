@@ -10,7 +10,7 @@ from carts.operations.merging import merge_carts, register_claim
 from carts.operations.purchasing import hold_copy, prepare_purchase, schedule_settlement
 from carts.operations.reading import CartView, get_cart, view_cart
 from carts.operations.returning import find_returned, return_lines
-from carts.operations.settling import settle_order
+from carts.operations.settling import is_settled, list_unsettled, settle_order
 from carts.permanent.erasing import count_changes, erase_orphans, lock_rows
 from carts.permanent.saving import save_cart
 
@@ -26,6 +26,8 @@ __all__ = [
     "find_returned",
     "get_cart",
     "hold_copy",
+    "is_settled",
+    "list_unsettled",
     "lock_rows",
     "merge_carts",
     "prepare_purchase",

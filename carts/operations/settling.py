@@ -9,6 +9,8 @@ What a crash left undone is done by calling `settle_order` again, any number of 
 is lost meanwhile, the cart comes back without the noted units, and with the mark.
 """
 
+from datetime import datetime
+
 from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.settling import Purchase, take_purchases
@@ -45,13 +47,13 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
         if cart.id == pending.cart_id and cart.exists and token not in cart.settled:
             # A cart keeps the marks of its last orders only, and may have lost this order's. Then
             # the note is gone as well: while it lasts, the owner can place no other order.
-            if not PendingSettlement.objects.filter(pk=order_id).exists():
+            if is_settled(order_id):
                 return True
             terms = change_terms(cart, context.pinned_to(cart.version))
             store.take_lines(owner, terms, token=token, units=pending.units)
         saved = save_cart(owner=owner, source="order")
         # The hash may have been lost between the two steps above: then its copy is as it was.
-        if not cart.exists or (saved is not None and _is_settled(saved, pending, token)):
+        if not cart.exists or (saved is not None and _is_without(saved, pending, token)):
             pending.delete()
             return True
         raise Overtaken("the cart was changed, or lost, before it was saved without the units")
@@ -69,6 +71,17 @@ def settle_pending(*, owner: CartOwner, context: ChangeContext) -> None:
         settle_order(order_id=order_id, context=context)
 
 
+def list_unsettled(*, before: datetime) -> list[str]:
+    """Return the orders from before this moment that are still to be settled, oldest first."""
+    waiting = PendingSettlement.objects.filter(created_at__lt=before)
+    return list(waiting.order_by("created_at", "order_id").values_list("pk", flat=True))
+
+
+def is_settled(order_id: str) -> bool:
+    """Tell whether nothing that the order bought is still to leave its cart."""
+    return not PendingSettlement.objects.filter(pk=order_id).exists()
+
+
 def leave_out_pending(cart: Cart) -> Cart:
     """Return the cart without what orders bought and has not left it yet; one query."""
     waiting = PendingSettlement.objects.filter(owner=cart.owner.key, cart_id=cart.id)
@@ -79,6 +92,6 @@ def leave_out_pending(cart: Cart) -> Cart:
     return take_purchases(cart, purchases)
 
 
-def _is_settled(saved: Cart, pending: PendingSettlement, token: str) -> bool:
+def _is_without(saved: Cart, pending: PendingSettlement, token: str) -> bool:
     """Tell whether the saved cart is without the units, or is not the one they were bought from."""
     return token in saved.settled or saved.id != pending.cart_id

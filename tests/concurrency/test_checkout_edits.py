@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from carts.live import store
+from carts.models import PendingSettlement
 from carts.operations import merging as merge
 from carts.operations import settling
 from carts.operations.context import ChangeContext
@@ -147,7 +148,7 @@ def test_a_settlement_that_comes_very_late_takes_nothing(
     buyer.add(kept, 1, selected=False)
     buyer.add(sku, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(checkout, "settle", lambda order, now: None)
+        patch.setattr(checkout, "settle", lambda order: None)
         late = place_order(buyer)
     go_on = getattr(module, step)
 
@@ -235,7 +236,7 @@ def order_as_merge_begins(monkeypatch: pytest.MonkeyPatch) -> Callable[[Shopper]
             return begin_merge(*args)
 
         monkeypatch.setattr(store, "begin_merge", order_and_begin)
-        monkeypatch.setattr(checkout, "settle", lambda order, now: None)
+        monkeypatch.setattr(checkout, "settle", lambda order: None)
 
     return prepare
 
@@ -254,7 +255,7 @@ def test_what_a_guest_buys_as_they_sign_in_does_not_come_along(
 
     assert quantities_of(user.cart()) == {kept.id: 1}
     assert quantities_of(guest.cart()) == {}
-    assert Order.objects.get().settled_at is not None
+    assert PendingSettlement.objects.count() == 0
 
 
 def test_without_a_second_look_what_a_guest_buys_as_they_sign_in_comes_along(

@@ -22,8 +22,7 @@ from redis import Redis
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from carts import tasks
-from carts.models import Cart, CartChange, CartItem
-from orders.models import Order
+from carts.models import Cart, CartChange, CartItem, PendingSettlement
 from orders.tasks import settle
 from tests.carts.api.test_store_down import UNAVAILABLE
 from tests.carts.permanent.copies import let_idle, save_all, saved_units
@@ -207,15 +206,15 @@ def test_an_order_that_is_to_be_settled_meanwhile_waits(
         with monkeypatch.context() as patch:
             patch.setattr("orders.checkout.settle", lambda *_args, **_options: None)
             buy(buyer, sku, 1)
-        Order.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+        PendingSettlement.objects.update(created_at=timezone.now() - timedelta(minutes=1))
 
         with in_production(store), store.fault():
             settle()
-        meanwhile = Order.objects.get().settled_at
+        meanwhile = PendingSettlement.objects.count()
         settle()
 
-        assert meanwhile is None
-        assert Order.objects.get().settled_at is not None
+        assert meanwhile == 1
+        assert PendingSettlement.objects.count() == 0
         assert buyer.cart()["items"] == []
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from carts.models import PendingSettlement
 from orders.lifecycle import pay_order, ship_order
 from orders.models import Order, OrderEvent, Payment
 from tests.accounts.factories import StaffFactory
@@ -275,3 +276,19 @@ def test_flagged_payments_can_be_listed(user: Shopper) -> None:
 
     assert "evt-1" in client.get(path, {"flag__exact": "unknown_order"}).content.decode()
     assert "evt-1" not in client.get(path, {"flag__exact": "wrong_amount"}).content.decode()
+
+
+def test_a_page_tells_whether_the_units_have_left_the_cart(user: Shopper) -> None:
+    order = buy(user, SkuFactory.create())
+    client, _ = sign_in()
+    page = reverse("admin:orders_order_change", args=[order["id"]])
+
+    left = client.get(page).content.decode()
+    PendingSettlement.objects.create(order_id=order["id"], owner="o", cart_id="c", units={})
+    waiting = client.get(page).content.decode()
+
+    shown = [
+        re.findall(r"Taken out of the cart.*?title=\"(\w+)\"", html, re.DOTALL)
+        for html in (left, waiting)
+    ]
+    assert shown == [["True"], ["False"]]

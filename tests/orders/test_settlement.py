@@ -1,9 +1,11 @@
 """After the order: what leaves the cart, and when."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 from redis import Redis
 
@@ -18,91 +20,104 @@ from orders.tasks import settle
 from tests.carts.shopper import Shopper, new_guest, quantities_of
 from tests.config.admin.figures import grows
 from tests.factories import SkuFactory
-from tests.orders.buying import buy, place_order
+from tests.orders.buying import buy
 
 pytestmark = pytest.mark.django_db
 
 LATER = timedelta(seconds=10)
 
 
+@contextmanager
+def dying_after_the_order(
+    failure: type[Exception] = CartStoreUnavailable,
+) -> Iterator[None]:
+    """Let orders be placed whose units nobody takes out of the cart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settlement, "settle_order", lambda **_: (_ for _ in ()).throw(failure))
+        yield
+
+
+def unsettled() -> list[str]:
+    return list(PendingSettlement.objects.values_list("pk", flat=True))
+
+
 def test_an_order_is_settled_before_it_is_answered(shopper: Shopper) -> None:
     buy(shopper, SkuFactory.create())
 
-    assert Order.objects.get().settled_at is not None
-    assert PendingSettlement.objects.count() == 0
+    assert unsettled() == []
 
 
 @pytest.mark.parametrize("failure", [CartStoreUnavailable, OperationalError])
 def test_an_order_stands_when_the_cart_cannot_be_reached_any_more(
-    shopper: Shopper, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
+    shopper: Shopper, failure: type[Exception]
 ) -> None:
-    sku = SkuFactory.create()
-    shopper.add(sku, 2)
+    with dying_after_the_order(failure):
+        order = buy(shopper, SkuFactory.create(), 2)
+    meanwhile = unsettled()
+    settled = settle_orders(now=timezone.now() + LATER)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(settlement, "settle_order", lambda **_: (_ for _ in ()).throw(failure))
-        order = place_order(shopper)
-    unsettled = Order.objects.get().settled_at
-    settle_orders(now=timezone.now() + LATER)
-
-    assert (order["status"], unsettled) == ("PENDING", None)
-    assert Order.objects.get().settled_at is not None
+    assert (order["status"], meanwhile) == ("PENDING", [order["id"]])
+    assert (settled, unsettled()) == (1, [])
     assert quantities_of(shopper.cart()) == {}
 
 
 def test_the_task_leaves_orders_that_are_being_placed_alone(user: Shopper) -> None:
-    buy(user, SkuFactory.create())
-    Order.objects.update(settled_at=None)
+    with dying_after_the_order():
+        order = buy(user, SkuFactory.create())
 
     settle()
 
-    assert Order.objects.get().settled_at is None
+    assert unsettled() == [order["id"]]
     assert settle_orders(now=timezone.now() + LATER) == 1
     assert settle_orders(now=timezone.now() + LATER) == 0
+
+
+@pytest.mark.parametrize("is_marked", [False, True], ids=["unmarked", "marked"])
+@pytest.mark.parametrize("has_note", [True, False], ids=["noted", "not noted"])
+def test_an_order_of_the_release_before_is_settled_by_its_note_alone(
+    user: Shopper, has_note: bool, is_marked: bool
+) -> None:
+    with dying_after_the_order() if has_note else nullcontext():
+        buy(user, SkuFactory.create())
+    with connection.cursor() as cursor:
+        # As that release writes it, and looks for it.
+        cursor.execute(
+            "UPDATE orders_order SET settled_at = %s WHERE settled_at IS NULL",
+            [timezone.now() if is_marked else None],
+        )
+
+    settled = settle_orders(now=timezone.now() + LATER)
+
+    assert (settled, unsettled()) == (has_note, [])
+    assert quantities_of(user.cart()) == {}
 
 
 def test_a_cart_that_cannot_be_changed_does_not_hold_up_the_others(
     user: Shopper, guest: Shopper, redis_server: Redis
 ) -> None:
     sku = SkuFactory.create()
-    for shopper in (user, guest):
-        buy(shopper, sku)
-    of_user, of_guest = Order.objects.order_by("created_at")
-    Order.objects.update(settled_at=None)
-    PendingSettlement.objects.create(
-        order_id=of_user.pk, owner=of_user.buyer, cart_id=of_user.cart_id, units={sku.id: 1}
-    )
+    with dying_after_the_order():
+        of_user, _ = [buy(shopper, sku)["id"] for shopper in (user, guest)]
     redis_server.set(cart_key(CartOwner.for_user(user.owner_id)), "not a cart")
 
     settled = settle_orders(now=timezone.now() + LATER)
 
-    of_user.refresh_from_db()
-    of_guest.refresh_from_db()
-    assert settled == 1
-    assert of_user.settled_at is None
-    assert of_guest.settled_at is not None
+    assert (settled, unsettled()) == (1, [of_user])
 
 
 def test_an_order_that_cannot_be_settled_does_not_hold_up_the_others(
     user: Shopper, guest: Shopper
 ) -> None:
     sku = SkuFactory.create()
-    for shopper in (user, guest):
-        buy(shopper, sku)
-        shopper.add(sku)
-    of_user, of_guest = Order.objects.order_by("created_at")
-    Order.objects.update(settled_at=None)
+    with dying_after_the_order():
+        of_user, _ = [buy(shopper, sku)["id"] for shopper in (user, guest)]
     # As nothing of ours would write it.
-    PendingSettlement.objects.create(
-        order_id=of_user.pk, owner="nobody", cart_id=of_user.cart_id, units=[]
-    )
+    PendingSettlement.objects.filter(pk=of_user).update(owner="nobody", units=[])
 
     with grows("cart_job_failures_total", job="settle_orders", by=1):
         settled = settle_orders(now=timezone.now() + LATER)
 
-    assert settled == 1
-    assert Order.objects.get(settled_at=None) == of_user
-    assert Order.objects.exclude(settled_at=None).get() == of_guest
+    assert (settled, unsettled()) == (1, [of_user])
 
 
 def test_lines_that_cannot_return_do_not_hold_up_the_others() -> None:
@@ -124,9 +139,9 @@ def test_nothing_is_tried_further_while_the_store_is_down(
     user: Shopper, guest: Shopper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sku = SkuFactory.create()
-    for shopper in (user, guest):
-        buy(shopper, sku)
-    Order.objects.update(settled_at=None)
+    with dying_after_the_order():
+        for shopper in (user, guest):
+            buy(shopper, sku)
     tried = []
 
     def fail(*, order_id: str, context: object) -> bool:
