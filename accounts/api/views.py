@@ -14,8 +14,8 @@ from rest_framework.views import APIView
 
 from accounts.api import documentation
 from accounts.api.authentication import TokenBearer
-from accounts.api.handover import hand_over_cart, save_user_cart
-from accounts.api.serializers import LoginBody, RefreshBody, RegisterBody
+from accounts.api.carts import merge_at_sign_in, save_user_cart
+from accounts.api.serializers import LoginBody, RefreshBody, RegisterBody, TokensData, UserData
 from accounts.errors import TokenNotValid
 from accounts.models import User
 from accounts.services import check_credentials, read_living_user, register_user
@@ -67,8 +67,7 @@ class RefreshView(OpenAccountView):
     @documentation.REFRESH
     def post(self, request: Request) -> HttpResponse:
         body = _read_body(RefreshBody, request)
-        tokens = rotate_tokens(body["refresh"])
-        return answer({"access": tokens.access, "refresh": tokens.refresh})
+        return answer(TokensData(rotate_tokens(body["refresh"])).data)
 
 
 class LogoutView(OpenAccountView):
@@ -94,7 +93,7 @@ class MeView(AccountView):
         user = read_living_user(bearer.id, bearer.access)
         if user is None:
             raise TokenNotValid
-        return answer(_present_user(user))
+        return answer(UserData(user).data)
 
 
 def _read_body(
@@ -119,18 +118,6 @@ def _limit_registrations(email: str, request: Request) -> None:
 
 
 def _sign_in(user: User, request: Request) -> HttpResponse:
-    tokens = issue_tokens(user)
-    handover = hand_over_cart(user_id=user.pk, guest_id=request.META.get("HTTP_X_GUEST_ID"))
-    return answer(
-        {
-            "access": tokens.access,
-            "refresh": tokens.refresh,
-            "user": _present_user(user),
-            "cart": handover.cart,
-            "merge": handover.merge,
-        }
-    )
-
-
-def _present_user(user: User) -> dict[str, str]:
-    return {"id": user.pk, "username": user.username, "email": user.email}
+    tokens = TokensData(issue_tokens(user)).data
+    merged = merge_at_sign_in(user_id=user.pk, guest_id=request.META.get("HTTP_X_GUEST_ID"))
+    return answer({**tokens, "user": UserData(user).data, **merged})

@@ -183,7 +183,7 @@ def test_an_error_nobody_thought_of_keeps_nobody_from_signing_in(
     def fail(**_options: object) -> None:
         raise ZeroDivisionError(GUEST)
 
-    monkeypatch.setattr("accounts.api.handover.merge_carts", fail)
+    monkeypatch.setattr("accounts.api.carts.merge_carts", fail)
 
     response = log_in(user, x_guest_id=GUEST)
 
@@ -191,5 +191,5 @@ def test_an_error_nobody_thought_of_keeps_nobody_from_signing_in(
     assert (response.status_code, data["merge"]) == (200, skipped("internal_error"))
     assert units_of(data["cart"]) == {sku.pk: 3}
     assert f"cart of user {user.pk} not merged: ZeroDivisionError" in caplog.text
-    assert "accounts/api/handover.py" in caplog.text
+    assert "accounts/api/carts.py" in caplog.text
     assert GUEST not in caplog.text

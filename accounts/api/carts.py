@@ -1,7 +1,6 @@
-"""The cart at sign-in and sign-out: what the guest collected becomes the user's, and is saved."""
+"""The user's cart at sign-in, where it takes in the guest's, and at sign-out: it is saved."""
 
 import logging
-from dataclasses import dataclass
 from traceback import format_tb
 from typing import Any
 
@@ -17,27 +16,18 @@ from config.http.context import current_request_id
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """What a sign-in answers of carts.
+def merge_at_sign_in(*, user_id: str, guest_id: str | None) -> dict[str, Any]:
+    """Merge the guest's cart and orders, if a guest is named, into the user's, and save the cart.
 
-    `cart` is None when it cannot be read just now, `merge` where no guest was named.
-    """
-
-    cart: dict[str, Any] | None
-    merge: dict[str, Any] | None
-
-
-def hand_over_cart(*, user_id: str, guest_id: str | None) -> Handover:
-    """Merge the guest's cart, if one is named, into the user's, save it, and return it.
-
-    `guest_id` is as it was sent. Nothing is raised, because neither a bad id nor trouble with carts
-    may keep a user from signing in. What could not be merged waits for the next sign-in or merge.
+    Return what the sign-in answers of them: `cart`, None where it cannot be read just now, and
+    `merge`, None where no guest was named. `guest_id` is as it was sent. Nothing is raised, because
+    neither a bad id nor trouble with carts may keep a user from signing in. What could not be
+    merged waits for the next sign-in or merge.
     """
     user = CartOwner.for_user(user_id)
-    handover = _merge(user, guest_id)
-    save_user_cart(user_id=user.id)
-    return handover
+    merged = _merge(user, guest_id) if guest_id else {"cart": _read_cart(user), "merge": None}
+    save_user_cart(user_id=user_id)
+    return merged
 
 
 def save_user_cart(*, user_id: str) -> None:
@@ -49,17 +39,15 @@ def save_user_cart(*, user_id: str) -> None:
         _log_failure("not saved", user, error)
 
 
-def _merge(user: CartOwner, guest_id: str | None) -> Handover:
-    if not guest_id:
-        return Handover(cart=_read_cart(user), merge=None)
+def _merge(user: CartOwner, guest_id: str) -> dict[str, Any]:
     context = ChangeContext(source="merge", request_id=current_request_id())
     try:
         guest = CartOwner.for_guest(parse_guest_id(guest_id))
         result = merge_carts(guest=guest, user=user, strategy=None, context=context)
-        return Handover(cart=present_cart(result.view).data, merge=present_merge(result))
+        return {"cart": present_cart(result.view).data, "merge": present_merge(result)}
     except Exception as error:  # noqa: BLE001
         _log_failure("not merged", user, error)
-        return Handover(cart=_read_cart(user), merge=_present_skipped(error))
+        return {"cart": _read_cart(user), "merge": _present_skipped(error)}
 
 
 def _present_skipped(error: Exception) -> dict[str, Any]:
