@@ -18,7 +18,8 @@ from carts.domain.cart import Cart, CartOwner, Line, LineId
 from carts.domain.errors import AccessDenied, CartNotFound, ItemNotFound
 from carts.operations import ChangeContext, prepare_purchase
 from orders.errors import CheckoutContended, NothingSelected
-from orders.selling import OrderDraft, PlacedOrder, RepeatGuard, sell
+from orders.models import Order
+from orders.selling import OrderDraft, RepeatGuard, sell
 from orders.settlement import settle
 
 
@@ -29,7 +30,7 @@ def place_order(
     context: ChangeContext,
     now: datetime,
     guard: RepeatGuard | None = None,
-) -> PlacedOrder:
+) -> Order:
     """Sell the lines of the draft to the cart's owner.
 
     Every line must be purchasable in its whole quantity, or nothing is sold. A new price prevents
@@ -42,16 +43,16 @@ def place_order(
     what the guard raises; nothing is sold then, and the cart is as it was.
     """
 
-    def attempt() -> PlacedOrder:
+    def attempt() -> Order:
         nonlocal context
         charged, context = context, replace(context, charges=())
         saved = prepare_purchase(owner=owner, context=charged)
         chosen = replace(saved, lines=_choose_lines(saved, draft.item_ids))
         return sell(cart=chosen, draft=draft, now=now, guard=guard)
 
-    placed = attempt_until_done(attempt, contended=CheckoutContended)
-    settle(placed.order)
-    return placed
+    order = attempt_until_done(attempt, contended=CheckoutContended)
+    settle(order)
+    return order
 
 
 def _choose_lines(cart: Cart, item_ids: Sequence[str] | None) -> tuple[Line, ...]:

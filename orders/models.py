@@ -10,6 +10,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Concat
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from carts.domain.cart import CartOwner
@@ -157,6 +158,11 @@ class Order(models.Model):
     def __str__(self) -> str:
         return self.number
 
+    @cached_property
+    def sold_items(self) -> "list[OrderItem]":
+        """The items, in the order of the cart."""
+        return list(self.items.all())
+
     @property
     def owner(self) -> CartOwner:
         """Whose cart it was bought from."""
@@ -202,6 +208,15 @@ class OrderItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
+
+    @property
+    def public_id(self) -> str:
+        """What buyers know it by: not the row's number, which tells how much the shop sells."""
+        return f"{self.order_id}_{self.sku_id}"
+
+    @property
+    def total_price(self) -> Decimal:
+        return self.price * self.quantity
 
 
 class OrderEvent(models.Model):

@@ -11,7 +11,7 @@ Meanwhile nothing but the database is asked, by the same number of queries for a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -48,28 +48,20 @@ class OrderDraft:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedOrder:
-    """An order with its items, in the order of the cart."""
-
-    order: Order
-    items: Sequence[OrderItem]
-
-
 class RepeatGuard(Protocol):
     """What keeps a repeated request from ordering again. Both methods run in the transaction."""
 
     def enter(self) -> None:
         """Raise if the request came before, or is being served."""
 
-    def leave(self, placed: PlacedOrder) -> None:
+    def leave(self, order: Order) -> None:
         """Keep what came of it."""
 
 
 @in_transaction
 def sell(
     *, cart: Cart, draft: OrderDraft, now: datetime, guard: RepeatGuard | None = None
-) -> PlacedOrder:
+) -> Order:
     """Sell all lines of `cart`, which is the saved cart without the lines that were not chosen.
 
     Raises Overtaken, CartInvalid, PriceChanged, TooManyPendingOrders, and what the guard raises;
@@ -85,15 +77,11 @@ def sell(
     take(offers=offers, units=units, buyer=buyer, also=contacts)
     marks = list_marks(cart.owner, contacts, draft.address)
     hold_pending(marks=marks, units=sum(units.values()))
-    placed = _write_order(cart, lines, draft, marks, now)
-    if placed.order.total_amount == 0:
-        # There is nothing that a payment could tell of.
-        paid = pay_order(order_id=placed.order.pk, actor=SYSTEM, now=now)
-        placed = replace(placed, order=paid)
-    schedule_settlement(order_id=placed.order.pk, owner=cart.owner, cart_id=cart.id, units=units)
+    order = _write_order(cart, lines, draft, marks, now)
+    schedule_settlement(order_id=order.pk, owner=cart.owner, cart_id=cart.id, units=units)
     if guard is not None:
-        guard.leave(placed)
-    return placed
+        guard.leave(order)
+    return order
 
 
 def _find_contacts(cart: Cart, draft: OrderDraft) -> tuple[str, ...]:
@@ -125,7 +113,7 @@ def _write_order(
     draft: OrderDraft,
     marks: list[str],
     now: datetime,
-) -> PlacedOrder:
+) -> Order:
     owner = cart.owner
     order = Order(
         number=draw_order_number(),
@@ -143,12 +131,19 @@ def _write_order(
         expires_at=now + timedelta(minutes=settings.ORDER_PAYMENT_MINUTES),
     )
     order.save(force_insert=True)
-    items = [_describe_item(order, line, offer) for line, offer in lines]
-    OrderItem.objects.bulk_create(items)
+    order.sold_items = [_describe_item(order, line, offer) for line, offer in lines]
+    OrderItem.objects.bulk_create(order.sold_items)
     OrderEvent.objects.create(
         order=order, to_status=OrderStatus.PENDING, actor=order.actor, created_at=now
     )
-    return PlacedOrder(order, items)
+    # Over nothing, there is nothing that a payment could tell of.
+    return order if order.total_amount else _pay_nothing(order, now)
+
+
+def _pay_nothing(order: Order, now: datetime) -> Order:
+    paid = pay_order(order_id=order.pk, actor=SYSTEM, now=now)
+    paid.sold_items = order.sold_items
+    return paid
 
 
 def _describe_item(order: Order, line: Line, offer: Offer) -> OrderItem:

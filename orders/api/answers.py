@@ -1,6 +1,5 @@
 """The answers of the order calls."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.http import HttpResponse
@@ -10,16 +9,15 @@ from config.errors import ServiceError
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error
 from config.http.idempotency import Answer, KeyedCall
-from orders.api.presentation import present_order
+from orders.api.serializers import OrderSerializer
 from orders.errors import CartInvalid, PriceChanged
-from orders.models import Order, OrderItem
+from orders.models import Order
 from orders.replies import Replies
-from orders.selling import PlacedOrder
 
 
-def answer_order(order: Order, items: Iterable[OrderItem]) -> HttpResponse:
+def answer_order(order: Order) -> HttpResponse:
     """Return one order."""
-    return answer(present_order(order, items))
+    return answer(OrderSerializer(order).data)
 
 
 def refuse_order(refusal: ServiceError) -> HttpResponse:
@@ -41,7 +39,7 @@ class ReplyGuard:
         """Raise RequestInProgress or CallRepeatedError unless this request is the first."""
         self.replies.claim(self.call)
 
-    def leave(self, placed: PlacedOrder) -> None:
+    def leave(self, order: Order) -> None:
         """Keep the answer to the order."""
-        self.response = answer_order(placed.order, placed.items)
+        self.response = answer_order(order)
         self.replies.keep(self.call, Answer.of(self.response))

@@ -1,5 +1,6 @@
-"""The shapes of orders in the API's documentation; bodies are read by `inputs`, strictly."""
+"""The shapes of orders in the API. Answers are written by them; bodies are read by `inputs`."""
 
+from datetime import datetime
 from typing import Any, get_args
 
 from drf_spectacular.utils import extend_schema_field
@@ -7,7 +8,7 @@ from rest_framework import serializers
 
 from carts.domain.merging import CapReason
 from config.http.openapi import PageSerializer
-from config.notation import MAX_CENTS
+from config.notation import MAX_CENTS, format_time
 from orders.api.inputs import (
     CURRENCY_LENGTH,
     MAX_EVENT_ID_LENGTH,
@@ -24,6 +25,20 @@ _OUTCOME_FLAGS = [flag.value for flag in PaymentFlag if flag not in {"", Payment
 @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
 class DetailsField(serializers.JSONField):
     """An object of the shop's own making, in all up to MAX_DETAILS_ENTRIES entries."""
+
+
+class TimeField(serializers.DateTimeField):
+    """A moment, written as all answers write it."""
+
+    def to_representation(self, value: datetime) -> str:
+        return format_time(value)
+
+
+class NoteField(serializers.CharField):
+    """A text, null where it is empty."""
+
+    def to_representation(self, value: str) -> Any:
+        return value or None
 
 
 class OrderBody(serializers.Serializer[Any]):
@@ -58,23 +73,23 @@ class OrderBody(serializers.Serializer[Any]):
 class SellerSerializer(serializers.Serializer[Any]):
     """Who sold it."""
 
-    id = serializers.CharField()
-    name = serializers.CharField()
+    id = serializers.CharField(source="merchant_id")
+    name = serializers.CharField(source="merchant_name")
 
 
 class OrderItemSerializer(serializers.Serializer[Any]):
     """One SKU, as it was sold."""
 
-    id = serializers.CharField()
-    productId = serializers.CharField()  # noqa: N815
-    skuId = serializers.CharField()  # noqa: N815
-    skuCode = serializers.CharField()  # noqa: N815
+    id = serializers.CharField(source="public_id")
+    productId = serializers.CharField(source="product_id")  # noqa: N815
+    skuId = serializers.CharField(source="sku_id")  # noqa: N815
+    skuCode = serializers.CharField(source="sku_code")  # noqa: N815
     name = serializers.CharField()
     image = serializers.CharField(allow_blank=True)
     price = serializers.FloatField()
     quantity = serializers.IntegerField(min_value=1)
-    totalPrice = serializers.FloatField()  # noqa: N815
-    merchant = SellerSerializer()
+    totalPrice = serializers.FloatField(source="total_price")  # noqa: N815
+    merchant = SellerSerializer(source="*")
 
 
 class ReturnedLineSerializer(serializers.Serializer[Any]):
@@ -107,20 +122,24 @@ class OrderSerializer(serializers.Serializer[Any]):
     """An order."""
 
     id = serializers.CharField()
-    orderNumber = serializers.CharField(help_text="For people: `K7QF-2M9X-B4TD`.")  # noqa: N815
+    orderNumber = serializers.CharField(  # noqa: N815
+        source="number", help_text="For people: `K7QF-2M9X-B4TD`."
+    )
     status = serializers.ChoiceField(choices=OrderStatus.choices)
-    totalAmount = serializers.FloatField()  # noqa: N815
+    totalAmount = serializers.FloatField(source="total_amount")  # noqa: N815
     currency = serializers.CharField()
-    itemCount = serializers.IntegerField(min_value=1, help_text="In units.")  # noqa: N815
-    items = OrderItemSerializer(many=True)
-    shippingAddress = DetailsField()  # noqa: N815
+    itemCount = serializers.IntegerField(  # noqa: N815
+        source="item_count", min_value=1, help_text="In units."
+    )
+    items = OrderItemSerializer(source="sold_items", many=True)
+    shippingAddress = DetailsField(source="shipping_address")  # noqa: N815
     contact = DetailsField()
-    note = serializers.CharField(allow_null=True)
-    createdAt = serializers.DateTimeField()  # noqa: N815
-    paidAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
-    cancelledAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
-    expiresAt = serializers.DateTimeField(  # noqa: N815
-        help_text="An order not paid until then is cancelled."
+    note = NoteField(allow_null=True)
+    createdAt = TimeField(source="created_at")  # noqa: N815
+    paidAt = TimeField(source="paid_at", allow_null=True)  # noqa: N815
+    cancelledAt = TimeField(source="cancelled_at", allow_null=True)  # noqa: N815
+    expiresAt = TimeField(  # noqa: N815
+        source="expires_at", help_text="An order not paid until then is cancelled."
     )
     returned = ReturnedSerializer(
         allow_null=True, help_text="`null` where nothing went back, or has not yet."

@@ -37,7 +37,7 @@ from orders.api.inputs import (
     read_restore_cart,
     read_status,
 )
-from orders.api.presentation import present_order
+from orders.api.serializers import OrderSerializer
 from orders.checkout import place_order
 from orders.errors import OrderError
 from orders.lifecycle import cancel_order, cancel_order_for_return
@@ -65,9 +65,8 @@ class OrderViewSet(ViewSet):
             if call is not None:
                 replies.require_first(call)
                 guard = ReplyGuard(replies, call)
-            placed = place_order(owner=owner, draft=draft, context=context, now=now, guard=guard)
-            response = guard.response if guard else answer_order(placed.order, placed.items)
-            return Made(response, details=None)
+            order = place_order(owner=owner, draft=draft, context=context, now=now, guard=guard)
+            return Made(guard.response if guard else answer_order(order), details=None)
 
         return answer_once(call, replies, perform=perform, refuse=refuse_order)
 
@@ -76,13 +75,12 @@ class OrderViewSet(ViewSet):
         owner = _identify_reader(request)
         status, page = read_status(request), read_page(request)
         orders, total = find_orders(owner=owner, status=status, rows=page.rows)
-        items = [present_order(order, order.items.all()) for order in orders]
+        items = list(OrderSerializer(orders, many=True).data)
         return answer(page_data(items, total, page))
 
     @documentation.RETRIEVE
     def retrieve(self, request: Request, order_id: str) -> HttpResponse:
-        order = get_order(owner=_identify_reader(request), order_id=order_id)
-        return answer_order(order, order.items.all())
+        return answer_order(get_order(owner=_identify_reader(request), order_id=order_id))
 
     @documentation.CANCEL
     def cancel(self, request: Request, order_id: str) -> HttpResponse:
@@ -95,7 +93,7 @@ class OrderViewSet(ViewSet):
         order = cancel(order_id=order.pk, buyer=owner.key, actor=order.actor, now=now)
         if restores_cart:
             return_lines(order)
-        return answer_order(order, order.items.all())
+        return answer_order(order)
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, OrderError):
