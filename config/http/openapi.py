@@ -1,7 +1,7 @@
 """What every endpoint's documentation needs: the envelope around its data, its errors, headers."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
     OpenApiResponse,
+    extend_schema,
     inline_serializer,
 )
 from rest_framework import exceptions, serializers
@@ -120,6 +121,27 @@ class PageSerializer(serializers.Serializer[Any]):
     pageSize = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE)  # noqa: N815
 
 
+def document_call(
+    *,
+    answer: OpenApiResponse,
+    failures: Iterable[str | Exception] = (),
+    refused: Mapping[str, Any] | None = None,
+    bodies: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Callable[[Any], Any]:
+    """Describe a call: its 200, its failures, and examples of its body by name.
+
+    `refused` and `failures` are as in `document_errors`, the other options as in `extend_schema`.
+    """
+    return extend_schema(
+        responses={200: answer, **document_errors(*failures, data=refused)},
+        examples=[
+            OpenApiExample(name, value, request_only=True) for name, value in (bodies or {}).items()
+        ],
+        **options,
+    )
+
+
 def document_answer(
     data: Any, *, name: str, message: str = "Success", example: Any = None, description: str = ""
 ) -> OpenApiResponse:
@@ -140,11 +162,13 @@ def document_answer(
     return OpenApiResponse(_wrap(data, name), description=description or message, examples=examples)
 
 
-def document_errors(*failures: str | Exception) -> dict[int, OpenApiResponse]:
+def document_errors(
+    *failures: str | Exception, data: Mapping[str, Any] | None = None
+) -> dict[int, OpenApiResponse]:
     """Describe failures by status: each a slug of `STATUSES`, or an error to be shown as example.
 
-    405, 500 and the 503 of a server that is overloaded belong to all. A slug that carries data has
-    its example from the caller.
+    405, 500 and the 503 of a server that is overloaded belong to all. `data` is what failures carry
+    as such, by slug.
     """
     shown: dict[int, dict[str, Any]] = {}
     for failure in (*failures, "method_not_allowed", "internal_error", "overloaded"):
@@ -152,7 +176,9 @@ def document_errors(*failures: str | Exception) -> dict[int, OpenApiResponse]:
             shown.setdefault(STATUSES[failure], {}).setdefault(failure, _sample(failure))
         else:
             envelope = _answer_to(failure)
-            shown.setdefault(envelope["code"], {})[envelope["error"]["type"]] = envelope
+            slug = envelope["error"]["type"]
+            envelope["data"] = (data or {}).get(slug)
+            shown.setdefault(envelope["code"], {})[slug] = envelope
     return {
         status: OpenApiResponse(
             _describe_failures(status, envelopes.keys()),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 
 from carts.api import examples
 from carts.domain import errors as cart_errors
@@ -17,7 +17,7 @@ from config.http.openapi import (
     PAGE_PARAMETERS,
     REPLAYED_HEADER,
     document_answer,
-    document_errors,
+    document_call,
     name_settings,
 )
 from config.http.ratelimit import RateLimited
@@ -32,9 +32,10 @@ from orders.api.serializers import (
 )
 from orders.models import OrderStatus
 
-_IDENTITY_ERRORS: tuple[str | Exception, ...] = (
+_ERRORS: tuple[str | Exception, ...] = (
     cart_errors.GuestIdRequired(),
     cart_errors.InvalidGuestId(),
+    RateLimited(retry_after_seconds=17),
     "database_busy",
     "database_unavailable",
     "token_not_valid",
@@ -82,8 +83,11 @@ _RETURNED = {
         }
     ],
 }
-_ORDER_ID = OpenApiParameter("order_id", OpenApiTypes.STR, OpenApiParameter.PATH)
-
+_CANCELLED = {
+    "status": "CANCELLED",
+    "cancelledAt": "2026-01-02T03:14:05.678Z",
+    "returned": _RETURNED,
+}
 _VALIDATION = {
     "isValid": False,
     "issues": [
@@ -98,54 +102,12 @@ _VALIDATION = {
     "validItems": [],
     "invalidItemCount": 1,
 }
-
-
-def _show_refusal(message: str, error: dict[str, Any]) -> OpenApiExample:
-    """Return the example of a 409 that carries what validate says of the lines."""
-    value = {
-        "code": 409,
-        "message": message,
-        "data": _VALIDATION,
-        "success": False,
-        "timestamp": EXAMPLE_TIME,
-        "error": error,
-    }
-    return OpenApiExample(error["type"], value, response_only=True)
-
-
-def _document_create() -> dict[int, OpenApiResponse]:
-    responses = document_errors(
-        *_IDENTITY_ERRORS,
-        *BODY_ERRORS,
-        *KEY_ERRORS,
-        InvalidField(
-            field="note", reason=f"must be a text of at most {MAX_NOTE_LENGTH} characters"
-        ),
-        RateLimited(retry_after_seconds=17),
-        cart_errors.AccessDenied(),
-        cart_errors.CartNotFound(),
-        cart_errors.CartStoreUnavailable(),
-        cart_errors.ItemNotFound(),
-        errors.CheckoutContended(),
-        errors.ContactRequired(),
-        errors.NothingSelected(),
-        errors.TooManyPendingOrders(counted="orders", limit=20, pending=20),
-        "cart_invalid",
-        "price_changed",
-    )
-    figures = {"type": "price_changed", "expectedTotal": 279.98, "totalAmount": 299.98}
-    conflict = responses[409]
-    conflict.examples = [
-        *conflict.examples,
-        _show_refusal("Cart validation failed", {"type": "cart_invalid"}),
-        _show_refusal("Price changed", figures),
-    ]
-    return {200: _ANSWER, **responses}
-
-
+# Of a cart that nobody has: what is wrong with its lines is shown by _VALIDATION.
+_VIEW: Any = None
+_ORDER_ID = OpenApiParameter("order_id", OpenApiTypes.STR, OpenApiParameter.PATH)
 _ANSWER = document_answer(OrderSerializer(), name="Order", example=_ORDER)
 
-CREATE = extend_schema(
+CREATE = document_call(
     operation_id="createOrder",
     tags=["Orders"],
     summary="Order what is selected in the cart",
@@ -167,22 +129,37 @@ CREATE = extend_schema(
     ),
     parameters=[GUEST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, REPLAYED_HEADER],
     request=OrderBody,
-    responses=_document_create(),
-    examples=[
-        OpenApiExample("All selected lines", value={"expectedTotal": 299.98}, request_only=True),
-        OpenApiExample(
-            "Two lines, by a guest",
-            value={
-                "itemIds": [_LINE["id"], examples.MISSING_ITEM_ID],
-                "contact": {"email": "lin@example.com"},
-                "shippingAddress": {"name": "林", "city": "杭州", "line1": "文三路 100 号"},
-            },
-            request_only=True,
+    bodies={
+        "All selected lines": {"expectedTotal": 299.98},
+        "Two lines, by a guest": {
+            "itemIds": [_LINE["id"], examples.MISSING_ITEM_ID],
+            "contact": _ORDER["contact"],
+            "shippingAddress": _ORDER["shippingAddress"],
+        },
+    },
+    answer=_ANSWER,
+    failures=(
+        *_ERRORS,
+        *BODY_ERRORS,
+        *KEY_ERRORS,
+        InvalidField(
+            field="note", reason=f"must be a text of at most {MAX_NOTE_LENGTH} characters"
         ),
-    ],
+        cart_errors.AccessDenied(),
+        cart_errors.CartNotFound(),
+        cart_errors.CartStoreUnavailable(),
+        cart_errors.ItemNotFound(),
+        errors.CheckoutContended(),
+        errors.ContactRequired(),
+        errors.NothingSelected(),
+        errors.TooManyPendingOrders(counted="orders", limit=20, pending=20),
+        errors.CartInvalid(_VIEW),
+        errors.PriceChanged(_VIEW, expected_cents=27_998, total_cents=29_998),
+    ),
+    refused={"cart_invalid": _VALIDATION, "price_changed": _VALIDATION},
 )
 
-LIST = extend_schema(
+LIST = document_call(
     operation_id="listOrders",
     tags=["Orders"],
     summary="List orders, newest first",
@@ -191,34 +168,24 @@ LIST = extend_schema(
         OpenApiParameter("status", {"type": "string", "enum": OrderStatus.values}),
         *PAGE_PARAMETERS,
     ],
-    responses={
-        200: document_answer(
-            OrderPageSerializer(),
-            name="OrderPage",
-            example={"items": [_ORDER], "total": 1, "page": 1, "pageSize": 20},
-        ),
-        **document_errors(
-            *_IDENTITY_ERRORS,
-            RateLimited(retry_after_seconds=17),
-            InvalidField(field="page", reason="must be a whole number"),
-        ),
-    },
+    answer=document_answer(
+        OrderPageSerializer(),
+        name="OrderPage",
+        example={"items": [_ORDER], "total": 1, "page": 1, "pageSize": 20},
+    ),
+    failures=(*_ERRORS, "invalid_field"),
 )
 
-RETRIEVE = extend_schema(
+RETRIEVE = document_call(
     operation_id="getOrder",
     tags=["Orders"],
     summary="Show an order",
     parameters=[GUEST_ID_HEADER, _ORDER_ID],
-    responses={
-        200: _ANSWER,
-        **document_errors(
-            *_IDENTITY_ERRORS, RateLimited(retry_after_seconds=17), errors.OrderNotFound()
-        ),
-    },
+    answer=_ANSWER,
+    failures=(*_ERRORS, errors.OrderNotFound()),
 )
 
-CANCEL = extend_schema(
+CANCEL = document_call(
     operation_id="cancelOrder",
     tags=["Orders"],
     summary="Cancel an order that is not paid",
@@ -236,28 +203,16 @@ CANCEL = extend_schema(
         ),
     ],
     request=None,
-    responses={
-        200: document_answer(
-            OrderSerializer(),
-            name="Order",
-            example=_ORDER
-            | {
-                "status": "CANCELLED",
-                "cancelledAt": "2026-01-02T03:14:05.678Z",
-                "returned": _RETURNED,
-            },
-        ),
-        **document_errors(
-            *_IDENTITY_ERRORS,
-            InvalidField(field="restoreCart", reason="must be true or false"),
-            RateLimited(retry_after_seconds=17),
-            errors.InvalidTransition(status="PAID", wanted="CANCELLED"),
-            errors.OrderNotFound(),
-        ),
-    },
+    answer=document_answer(OrderSerializer(), name="Order", example=_ORDER | _CANCELLED),
+    failures=(
+        *_ERRORS,
+        InvalidField(field="restoreCart", reason="must be true or false"),
+        errors.InvalidTransition(status="PAID", wanted="CANCELLED"),
+        errors.OrderNotFound(),
+    ),
 )
 
-PAYMENT_WEBHOOK = extend_schema(
+PAYMENT_WEBHOOK = document_call(
     operation_id="reportPayment",
     tags=["Orders"],
     summary="Tell of a payment (payment provider only)",
@@ -281,35 +236,25 @@ PAYMENT_WEBHOOK = extend_schema(
         )
     ],
     request=PaymentEventBody,
-    responses={
-        200: document_answer(
-            PaymentOutcomeSerializer(), name="PaymentOutcome", example={"outcome": "paid"}
-        ),
-        **document_errors(
-            "body_too_large",
-            "database_busy",
-            "database_unavailable",
-            "invalid_body",
-            "malformed_json",
-            "not_found",
-            "request_timeout",
-            "unsupported_media_type",
-            InvalidField(field="amount", reason="must be a number"),
-            errors.InvalidSignature(),
-            errors.PaymentEventReused(),
-        ),
+    bodies={
+        "A payment": {
+            "id": "evt_8f14e45f",
+            "type": "payment.succeeded",
+            "orderId": _ORDER["id"],
+            "amount": 299.98,
+            "currency": "CNY",
+        }
     },
-    examples=[
-        OpenApiExample(
-            "A payment",
-            value={
-                "id": "evt_8f14e45f",
-                "type": "payment.succeeded",
-                "orderId": _ORDER["id"],
-                "amount": 299.98,
-                "currency": "CNY",
-            },
-            request_only=True,
-        )
-    ],
+    answer=document_answer(
+        PaymentOutcomeSerializer(), name="PaymentOutcome", example={"outcome": "paid"}
+    ),
+    failures=(
+        *BODY_ERRORS,
+        "database_busy",
+        "database_unavailable",
+        "not_found",
+        InvalidField(field="amount", reason="must be a number"),
+        errors.InvalidSignature(),
+        errors.PaymentEventReused(),
+    ),
 )
