@@ -1,9 +1,6 @@
 """How the account endpoints look in the OpenAPI schema."""
 
-from typing import Any
-
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 
 from accounts.api.serializers import (
     GuestData,
@@ -15,7 +12,7 @@ from accounts.api.serializers import (
     UserData,
 )
 from accounts.errors import AccountExists, InvalidCredentials
-from config.http.openapi import document_answer, document_errors
+from config.http.openapi import document_answer, document_call
 
 _BODY_ERRORS = (
     "body_too_large",
@@ -26,32 +23,13 @@ _BODY_ERRORS = (
     "malformed_json",
     "unsupported_media_type",
 )
-_ACCOUNT_EXISTS = AccountExists(fields={"email": ["This email address is taken."]})
-_SIGN_IN_ERRORS = (
-    *_BODY_ERRORS,
-    "rate_limited",
-    "rate_limiter_unavailable",
-)
+_SIGN_IN_ERRORS = (*_BODY_ERRORS, "rate_limited", "rate_limiter_unavailable")
 _GUEST_ID = OpenApiParameter(
     "X-Guest-ID",
     {"type": "string"},
     OpenApiParameter.HEADER,
     description="The guest whose cart becomes the user's; an empty one is none. One that can be no "
     "guest's id keeps nobody from signing in.",
-)
-_CHALLENGE = OpenApiParameter(
-    "WWW-Authenticate",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    response=[401],
-    description="`Bearer`, and a realm where an access token is asked for.",
-)
-_RETRY_AFTER = OpenApiParameter(
-    "Retry-After",
-    OpenApiTypes.INT,
-    OpenApiParameter.HEADER,
-    response=[429, 503],
-    description="Seconds until another try is welcome.",
 )
 _USER = {"id": "k3v9mz0q8w2r7t1y5u4x6abc", "username": "lin", "email": "lin@example.com"}
 _PASSWORD = "grün tea 7 cups"  # noqa: S105
@@ -70,97 +48,77 @@ _SIGN_IN_NOTE = (
 )
 
 
-def _example_body(name: str, value: dict[str, Any]) -> OpenApiExample:
-    return OpenApiExample(name, value=value, request_only=True)
-
-
-REGISTER = extend_schema(
+REGISTER = document_call(
     operation_id="register",
     tags=["Accounts"],
     summary="Create an account and sign in",
     description=_SIGN_IN_NOTE,
-    parameters=[_GUEST_ID, _RETRY_AFTER],
+    parameters=[_GUEST_ID],
     request=RegisterBody,
-    responses={
-        200: document_answer(SignInData(), name="Register", example=_SIGN_IN | {"merge": None}),
-        **document_errors(*_SIGN_IN_ERRORS, _ACCOUNT_EXISTS),
+    bodies={
+        "A new account": {"username": "lin", "email": "lin@example.com", "password": _PASSWORD}
     },
-    examples=[
-        _example_body(
-            "A new account",
-            {"username": "lin", "email": "lin@example.com", "password": _PASSWORD},
-        )
-    ],
+    answer=document_answer(SignInData(), name="Register", example=_SIGN_IN | {"merge": None}),
+    failures=(
+        *_SIGN_IN_ERRORS,
+        AccountExists(fields={"email": ["This email address is taken."]}),
+    ),
 )
 
-LOGIN = extend_schema(
+LOGIN = document_call(
     operation_id="login",
     tags=["Accounts"],
     summary="Sign in by username or email",
     description=_SIGN_IN_NOTE,
-    parameters=[_GUEST_ID, _CHALLENGE, _RETRY_AFTER],
+    parameters=[_GUEST_ID],
     request=LoginBody,
-    responses={
-        200: document_answer(SignInData(), name="Login", example=_SIGN_IN),
-        **document_errors(*_SIGN_IN_ERRORS, InvalidCredentials()),
+    bodies={
+        "By username": {"username": "lin", "password": _PASSWORD},
+        "By email": {"email": "lin@example.com", "password": _PASSWORD},
     },
-    examples=[
-        _example_body("By username", {"username": "lin", "password": _PASSWORD}),
-        _example_body("By email", {"email": "lin@example.com", "password": _PASSWORD}),
-    ],
+    answer=document_answer(SignInData(), name="Login", example=_SIGN_IN),
+    failures=(*_SIGN_IN_ERRORS, InvalidCredentials()),
 )
 
-REFRESH = extend_schema(
+REFRESH = document_call(
     operation_id="refreshTokens",
     tags=["Accounts"],
     summary="Exchange a refresh token for a new pair",
     description="Within 10 seconds the same token gets another pair (two tabs, a lost answer). One "
     "that comes again later was copied: it ends its sign-in, and the access tokens of that within "
     "seconds. Another password or a deactivation ends every token of the user.",
-    parameters=[_CHALLENGE, _RETRY_AFTER],
     request=RefreshBody,
-    responses={
-        200: document_answer(TokensData(), name="Refresh", example=_TOKENS),
-        **document_errors(*_BODY_ERRORS, "token_not_valid"),
-    },
+    answer=document_answer(TokensData(), name="Refresh", example=_TOKENS),
+    failures=(*_BODY_ERRORS, "token_not_valid"),
 )
 
-LOGOUT = extend_schema(
+LOGOUT = document_call(
     operation_id="logout",
     tags=["Accounts"],
     summary="End a refresh token",
     description="All refresh tokens that this one was exchanged for end, too. The access tokens "
     "live on until they expire: forget them.",
-    parameters=[_CHALLENGE, _RETRY_AFTER],
     request=RefreshBody,
-    responses={
-        200: document_answer(None, name="Logout"),
-        **document_errors(*_BODY_ERRORS, "token_not_valid"),
-    },
+    answer=document_answer(None, name="Logout"),
+    failures=(*_BODY_ERRORS, "token_not_valid"),
 )
 
-ME = extend_schema(
+ME = document_call(
     operation_id="getMe",
     tags=["Accounts"],
     summary="Tell who is signed in",
     description="Unlike cart calls it looks the user up.",
-    parameters=[_CHALLENGE, _RETRY_AFTER],
-    responses={
-        200: document_answer(UserData(), name="Me", example=_USER),
-        **document_errors("database_unavailable", "not_authenticated", "token_not_valid"),
-    },
+    answer=document_answer(UserData(), name="Me", example=_USER),
+    failures=("database_unavailable", "not_authenticated", "token_not_valid"),
 )
 
-GUEST = extend_schema(
+GUEST = document_call(
     operation_id="createGuestId",
     tags=["Accounts"],
     summary="Make a strong guest id",
     description="128 random bits; nothing is stored. A client may as well make its own.",
     request=None,
-    responses={
-        200: document_answer(
-            GuestData(), name="Guest", example={"guestId": "q3Zk9vN2Yw0bT7rXc5mLdA"}
-        ),
-        **document_errors(),
-    },
+    answer=document_answer(
+        GuestData(), name="Guest", example={"guestId": "q3Zk9vN2Yw0bT7rXc5mLdA"}
+    ),
 )
