@@ -4,8 +4,8 @@ from hashlib import sha1
 
 import pytest
 
-from carts.live import scripts
-from carts.live.scripts import Script, load_script
+from carts.live import connection
+from carts.live.connection import Script, load_script
 
 
 def change_scripts(
@@ -18,4 +18,4 @@ def change_scripts(
         text = load_script(verb).text.replace(check, instead)
         return Script(text, sha1(text, usedforsecurity=False).hexdigest())
 
-    monkeypatch.setattr(scripts, "load_script", load)
+    monkeypatch.setattr(connection, "load_script", load)

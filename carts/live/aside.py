@@ -10,7 +10,7 @@ from datetime import timedelta
 from redis.exceptions import RedisError
 
 from carts.live.connection import get_client
-from carts.live.keys import set_aside_key, shard_keys, shard_prefixes
+from carts.live.keys import figures_key, set_aside_key
 
 # In front of a job's name among the counters.
 FAILURES = "failures:"
@@ -34,5 +34,5 @@ def set_entry_aside(job: str, entry: str, *, pause: timedelta) -> None:
     with suppress(RedisError):
         pipeline = get_client().pipeline(transaction=False)
         pipeline.zadd(set_aside_key(job), {entry: until_ms})
-        pipeline.hincrby(shard_keys(shard_prefixes()[0]).counters, f"{FAILURES}{job}", 1)
+        pipeline.hincrby(figures_key(), f"{FAILURES}{job}", 1)
         pipeline.execute()

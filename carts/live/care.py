@@ -7,8 +7,7 @@ from carts.domain.cart import CartOwner
 from carts.domain.errors import CartUnreadable
 from carts.live import keys
 from carts.live.codec import LiveCart, parse_live_cart
-from carts.live.connection import ask, get_client, store_errors
-from carts.live.scripts import run_script
+from carts.live.connection import ask, get_client, run_script, store_errors
 
 
 @dataclass(frozen=True, slots=True)

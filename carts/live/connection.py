@@ -1,15 +1,24 @@
-"""The carts' Redis: the way in, and what it means when it does not answer."""
+"""The carts' Redis: the way in, the scripts it runs, and what it means when it does not answer.
+
+A script is loaded once, run by its digest, and takes one round trip.
+"""
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha1
+from pathlib import Path
 from typing import Any
 
 from django_redis import get_redis_connection
 from prometheus_client import Counter
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from carts.domain.errors import CartStoreUnavailable
+from carts.live.keys import figures_key
 from config.stores.redis import Command, exchange, find_outage, forget_arguments
 
 logger = logging.getLogger(__name__)
@@ -17,6 +26,9 @@ logger = logging.getLogger(__name__)
 _UNAVAILABLE = Counter(
     "cart_store_unavailable", "Calls that the live store could not answer.", ["reason"]
 )
+_FOLDER = Path(__file__).parent / "lua"
+# The texts that stand in front of a script, as its header names them.
+_USES = re.compile(r"^-- USES  (.+)$", re.MULTILINE)
 
 
 def get_client() -> Any:
@@ -54,3 +66,54 @@ def store_errors() -> Iterator[None]:
         _UNAVAILABLE.labels(outage).inc()
         logger.warning("cart store unavailable: %s", outage)
         raise CartStoreUnavailable from error
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua text and its SHA-1, by which the server knows it."""
+
+    text: bytes
+    digest: str = field(repr=False)
+
+
+def run_script(verb: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    """Run the script of a verb in one round trip; in two the first time a server sees it.
+
+    Raises CartStoreUnavailable, and ResponseError for an error of the script itself. That means a
+    bug, or a key that holds something else, and is counted.
+    """
+    script = load_script(verb)
+    with store_errors():
+        try:
+            return _call(("EVALSHA", script.digest, len(keys), *keys, *args))
+        except NoScriptError:
+            return _call(("EVAL", script.text, len(keys), *keys, *args))
+
+
+@cache
+def load_script(verb: str) -> Script:
+    """Return the script of a verb, with the texts in front that it uses.
+
+    Its first line, for the server, comes before all of them. With it the server checks memory
+    before the first write, and not in the middle. What only shrinks a cart, and what saves it, has
+    the flag `allow-oom`, because it must be possible when memory is full.
+    """
+    shebang, _, own = _read(verb).partition("\n")
+    uses = _USES.search(own)
+    shared = map(_read, uses[1].split(", ")) if uses else ()
+    text = "\n".join([shebang, *shared, own]).encode()
+    return Script(text, sha1(text, usedforsecurity=False).hexdigest())
+
+
+def _call(command: Command) -> Any:
+    [reply] = exchange(get_client(), [command])
+    if isinstance(reply, ResponseError):
+        if not isinstance(reply, NoScriptError) and find_outage(reply) is None:
+            with suppress(RedisError):
+                get_client().hincrby(figures_key(), "script_errors", 1)
+        raise reply
+    return reply
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")

@@ -10,23 +10,19 @@ from typing import Literal
 from redis.exceptions import RedisError
 
 from carts.live.connection import get_client
-from carts.live.keys import shard_keys, shard_prefixes
+from carts.live.keys import figures_key
 
-Counter = Literal["changes_set_aside", "events_published", "script_errors"]
+Counter = Literal["changes_set_aside", "events_published"]
 Gauge = Literal["events_pending"]
 
 
 def add(counter: Counter, amount: int) -> None:
     """Add to a counter, in one round trip."""
     with suppress(RedisError):
-        get_client().hincrby(_key(), counter, amount)
+        get_client().hincrby(figures_key(), counter, amount)
 
 
 def put(gauge: Gauge, value: int) -> None:
     """Set a gauge, in one round trip."""
     with suppress(RedisError):
-        get_client().hset(_key(), gauge, value)
-
-
-def _key() -> str:
-    return shard_keys(shard_prefixes()[0]).counters
+        get_client().hset(figures_key(), gauge, value)

@@ -109,6 +109,11 @@ def set_aside_key(job: str) -> str:
     return f"{shard_prefixes()[0]}cart:apart:{job}"
 
 
+def figures_key() -> str:
+    """Return the key of the counters that belong to no shard."""
+    return shard_keys(shard_prefixes()[0]).counters
+
+
 def round_key() -> str:
     """Return the key of how far the comparing of all carts has come."""
     return f"{shard_prefixes()[0]}cart:round"

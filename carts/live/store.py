@@ -20,9 +20,8 @@ from carts.domain.merging import MergedLine
 from carts.live import keys
 from carts.live.access import ask_whether_ended, is_ended
 from carts.live.codec import encode_cart, encode_handover, parse_cart
-from carts.live.connection import ask, get_client, store_errors
+from carts.live.connection import ask, get_client, run_script, store_errors
 from carts.live.records import pack_applied, unpack_record
-from carts.live.scripts import run_script
 from config.http.idempotency import CallRecord, CallRepeatedError, KeyedCall
 from config.http.ratelimit import Charge
 from config.stores.redis import Command, exchange, find_outage, take_value

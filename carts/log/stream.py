@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from carts.domain.cart import Cart
-from carts.live.connection import get_client, store_errors
+from carts.live.connection import get_client, run_script, store_errors
 from carts.live.keys import cart_key, shard_keys, shard_prefix
-from carts.live.scripts import run_script
 
 
 @dataclass(frozen=True, slots=True)

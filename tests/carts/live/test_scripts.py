@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from carts.live import scripts
-from carts.live.scripts import load_script
+from carts.live import connection
+from carts.live.connection import load_script
 
-FOLDER = Path(scripts.__file__).with_name("lua")
+FOLDER = Path(connection.__file__).with_name("lua")
 SHARED = {"clock", "prelude"}
 VERBS = sorted({path.stem for path in FOLDER.glob("*.lua")} - SHARED)
 
