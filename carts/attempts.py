@@ -9,6 +9,7 @@ from carts.domain.errors import CartContended
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+State = TypeVar("State")
 
 MAX_ATTEMPTS = 8
 
@@ -24,9 +25,20 @@ def attempt_until_done(
 
     Raises `contended` after MAX_ATTEMPTS, and whatever else the attempt raises at once.
     """
-    for _ in range(MAX_ATTEMPTS):
+    return attempt_from(None, lambda _: attempt(), read=lambda: None, contended=contended)
+
+
+def attempt_from(
+    state: State,
+    attempt: Callable[[State], Result],
+    *,
+    read: Callable[[], State],
+    contended: type[Exception] = CartContended,
+) -> Result:
+    """Return what the attempt makes of a state, of the one then read where it was Overtaken."""
+    for number in range(MAX_ATTEMPTS):
         try:
-            return attempt()
+            return attempt(state if number == 0 else read())
         except Overtaken as overtaken:
             logger.info("attempt begins again: %s", overtaken)
             last = overtaken

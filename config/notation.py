@@ -1,4 +1,4 @@
-"""How times, money and names are written in JSON."""
+"""How times, money and names are written in JSON, and what a guest's id looks like."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -6,6 +6,9 @@ from functools import lru_cache
 # The greatest amount of money, in cents. Above it neighbouring doubles are more than half a cent
 # apart, so that two amounts may read as one JSON number.
 MAX_CENTS = 2**46 * 100
+
+# What a client that has not signed in is known by, in X-Guest-ID.
+GUEST_ID_PATTERN = "[A-Za-z0-9_-]{8,128}"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

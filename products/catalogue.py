@@ -3,12 +3,14 @@
 This is the hottest query of the whole system, hence raw SQL.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 from psycopg.pq import Format
 
+from products.bounds import is_id
 from products.offers import Offer, Snapshot
 
 
@@ -37,6 +39,8 @@ def read_snapshots(revisions: Collection[int]) -> Mapping[int, Snapshot]:
     return {number: Snapshot(name, image, cents) for number, name, image, cents in rows}
 
 
+_IDS = re.compile("[A-Za-z0-9-]{1,64}(?:,[A-Za-z0-9-]{1,64})*")
+
 # The columns stand in the order of Offer's fields.
 # Triggers copy what is shown of the product and its merchant into the SKU's row: joining their
 # tables would double the work.
@@ -64,9 +68,9 @@ WHERE id = ANY(%s::bigint[])
 
 
 def _join(ids: Collection[str]) -> str:
-    """Join ids by commas, without those the driver refuses to send, such as NUL."""
+    """Join ids by commas, without what can be no id; the driver refuses to send a NUL."""
     text = ",".join(ids)
-    return text if text.isprintable() else ",".join(filter(str.isprintable, ids))
+    return text if _IDS.fullmatch(text) else ",".join(filter(is_id, ids))
 
 
 def _fetch(sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:

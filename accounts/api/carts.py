@@ -6,9 +6,8 @@ from typing import Any
 
 from django.conf import settings
 
-from carts.api.identity import parse_guest_id
 from carts.api.presentation import present_cart, present_merge
-from carts.domain.cart import CartOwner
+from carts.domain.cart import CartOwner, parse_guest_id
 from carts.operations import ChangeContext, get_cart, merge_carts, save_cart
 from config.errors import ServiceError
 from config.http.context import current_request_id

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from accounts.models import User
-from config.http.context import GUEST_ID_PATTERN
+from config.notation import GUEST_ID_PATTERN
 
 USERNAME_MAX_LENGTH = 150
 EMAIL_MAX_LENGTH = 254

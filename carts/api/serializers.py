@@ -12,8 +12,8 @@ from rest_framework import serializers
 from carts.domain.cart import CartStatus
 from carts.domain.merging import CapReason, SkipReason, Strategy
 from carts.domain.rules import UnavailableReason
-from config.http.context import GUEST_ID_PATTERN
 from config.http.openapi import name_settings
+from config.notation import GUEST_ID_PATTERN
 
 
 class Quantity(serializers.IntegerField):

@@ -1,11 +1,12 @@
 """The cart over HTTP: read identity and input, call one service, present what it returns."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
@@ -20,7 +21,6 @@ from carts.api.batches import (
     restore_failures,
     sort_entries,
 )
-from carts.api.identity import identify_owner, identify_user, parse_guest_id
 from carts.api.presentation import (
     answer_added,
     answer_cart,
@@ -35,11 +35,11 @@ from carts.api.presentation import (
     present_validation,
 )
 from carts.api.schema import document_calls
-from carts.domain.cart import CartOwner
-from carts.domain.errors import CartChanged, InvalidGuestId
+from carts.domain.cart import Access, CartOwner, parse_guest_id
+from carts.domain.errors import CartChanged, GuestIdRequired, InvalidGuestId
 from carts.live.records import LiveRecords
+from carts.live.store import ChangeContext
 from carts.operations import lines
-from carts.operations.context import ChangeContext
 from carts.operations.merging import merge_carts
 from carts.operations.reading import CartView, get_cart
 from config.http.context import client_network, current_request_id
@@ -71,12 +71,7 @@ class CartViewSet(ViewSet):
             result = lines.add_lines(owner=owner, additions=[addition], context=context)
             return Made(answer_added(result.require_done()))
 
-        return answer_once(
-            call,
-            LiveRecords(owner),
-            perform=perform,
-            replay=lambda _: answer_added(get_cart(owner=owner)),
-        )
+        return _answer_call(owner, call, perform, lambda _: answer_added(get_cart(owner=owner)))
 
     def add_batch(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
@@ -97,7 +92,7 @@ class CartViewSet(ViewSet):
         def replay(details: Details | None) -> HttpResponse:
             return present(get_cart(owner=owner), restore_failures(details or {}, names))
 
-        return answer_once(call, LiveRecords(owner), perform=perform, replay=replay)
+        return _answer_call(owner, call, perform, replay)
 
     def update_item(self, request: Request, item_id: str) -> HttpResponse:
         owner = identify_owner(request)
@@ -173,7 +168,9 @@ class CartViewSet(ViewSet):
         return answer_cart(result.require_done())
 
     def merge(self, request: Request) -> HttpResponse:
-        user = identify_user(request)
+        user = _identify_bearer(request)
+        if user is None:
+            raise NotAuthenticated
         body = read_object(request)
         guest_id = body.get("guestSessionId")
         if not isinstance(guest_id, str):
@@ -196,9 +193,7 @@ class CartViewSet(ViewSet):
             context = ChangeContext(source="api", request_id=current_request_id())
             return merge_as(context).response
 
-        return answer_once(
-            call, LiveRecords(user), perform=lambda: merge_as(context), replay=replay
-        )
+        return _answer_call(user, call, lambda: merge_as(context), replay)
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, CartChanged):
@@ -213,6 +208,27 @@ class CartViewSet(ViewSet):
         final["Cache-Control"] = "no-store"
         final["Vary"] = "Authorization, X-Guest-ID"
         return final
+
+
+class _Bearer(Protocol):
+    """Whoever a valid token names; authentication is a setting, so its own class is not known."""
+
+    id: str
+    access: Access
+
+
+def identify_owner(request: Request) -> CartOwner:
+    """Return the user of a valid token, else the guest of X-Guest-ID.
+
+    Raises AuthenticationFailed for a bad token, guest id or not; GuestIdRequired; InvalidGuestId.
+    """
+    user = _identify_bearer(request)
+    if user is not None:
+        return user
+    guest_id = request.META.get("HTTP_X_GUEST_ID")
+    if not guest_id:
+        raise GuestIdRequired
+    return CartOwner.for_guest(parse_guest_id(guest_id))
 
 
 def describe_change(
@@ -241,3 +257,20 @@ def describe_change(
         expected_versions=None if expected is None else parse_etag_versions(expected),
         call=call,
     )
+
+
+def _answer_call(
+    owner: CartOwner,
+    call: KeyedCall | None,
+    perform: Callable[[], Made],
+    replay: Callable[[Details | None], HttpResponse],
+) -> HttpResponse:
+    """Answer a change to this owner's cart; a keyed call is made once."""
+    if call is None:
+        return perform().response
+    return answer_once(call, LiveRecords(owner), perform=perform, replay=replay)
+
+
+def _identify_bearer(request: Request) -> CartOwner | None:
+    bearer = cast("_Bearer | None", request.user)
+    return None if bearer is None else CartOwner.for_user(bearer.id, bearer.access)

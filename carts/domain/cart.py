@@ -1,12 +1,19 @@
 """A cart as values: who owns it, what is in it. Times are milliseconds since the epoch."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from carts.domain.errors import InvalidGuestId
+from config.notation import GUEST_ID_PATTERN
 from products.bounds import is_id
 
 OwnerKind = Literal["user", "guest"]
 CartStatus = Literal["ACTIVE", "EXPIRED", "CHECKEDOUT"]
+
+_GUEST_ID = re.compile(GUEST_ID_PATTERN, re.ASCII)
+# What a script sends that has no id: everybody it runs for would share one cart.
+_NOBODYS_ID = "undefined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,13 @@ class CartOwner:
     def key(self) -> str:
         """The owner as text, "user:<id>" or "guest:<id>"; names a buyer in the catalogue too."""
         return f"{self.kind}:{self.id}"
+
+
+def parse_guest_id(text: str) -> str:
+    """Return the text if it can be a guest id; raises InvalidGuestId."""
+    if not _GUEST_ID.fullmatch(text) or text.lower() == _NOBODYS_ID:
+        raise InvalidGuestId
+    return text
 
 
 class Line(NamedTuple):

@@ -35,7 +35,7 @@ class LiveRecords:
 
     owner: CartOwner
 
-    def claim(self, call: KeyedCall) -> CallRecord | None:
+    def begin(self, call: KeyedCall) -> CallRecord | None:
         """Record a call as begun; return its record where it had begun before."""
         key = call_key(self.owner, call.id)
         with store_errors():

@@ -7,7 +7,7 @@ never retried here: whether it was made is then unknown.
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from django.conf import settings
 from redis.exceptions import RedisError, ResponseError
 
 from carts.domain.cart import Cart, CartOwner, Handover
-from carts.domain.errors import AccessEnded, CartUnreadable
+from carts.domain.errors import AccessEnded, CartChanged, CartUnreadable
 from carts.domain.merging import MergedLine
 from carts.live import keys
 from carts.live.access import ask_whether_ended, is_ended
@@ -37,20 +37,28 @@ Status = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeTerms:
-    """Under what terms a change is made, and what the change log is told of it.
+class ChangeContext:
+    """Who makes a change to a cart, and on what terms.
 
-    `seen_id` is the id of the cart it is meant for ("" if there was none), `fresh_id` the id of a
-    cart it may start ("" if it may not), `expected_version` what If-Match asks for (None for any).
+    `source` is where it comes from (api, admin, command, merge, order, repair), `actor` who (""
+    for the cart's owner). `expected_versions` are those of If-Match, None for any.
     """
 
-    seen_id: str
-    fresh_id: str
     source: str
-    actor: str
-    request_id: str
-    expected_version: int | None = None
+    actor: str = ""
+    request_id: str = "-"
+    charges: tuple[Charge, ...] = ()
+    expected_versions: frozenset[int] | None = None
     call: KeyedCall | None = None
+
+    def pinned_to(self, version: int, call: KeyedCall | None = None) -> "ChangeContext":
+        """Return this context for one version of the cart, free of charge."""
+        return replace(self, charges=(), expected_versions=frozenset({version}), call=call)
+
+    def require_version(self, cart: Cart) -> None:
+        """Raise CartChanged where other versions than this cart's are expected."""
+        if self.expected_versions is not None and cart.version not in self.expected_versions:
+            raise CartChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,45 +123,48 @@ def open_cart(
         return _parse_reply(owner, next(replies))
 
 
-def add_lines(owner: CartOwner, terms: ChangeTerms, additions: Sequence[UnitsToAdd]) -> Outcome:
-    """Add units to lines; per entry "done", "over" its highest quantity, or "full"."""
+def add_units(cart: Cart, context: ChangeContext, additions: Sequence[UnitsToAdd]) -> Outcome:
+    """Add units to lines; per entry "done", "over" its highest quantity, or "full".
+
+    May start the owner's cart, or the next one where this cart has ended.
+    """
     args: list[Any] = [settings.CART_MAX_LINES]
     for entry in additions:
         args += [
             entry.sku_id, entry.units, entry.highest, _flag(entry.selected), entry.revision,
         ]  # fmt: skip
-    return _change("add_lines", owner, terms, args)
+    return _change("add_units", cart, context, args, fresh_id=_fresh_id(cart))
 
 
-def set_lines(owner: CartOwner, terms: ChangeTerms, settings_: Sequence[LineSetting]) -> Outcome:
+def set_lines(cart: Cart, context: ChangeContext, settings_: Sequence[LineSetting]) -> Outcome:
     """Set quantities and selections; per entry "done", "over" its highest quantity, "missing"."""
     args: list[Any] = []
     for entry in settings_:
         quantity = "" if entry.quantity is None else entry.quantity
         args += [entry.sku_id, quantity, _flag(entry.selected), entry.highest]
-    return _change("set_lines", owner, terms, args)
+    return _change("set_lines", cart, context, args)
 
 
-def select_all(owner: CartOwner, terms: ChangeTerms, *, selected: bool) -> Outcome:
+def select_lines(cart: Cart, context: ChangeContext, *, selected: bool) -> Outcome:
     """Select or deselect every line."""
-    return _change("select_all", owner, terms, [_flag(selected)])
+    return _change("select_lines", cart, context, [_flag(selected)])
 
 
-def remove_lines(owner: CartOwner, terms: ChangeTerms, sku_ids: Sequence[str]) -> Outcome:
+def drop_lines(cart: Cart, context: ChangeContext, sku_ids: Sequence[str]) -> Outcome:
     """Remove lines; per SKU "done" or "missing"."""
-    return _change("remove_lines", owner, terms, sku_ids)
+    return _change("drop_lines", cart, context, sku_ids)
 
 
-def clear(owner: CartOwner, terms: ChangeTerms) -> Outcome:
+def clear(cart: Cart, context: ChangeContext) -> Outcome:
     """Remove every line."""
-    return _change("clear", owner, terms, ())
+    return _change("clear", cart, context, ())
 
 
 def acknowledge(
-    owner: CartOwner, terms: ChangeTerms, revisions: Sequence[tuple[str, int]]
+    cart: Cart, context: ChangeContext, revisions: Sequence[tuple[str, int]]
 ) -> Outcome:
     """Take a revision as the one the line was added at, per SKU; "done" or "missing"."""
-    return _change("acknowledge", owner, terms, [value for pair in revisions for value in pair])
+    return _change("acknowledge", cart, context, [value for pair in revisions for value in pair])
 
 
 def begin_merge(
@@ -174,40 +185,42 @@ def begin_merge(
 
 
 def apply_merge(
-    user: CartOwner, terms: ChangeTerms, *, token: str, lines: Sequence[MergedLine]
+    user_cart: Cart, context: ChangeContext, *, token: str, lines: Sequence[MergedLine]
 ) -> Outcome:
     """Write the merged lines, once per token: "done", "withdrawn", or "merged" if done before."""
     args: list[Any] = [token]
     for line in lines:
         args += [line.sku_id, line.quantity, _flag(line.selected), line.revision]
-    return _change("apply_merge", user, terms, args)
+    return _change("apply_merge", user_cart, context, args, fresh_id=_fresh_id(user_cart))
 
 
-def withdraw_merge(user: CartOwner, terms: ChangeTerms, *, token: str) -> Outcome:
+def withdraw_merge(user_cart: Cart, context: ChangeContext, *, token: str) -> Outcome:
     """Withdraw the merge of this token: "done", or "merged" where its lines have been merged."""
-    return _change("withdraw_merge", user, terms, [token])
+    fresh_id = "" if user_cart.exists else user_cart.id
+    return _change("withdraw_merge", user_cart, context, [token], fresh_id=fresh_id)
 
 
 def finish_merge(
-    guest: CartOwner, terms: ChangeTerms, handover: Handover, *, capped: int
+    guest_cart: Cart, context: ChangeContext, handover: Handover, *, capped: int
 ) -> Outcome:
-    """Empty a guest's cart that was handed over at the version of the terms: "done" or "absent".
+    """Empty a guest's cart that was handed over at the version of the context: "done" or "absent".
 
     The merge is counted then, with the lines it capped.
     """
-    shared = keys.shard_keys(keys.shard_prefix(guest))
+    shared = keys.shard_keys(keys.shard_prefix(guest_cart.owner))
     args = [encode_handover(handover), capped]
-    return _change("finish_merge", guest, terms, args, more_keys=[shared.merging, shared.counters])
+    more_keys = [shared.merging, shared.counters]
+    return _change("finish_merge", guest_cart, context, args, more_keys=more_keys)
 
 
 def take_lines(
-    owner: CartOwner, terms: ChangeTerms, *, token: str, units: Mapping[str, int]
+    cart: Cart, context: ChangeContext, *, token: str, units: Mapping[str, int]
 ) -> Outcome:
     """Take bought units out, once per token: "done", or "settled" if done before."""
     args: list[Any] = [token]
     for sku_id, bought in units.items():
         args += [sku_id, bought]
-    return _change("take_lines", owner, terms, args)
+    return _change("take_lines", cart, context, args)
 
 
 def unite(united: Cart, *, living: Cart) -> Outcome:
@@ -215,14 +228,7 @@ def unite(united: Cart, *, living: Cart) -> Outcome:
 
     `united` has the version of the copy. "done", or why nothing was done.
     """
-    terms = ChangeTerms(
-        seen_id=living.id,
-        fresh_id="",
-        source="repair",
-        actor="",
-        request_id="-",
-        expected_version=living.version,
-    )
+    context = ChangeContext(source="repair").pinned_to(living.version)
     status = "" if united.status == "ACTIVE" else united.status
     handover = "" if united.handover is None else encode_handover(united.handover)
     args: list[Any] = [united.version, united.id, united.created_ms, status]
@@ -230,7 +236,7 @@ def unite(united: Cart, *, living: Cart) -> Outcome:
     for line in united.lines:
         args += [line.sku_id, line.quantity, _flag(line.selected), line.revision, line.added_ms]
     shared = keys.shard_keys(keys.shard_prefix(living.owner))
-    return _change("unite", living.owner, terms, args, more_keys=[shared.counters, shared.merging])
+    return _change("unite", living, context, args, more_keys=[shared.counters, shared.merging])
 
 
 def load_if_absent(cart: Cart, *, saved_version: int) -> Cart:
@@ -267,35 +273,43 @@ def _remaining_ttl_ms(cart: Cart) -> int:
     return min(max(left_ms, _LEAST_TTL_MS), whole_ms)
 
 
+def _fresh_id(cart: Cart) -> str:
+    """Return the id of the cart that a change to this one may start, "" where it goes on."""
+    if not cart.exists:
+        return cart.id
+    return "" if cart.status == "ACTIVE" else keys.derive_cart_id(cart.owner, cart.id)
+
+
 def _change(
     verb: str,
-    owner: CartOwner,
-    terms: ChangeTerms,
+    cart: Cart,
+    context: ChangeContext,
     args: Sequence[Any],
     *,
+    fresh_id: str = "",
     more_keys: Sequence[str] = (),
 ) -> Outcome:
-    prefix = keys.shard_prefix(owner)
-    shared = keys.shard_keys(prefix)
+    owner, call = cart.owner, context.call
+    shared = keys.shard_keys(keys.shard_prefix(owner))
     names = [keys.cart_key(owner), shared.unsaved, shared.changes, *more_keys]
     record: bytes | str = ""
     record_ttl_ms = 0
-    if terms.call is not None:
-        names.append(keys.call_key(owner, terms.call.id))
-        record, record_ttl_ms = pack_applied(terms.call), terms.call.ttl_ms
+    if call is not None:
+        names.append(keys.call_key(owner, call.id))
+        record, record_ttl_ms = pack_applied(call), call.ttl_ms
     return _run(
         verb,
         owner,
         names,
         [
-            terms.seen_id,
-            terms.fresh_id,
-            "" if terms.expected_version is None else terms.expected_version,
+            cart.id if cart.exists else "",
+            fresh_id,
+            "" if context.expected_versions is None else cart.version,
             _ttl_ms(owner),
             settings.CART_CHANGES_MAX,
-            terms.actor,
-            terms.source,
-            terms.request_id,
+            context.actor,
+            context.source,
+            context.request_id,
             record,
             record_ttl_ms,
             *args,

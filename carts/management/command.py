@@ -12,8 +12,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from tqdm import tqdm
 
-from carts.api.identity import parse_guest_id
-from carts.domain.cart import CartOwner, is_id
+from carts.domain.cart import CartOwner, is_id, parse_guest_id
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
 from carts.permanent.inspecting import has_cart
 from carts.permanent.rows import find_missing_users

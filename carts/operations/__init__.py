@@ -4,7 +4,7 @@ Orders and accounts come in by this door, and find behind it what these names sa
 """
 
 from carts.live.access import EndedFamily, EndedGenerations, end_tokens
-from carts.operations.context import ChangeContext
+from carts.live.store import ChangeContext
 from carts.operations.lines import add_lines
 from carts.operations.merging import merge_carts, register_claim
 from carts.operations.purchasing import hold_copy, prepare_purchase, schedule_settlement

@@ -4,14 +4,15 @@ The script refuses where the cart is no longer the one that was read; then the c
 from the reading. Whatever is raised, nothing has changed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 
-from carts.attempts import Overtaken, attempt_until_done
+from carts.attempts import Overtaken, attempt_from
 from carts.domain import rules
-from carts.domain.cart import Addition, Cart, CartOwner, LineId, Update, is_id
+from carts.domain.cart import Addition, Cart, CartOwner, LineId, Update
 from carts.domain.errors import (
     AccessDenied,
     CartError,
@@ -23,9 +24,8 @@ from carts.domain.errors import (
     SkuRequired,
 )
 from carts.live import store
-from carts.live.store import EntryOutcome, LineSetting, Outcome, UnitsToAdd
-from carts.operations.context import ChangeContext, change_terms, start_terms
-from carts.operations.merging import finish_handover
+from carts.live.store import ChangeContext, EntryOutcome, LineSetting, Outcome, UnitsToAdd
+from carts.operations.merging import require_unmerged
 from carts.operations.reading import CartView, read_cart, view_cart
 from products.catalogue import read_offers
 from products.offers import Offer
@@ -58,10 +58,10 @@ def add_lines(
     CartFull; the others are done. Raises CartChanged, CartStoreUnavailable.
     """
 
-    def attempt(cart: Cart) -> _Attempt:
+    def attempt(cart: Cart) -> BatchResult:
         offers = read_offers(
-            sku_ids=[*cart.sku_ids, *_plausible(entry.sku_id for entry in additions)],
-            product_ids=_plausible(a.product_id for a in additions if a.sku_id is None),
+            sku_ids=[*cart.sku_ids, *(a.sku_id for a in additions if a.sku_id is not None)],
+            product_ids=[a.product_id for a in additions if a.sku_id is None],
             buyer=owner.key,
         )
         positions, failures = _choose_offers(additions, offers)
@@ -69,15 +69,14 @@ def add_lines(
             _sum_additions([additions[index] for index in indexes], offers[sku_id])
             for sku_id, indexes in positions.items()
         ]
-        terms = start_terms(cart, context)
         if not entries:
-            return _Attempt(offers, failures, None)
-        outcome = store.add_lines(owner, terms, entries)
+            return _show(cart, None, offers, failures)
+        outcome = store.add_units(cart, context, entries)
         for entry, result in zip(entries, outcome.entries, strict=False):
             refusal = _refuse_addition(entry, offers[entry.sku_id], result)
             if refusal is not None:
                 failures.update(dict.fromkeys(positions[entry.sku_id], refusal))
-        return _Attempt(offers, failures, outcome)
+        return _show(cart, outcome, offers, failures)
 
     return _change_cart(owner, context, attempt)
 
@@ -92,20 +91,19 @@ def update_lines(
     InvalidProductOrQuantity; the others are done. Raises CartChanged, CartStoreUnavailable.
     """
 
-    def attempt(cart: Cart) -> _Attempt:
+    def attempt(cart: Cart) -> BatchResult:
         offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
         settings_by_position, failures = _choose_settings(updates, cart, offers)
-        terms = change_terms(cart, context)
         if not settings_by_position:
-            return _Attempt(offers, failures, None)
-        outcome = store.set_lines(owner, terms, list(settings_by_position.values()))
+            return _show(cart, None, offers, failures)
+        outcome = store.set_lines(cart, context, list(settings_by_position.values()))
         for (position, setting), result in zip(
             settings_by_position.items(), outcome.entries, strict=False
         ):
             refusal = _refuse_setting(setting, offers.get(setting.sku_id), result)
             if refusal is not None:
                 failures[position] = refusal
-        return _Attempt(offers, failures, outcome)
+        return _show(cart, outcome, offers, failures)
 
     return _change_cart(owner, context, attempt)
 
@@ -115,16 +113,15 @@ def select_merchant(
 ) -> BatchResult:
     """Select or deselect the lines of one merchant; a merchant without a line changes nothing."""
 
-    def attempt(cart: Cart) -> _Attempt:
+    def attempt(cart: Cart) -> BatchResult:
         offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
         chosen = [
             LineSetting(sku_id, quantity=None, selected=selected, highest=0)
             for sku_id in cart.sku_ids
             if sku_id in offers and offers[sku_id].read_card().merchant_id == merchant_id
         ]
-        terms = change_terms(cart, context)
-        outcome = store.set_lines(owner, terms, chosen) if chosen else None
-        return _Attempt(offers, {}, outcome)
+        outcome = store.set_lines(cart, context, chosen) if chosen else None
+        return _show(cart, outcome, offers)
 
     return _change_cart(owner, context, attempt)
 
@@ -132,11 +129,10 @@ def select_merchant(
 def select_all(*, owner: CartOwner, selected: bool, context: ChangeContext) -> BatchResult:
     """Select or deselect every line."""
 
-    def attempt(cart: Cart) -> _Attempt:
+    def attempt(cart: Cart) -> BatchResult:
         offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
-        terms = change_terms(cart, context)
-        outcome = store.select_all(owner, terms, selected=selected) if cart.lines else None
-        return _Attempt(offers, {}, outcome)
+        outcome = store.select_lines(cart, context, selected=selected) if cart.lines else None
+        return _show(cart, outcome, offers)
 
     return _change_cart(owner, context, attempt)
 
@@ -149,18 +145,17 @@ def remove_lines(
     An entry fails with AccessDenied, CartNotFound or ItemNotFound; the others are done.
     """
 
-    def attempt(cart: Cart) -> _Attempt:
+    def attempt(cart: Cart) -> BatchResult:
         skus, failures = _choose_lines(item_ids, cart)
         kept = [sku_id for sku_id in cart.sku_ids if sku_id not in skus.values()]
         offers = read_offers(sku_ids=kept, buyer=owner.key) if kept else {}
-        terms = change_terms(cart, context)
         if not skus:
-            return _Attempt(offers, failures, None)
-        outcome = store.remove_lines(owner, terms, list(skus.values()))
+            return _show(cart, None, offers, failures)
+        outcome = store.drop_lines(cart, context, list(skus.values()))
         for position, result in zip(skus, outcome.entries, strict=False):
             if result.code == "missing":
                 failures[position] = ItemNotFound()
-        return _Attempt(offers, failures, outcome)
+        return _show(cart, outcome, offers, failures)
 
     return _change_cart(owner, context, attempt)
 
@@ -168,9 +163,8 @@ def remove_lines(
 def clear_cart(*, owner: CartOwner, context: ChangeContext) -> BatchResult:
     """Remove every line; a cart that does not exist stays so."""
 
-    def attempt(cart: Cart) -> _Attempt:
-        terms = change_terms(cart, context)
-        return _Attempt({}, {}, store.clear(owner, terms) if cart.exists else None)
+    def attempt(cart: Cart) -> BatchResult:
+        return _show(cart, store.clear(cart, context) if cart.exists else None, {})
 
     return _change_cart(owner, context, attempt)
 
@@ -183,61 +177,51 @@ def acknowledge_prices(
     Raises AccessDenied, CartNotFound or ItemNotFound for the first line that is not in this cart.
     """
 
-    def attempt(cart: Cart) -> _Attempt:
+    def attempt(cart: Cart) -> BatchResult:
         ids = [cart.line_id(sku) for sku in cart.sku_ids] if item_ids is None else item_ids
         skus, failures = _choose_lines(ids, cart)
-        terms = change_terms(cart, context)
         for refusal in failures.values():
             raise refusal
         offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
         revisions = [(sku, offers[sku].revision) for sku in skus.values() if sku in offers]
-        outcome = store.acknowledge(owner, terms, revisions) if revisions else None
-        return _Attempt(offers, {}, outcome)
+        outcome = store.acknowledge(cart, context, revisions) if revisions else None
+        return _show(cart, outcome, offers)
 
     return _change_cart(owner, context, attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One try: what the catalogue said, why entries failed, and what the script did, if any ran."""
-
-    offers: Mapping[str, Offer]
-    failures: Failures
-    outcome: Outcome | None
-
-
 def _change_cart(
-    owner: CartOwner, context: ChangeContext, attempt: Callable[[Cart], _Attempt]
+    owner: CartOwner, context: ChangeContext, attempt: Callable[[Cart], BatchResult]
 ) -> BatchResult:
     """Read the cart and attempt a change to it, until it is made on the cart that was read.
 
-    1. Read the cart; the limits are charged, and a repeated call is noticed, the first time.
-    2. Attempt the change; where the script found another cart than was read, begin again.
+    The limits are charged at the first reading, and a repeated call is noticed at each.
     """
-    charges = context.charges
+    cart = read_cart(owner, charges=context.charges, call=context.call)
+    context.require_version(cart)
+    return attempt_from(cart, attempt, read=partial(_read_again, owner, context))
 
-    def read_and_attempt() -> BatchResult:
-        nonlocal charges
-        cart = read_cart(owner, charges=charges, call=context.call)
-        charges = ()
-        if cart.handover is not None:
-            finish_handover(cart, context)
-            raise Overtaken("the cart was being merged into another")
-        tried = attempt(cart)
-        if tried.outcome is None:
-            return BatchResult(view_cart(cart, tried.offers), tried.failures)
-        if tried.outcome.status != "done":
+
+def _read_again(owner: CartOwner, context: ChangeContext) -> Cart:
+    cart = read_cart(owner, call=context.call)
+    require_unmerged(cart, context)
+    context.require_version(cart)
+    return cart
+
+
+def _show(
+    cart: Cart,
+    outcome: Outcome | None,
+    offers: Mapping[str, Offer],
+    failures: Failures | None = None,
+) -> BatchResult:
+    """Return the cart after a script, or as it was read where none ran; raises Overtaken."""
+    if outcome is not None:
+        if outcome.status != "done":
             raise Overtaken("the cart is no longer the one that was read")
         # Without a cart where every entry was refused, and there was none to begin with.
-        after = tried.outcome.cart or cart
-        return BatchResult(view_cart(after, tried.offers), tried.failures)
-
-    return attempt_until_done(read_and_attempt)
-
-
-def _plausible(ids: Iterable[str | None]) -> list[str]:
-    """Keep what can be an id at all; the rest is not worth asking the database for."""
-    return [text for text in ids if text is not None and is_id(text)]
+        cart = outcome.cart or cart
+    return BatchResult(view_cart(cart, offers), failures or {})
 
 
 def _choose_offers(

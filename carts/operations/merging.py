@@ -14,11 +14,12 @@ makes, or by the sweep.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol, cast
 
 from django.conf import settings
 
-from carts.attempts import Overtaken, attempt_until_done
+from carts.attempts import Overtaken, attempt_from, attempt_until_done
 from carts.domain.cart import Cart, CartOwner, Handover
 from carts.domain.errors import CartContended
 from carts.domain.merging import (
@@ -33,7 +34,7 @@ from carts.jobs import do_each, register_job
 from carts.live import bulk, care, store
 from carts.live.keys import merge_token, name_openly, shard_prefixes
 from carts.live.records import LiveRecords
-from carts.operations.context import ChangeContext, change_terms, require_version, start_terms
+from carts.live.store import ChangeContext
 from carts.operations.reading import CartView, read_cart, view_cart
 from carts.operations.settling import leave_out_pending, settle_pending
 from carts.permanent.copies import find_handed_over, has_merged
@@ -91,29 +92,23 @@ def merge_carts(
     chosen = strategy or cast(Strategy, settings.CART_MERGE_STRATEGY)
     user_cart = read_cart(user, charges=context.charges, call=context.call)
     # Not part of a script: once the guest's cart is handed over, refusing is too late.
-    require_version(user_cart, context)
-    _claim_call(user, context)
+    context.require_version(user_cart)
+    _begin_call(user, context)
     # What the guest bought must not come along.
     settle_pending(owner=guest, context=context)
 
-    def attempt() -> MergeResult:
-        nonlocal user_cart
+    def attempt(user_cart: Cart) -> MergeResult:
         outcome = store.begin_merge(guest, Handover(user.id, chosen))
         match outcome.status:
             case "done" if outcome.cart is not None:
-                result = _take_over(outcome.cart, user_cart, context)
-                if result is not None:
-                    return result
-                user_cart = read_cart(user)
+                return _take_over(outcome.cart, user_cart, context)
             case "taken" if outcome.cart is not None:
-                finish_handover(outcome.cart, context)
+                require_unmerged(outcome.cart, context)
             case "absent" if read_cart(guest).exists:
-                pass
-            case _:
-                return _merge_nothing(guest, user_cart, chosen)
-        raise Overtaken("the guest's cart was lost, or being merged into another")
+                raise Overtaken("the guest's cart was lost")
+        return _merge_nothing(guest, user_cart, chosen)
 
-    return attempt_until_done(attempt)
+    return attempt_from(user_cart, attempt, read=partial(read_cart, user))
 
 
 def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> MergePlan:
@@ -130,20 +125,24 @@ def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
     Raises CartStoreUnavailable (CartContended among it), OperationalError.
     """
 
-    def attempt() -> None:
-        nonlocal guest_cart
+    def attempt(guest_cart: Cart) -> None:
         if guest_cart.handover is None:
             return
         user = CartOwner.for_user(guest_cart.handover.user_id)
         if find_orphans([user]):
             # Its lines were the user's already, and are erased with the rest.
             _empty(guest_cart, context, capped=0)
-        elif _take_over(guest_cart, read_cart(user), context) is not None:
-            return
-        guest_cart = read_cart(guest_cart.owner)
-        raise Overtaken("the guest's cart was emptied, or its merge withdrawn")
+            raise Overtaken("the guest's cart was emptied")
+        _take_over(guest_cart, read_cart(user), context)
 
-    attempt_until_done(attempt)
+    attempt_from(guest_cart, attempt, read=partial(read_cart, guest_cart.owner))
+
+
+def require_unmerged(cart: Cart, context: ChangeContext) -> None:
+    """Finish the merge that a cart is handed over to, and raise Overtaken; else do nothing."""
+    if cart.handover is not None:
+        finish_handover(cart, context)
+        raise Overtaken("the cart was being merged into another")
 
 
 def finish_stalled_merges(*, begun_before: datetime) -> int:
@@ -170,14 +169,14 @@ def _find_stalled(begun_before: datetime) -> set[CartOwner]:
     return guests
 
 
-def _claim_call(user: CartOwner, context: ChangeContext) -> None:
+def _begin_call(user: CartOwner, context: ChangeContext) -> None:
     """Record a repeatable merge as begun; raises CallRepeatedError if it had begun before.
 
     A merge writes no change of its own where the guest's cart is empty, so no script can do it.
     """
     if context.call is None:
         return
-    known = LiveRecords(user).claim(context.call)
+    known = LiveRecords(user).begin(context.call)
     if known is not None:
         raise CallRepeatedError(known)
 
@@ -190,25 +189,25 @@ def _merge_nothing(guest: CartOwner, user_cart: Cart, strategy: Strategy) -> Mer
     return MergeResult(view_cart(user_cart, offers), strategy, orders_claimed=claimed)
 
 
-def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult | None:
-    """Take over the lines of a cart that is handed over; None where its merge was changed since."""
+def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult:
+    """Take over the lines of a cart that is handed over; Overtaken where that was changed since."""
     handover = cast(Handover, guest_cart.handover)
     strategy = cast(Strategy, handover.strategy)
     # The order of the saves keeps a merge exact even if both hashes are lost: the guest's copy is
     # handed over before the user's copy has the lines, and emptied after that.
     if _save_surely(guest_cart.owner) != guest_cart:
-        return None
+        raise Overtaken("the guest's cart was changed, or lost, after it was handed over")
     # An order that sold from the guest's cart before the handover was saved has noted what it
     # bought, and no order can sell from it any more. What was bought must not come along either.
     guest_cart = leave_out_pending(guest_cart)
     # Orders come before lines, which are capped at what those purchases leave of an allowance.
     claimed = _claim_all(guest_cart.owner, user_cart.owner)
-    applied = _apply(guest_cart, user_cart, strategy, context)
+    token = merge_token(guest_cart.id, guest_cart.version)
+    applied = _apply(guest_cart, user_cart, strategy, token, context)
     if applied is None:
         store.begin_merge(guest_cart.owner, handover, withdrawn_version=guest_cart.version)
-        return None
+        raise Overtaken("the merge was withdrawn")
     view, plan = applied
-    token = merge_token(guest_cart.id, guest_cart.version)
     if token in view.cart.merged and token not in _save_surely(user_cart.owner).merged:
         raise CartContended
     _empty(guest_cart, context, capped=len(plan.capped))
@@ -218,8 +217,8 @@ def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> Mer
 def _empty(guest_cart: Cart, context: ChangeContext, *, capped: int) -> None:
     """Take the lines out of a cart, if it is still handed over."""
     handover = cast(Handover, guest_cart.handover)
-    terms = change_terms(guest_cart, _pin(context, guest_cart, actor=handover.user_id))
-    store.finish_merge(guest_cart.owner, terms, handover, capped=capped)
+    pinned = _pin(context, guest_cart, actor=handover.user_id)
+    store.finish_merge(guest_cart, pinned, handover, capped=capped)
 
 
 def _claim_all(guest: CartOwner, user: CartOwner) -> int:
@@ -243,7 +242,7 @@ def _save_surely(owner: CartOwner) -> Cart:
 
 
 def _apply(
-    guest_cart: Cart, user_cart: Cart, strategy: Strategy, context: ChangeContext
+    guest_cart: Cart, user_cart: Cart, strategy: Strategy, token: str, context: ChangeContext
 ) -> tuple[CartView, MergePlan] | None:
     """Write the lines once, and return the user's cart and what was planned for it.
 
@@ -251,26 +250,23 @@ def _apply(
     script takes the lines only for the version that they were planned for.
     """
     user = user_cart.owner
-    token = merge_token(guest_cart.id, guest_cart.version)
 
-    def attempt() -> tuple[CartView, MergePlan] | None:
-        nonlocal user_cart
+    def attempt(user_cart: Cart) -> tuple[CartView, MergePlan] | None:
         offers = read_offers(sku_ids=[*user_cart.sku_ids, *guest_cart.sku_ids], buyer=user.key)
         if token in user_cart.merged or has_merged(user, token):
             return view_cart(user_cart, offers), MergePlan()
         plan = _plan(guest_cart, user_cart, offers, strategy)
         if not plan.lines:
             return view_cart(user_cart, offers), plan
-        terms = start_terms(user_cart, _pin(context, user_cart))
-        outcome = store.apply_merge(user, terms, token=token, lines=plan.lines)
+        pinned = _pin(context, user_cart)
+        outcome = store.apply_merge(user_cart, pinned, token=token, lines=plan.lines)
         if outcome.status == "done" and outcome.cart is not None:
             return view_cart(outcome.cart, offers), plan
         if outcome.status == "withdrawn":
             return None
-        user_cart = read_cart(user)
         raise Overtaken("the user's cart has changed since its lines were planned")
 
-    return attempt_until_done(attempt)
+    return attempt_from(user_cart, attempt, read=partial(read_cart, user))
 
 
 def _plan(

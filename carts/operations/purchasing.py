@@ -13,10 +13,10 @@ from collections.abc import Mapping
 
 from carts.attempts import Overtaken
 from carts.domain.cart import Cart, CartOwner
+from carts.live.store import ChangeContext
 from carts.models import Cart as CartModel
 from carts.models import CartStatus, PendingSettlement
-from carts.operations.context import ChangeContext
-from carts.operations.merging import finish_handover
+from carts.operations.merging import require_unmerged
 from carts.operations.reading import read_cart
 from carts.operations.settling import settle_pending
 from carts.permanent.saving import save_cart
@@ -30,9 +30,7 @@ def prepare_purchase(*, owner: CartOwner, context: ChangeContext) -> Cart:
     """
     settle_pending(owner=owner, context=context)
     cart = read_cart(owner, charges=context.charges)
-    if cart.handover is not None:
-        finish_handover(cart, context)
-        raise Overtaken("the cart was being merged into another")
+    require_unmerged(cart, context)
     if not cart.exists:
         return cart
     saved = save_cart(owner=owner, source="order")

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from carts.domain.cart import Cart, CartOwner, Line
 from carts.live import store
-from carts.live.keys import derive_cart_id
 from carts.permanent.restoring import restore_cart
 from config.http.idempotency import KeyedCall
 from config.http.ratelimit import Charge
@@ -41,13 +40,7 @@ def read_cart(
     Raises CallRepeatedError, RateLimited, AccessEnded, CartStoreUnavailable.
     """
     cart = store.open_cart(owner, charges=charges, call=call)
-    if cart is not None:
-        return cart
-    restored = restore_cart(owner)
-    if restored.cart is not None:
-        return restored.cart
-    cart_id = derive_cart_id(owner, restored.previous_id)
-    return Cart(id=cart_id, owner=owner, version=0, created_ms=0, updated_ms=0)
+    return restore_cart(owner) if cart is None else cart
 
 
 def view_cart(cart: Cart, offers: Mapping[str, Offer]) -> CartView:

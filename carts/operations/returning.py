@@ -17,9 +17,8 @@ from carts.domain.cart import Cart, CartOwner
 from carts.domain.merging import MergeLimits
 from carts.domain.returning import OrderedLine, ReturnedLine, plan_return
 from carts.live import store
-from carts.live.store import UnitsToAdd
-from carts.operations.context import ChangeContext, start_terms
-from carts.operations.merging import finish_handover
+from carts.live.store import ChangeContext, UnitsToAdd
+from carts.operations.merging import require_unmerged
 from carts.operations.reading import read_cart
 from config.http.idempotency import CallRepeatedError, KeyedCall
 from products.catalogue import read_offers
@@ -39,9 +38,7 @@ def return_lines(
 
     def attempt() -> tuple[ReturnedLine, ...]:
         cart = read_cart(owner, call=_describe(order_id, ()))
-        if cart.handover is not None:
-            finish_handover(cart, context)
-            raise Overtaken("the cart was being merged into another")
+        require_unmerged(cart, context)
         offers = read_offers(
             sku_ids={*cart.sku_ids, *(line.sku_id for line in lines)}, buyer=owner.key
         )
@@ -49,8 +46,7 @@ def return_lines(
         plan = plan_return(cart=cart, lines=lines, offers=offers, limits=limits)
         entries = _list_units(cart, lines, plan, offers)
         pinned = context.pinned_to(cart.version, _describe(order_id, plan))
-        terms = start_terms(cart, pinned)
-        if entries and store.add_lines(owner, terms, entries).status != "done":
+        if entries and store.add_units(cart, pinned, entries).status != "done":
             raise Overtaken("the cart has changed since what goes back was planned")
         return plan
 

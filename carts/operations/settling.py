@@ -16,8 +16,8 @@ from carts.domain.cart import Cart, CartOwner
 from carts.domain.settling import Purchase, take_purchases
 from carts.live import store
 from carts.live.keys import settlement_token
+from carts.live.store import ChangeContext
 from carts.models import PendingSettlement
-from carts.operations.context import ChangeContext, change_terms
 from carts.operations.reading import read_cart
 from carts.permanent.saving import save_cart
 
@@ -49,8 +49,8 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
             # the note is gone as well: while it lasts, the owner can place no other order.
             if is_settled(order_id):
                 return True
-            terms = change_terms(cart, context.pinned_to(cart.version))
-            store.take_lines(owner, terms, token=token, units=pending.units)
+            pinned = context.pinned_to(cart.version)
+            store.take_lines(cart, pinned, token=token, units=pending.units)
         saved = save_cart(owner=owner, source="order")
         # The hash may have been lost between the two steps above: then its copy is as it was.
         if not cart.exists or (saved is not None and _is_without(saved, pending, token)):

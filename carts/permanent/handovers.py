@@ -4,10 +4,12 @@ from carts.attempts import Overtaken, attempt_until_done
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartContended
 from carts.live import care, store
-from carts.live.keys import derive_cart_id, merge_token
-from carts.live.store import ChangeTerms
+from carts.live.keys import merge_token
+from carts.live.store import ChangeContext
 from carts.permanent.copies import has_merged
-from carts.permanent.restoring import Restored, restore_cart
+from carts.permanent.restoring import restore_cart
+
+_REPAIR = ChangeContext(source="repair")
 
 
 def withdraw(cart: Cart) -> bool:
@@ -26,7 +28,7 @@ def withdraw(cart: Cart) -> bool:
         return False
 
     def attempt() -> bool:
-        match store.withdraw_merge(user, _choose_terms(user), token=token).status:
+        match store.withdraw_merge(_read_user_cart(user), _REPAIR, token=token).status:
             case "done":
                 return True
             case "merged":
@@ -36,20 +38,12 @@ def withdraw(cart: Cart) -> bool:
     return attempt_until_done(attempt)
 
 
-def _choose_terms(user: CartOwner) -> ChangeTerms:
-    """Return the terms of a change to the user's cart, whether it lives, comes back or begins."""
+def _read_user_cart(user: CartOwner) -> Cart:
+    """Return the cart in the hash, or the one that was restored, or one that does not exist yet."""
     # Not by `open_cart`: a user who may not change their cart any more may have been handed one.
     state = care.look_at(user)
-    if state is None:
-        restored = restore_cart(user)
-    elif state.found is None:
+    if state is not None and state.found is None:
         raise CartContended
-    else:
-        restored = Restored(state.found.cart)
-    return ChangeTerms(
-        seen_id=restored.cart.id if restored.cart else "",
-        fresh_id="" if restored.cart else derive_cart_id(user, restored.previous_id),
-        source="repair",
-        actor="",
-        request_id="-",
-    )
+    if state is not None and state.found is not None:
+        return state.found.cart
+    return restore_cart(user)

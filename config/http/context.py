@@ -17,9 +17,6 @@ _CLIENT_PREFIX_LENGTH = 64
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]+)?", re.ASCII)
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]+", re.ASCII)
 
-# What a client that has not signed in is known by, in X-Guest-ID.
-GUEST_ID_PATTERN = "[A-Za-z0-9_-]{8,128}"
-
 _SAFE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _current_id: ContextVar[str] = ContextVar("request_id", default="-")
 

@@ -20,7 +20,6 @@ from rest_framework import exceptions, serializers
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from config.errors import InvalidField
-from config.http.context import GUEST_ID_PATTERN
 from config.http.envelope import refuse
 from config.http.errors import STATUSES, Overloaded, RequestTimedOut, handle_api_exception
 from config.http.idempotency import (
@@ -33,6 +32,7 @@ from config.http.idempotency import (
 from config.http.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from config.http.parsing import BodyTooLarge, NotAnObject
 from config.http.ratelimit import RateLimited, RateLimiterUnavailable
+from config.notation import GUEST_ID_PATTERN
 
 EXAMPLE_TIME = "2026-01-02T03:04:05.678Z"
 

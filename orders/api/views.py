@@ -14,7 +14,7 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.errors import TokenNotValid
 from accounts.services import read_living_user
-from carts.api.identity import identify_owner
+from carts.api.views import identify_owner
 from carts.domain.cart import CartOwner
 from carts.operations import ChangeContext
 from config.http.context import client_network, current_request_id

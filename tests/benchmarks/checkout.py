@@ -13,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from carts.domain.cart import Addition, CartOwner
-from carts.operations.context import ChangeContext
+from carts.live.store import ChangeContext
 from carts.operations.lines import add_lines
 from products.models import Sku
 from tests.benchmarks.bench import Bench, Table

@@ -6,10 +6,10 @@ import pytest
 from pytest_django import Settings
 from redis import Redis
 
-from carts.domain.cart import CartOwner
+from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartUnreadable
 from carts.live import store
-from carts.live.store import ChangeTerms
+from carts.live.store import ChangeContext
 from carts.log.rows import drain_streams
 from tests.accounts.api.test_login import without_redis
 from tests.carts.log.entries import ENTRY, STREAM, write_entries, write_entry
@@ -93,10 +93,10 @@ def test_without_the_store_the_figures_say_so(guest: Shopper) -> None:
 def test_a_script_that_fails_is_counted(guest: Shopper, redis_server: Redis) -> None:
     redis_server.set(f"cart:guest:{guest.owner_id}", "not a hash")
     owner = CartOwner.for_guest(guest.owner_id)
-    terms = ChangeTerms(seen_id="", fresh_id="", source="api", actor="", request_id="-")
+    cart = Cart("c" * 24, owner, version=0, created_ms=0, updated_ms=0)
 
     with pytest.raises(CartUnreadable):
-        store.clear(owner, terms)
+        store.clear(cart, ChangeContext(source="api"))
 
     assert read_figure("cart_script_errors_total") == 1
 

@@ -112,7 +112,7 @@ def write_back_what_was_read(
     redis.copy(key, f"read:{key}")
     look = b"local status = open_cart()"
     read_before = b"redis.call('COPY', 'read:' .. cart_key, cart_key, 'REPLACE')\n"
-    change_scripts(monkeypatch, "add_lines", look, read_before + look)
+    change_scripts(monkeypatch, "add_units", look, read_before + look)
 
 
 def test_without_looking_at_the_cart_anew_additions_of_one_sku_overwrite_each_other(

@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from carts.live import store
+from carts.live.store import ChangeContext
 from carts.models import PendingSettlement
 from carts.operations import merging as merge
 from carts.operations import settling
-from carts.operations.context import ChangeContext
 from carts.operations.settling import settle_order
 from carts.permanent.sweep import expire_cart
 from orders import checkout, selling

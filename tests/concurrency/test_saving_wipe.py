@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from carts.permanent.restoring import Restored
+from carts.domain.cart import Cart, CartOwner
 from products.models import Sku
 from tests.carts.permanent.copies import save_all, saved_units
 from tests.carts.shopper import Shopper, addition_of, new_guest, quantities_of
@@ -101,13 +101,17 @@ def test_a_wipe_under_load_costs_only_what_came_after_the_last_save(redis_server
         assert saved_units(story.shopper) == quantities_of(story.shopper.cart())
 
 
+def begin_cart(owner: CartOwner) -> Cart:
+    return Cart("c" * 24, owner, version=0, created_ms=0, updated_ms=0)
+
+
 def test_without_the_restore_carts_are_partial_after_a_wipe(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The twin."""
     sku = SkuFactory.create()
     [story] = begin_stories(1)
-    monkeypatch.setattr("carts.operations.reading.restore_cart", lambda _: Restored())
+    monkeypatch.setattr("carts.operations.reading.restore_cart", begin_cart)
     redis_server.flushdb()
 
     assert quantities_of(story.shopper.add(sku)) == {sku.id: 1}

@@ -98,7 +98,7 @@ def test_versions_that_are_only_times_fall_with_the_clock(
     ahead = write_as_if_at(redis_server, guest, YEAR)
 
     rising = b"math.max(tonumber(version) + 1, now_ms)"
-    change_scripts(monkeypatch, "add_lines", rising, b"now_ms")
+    change_scripts(monkeypatch, "add_units", rising, b"now_ms")
     guest.add(sku)
 
     assert version_of(redis_server, guest) < ahead

@@ -86,8 +86,8 @@ def do_restore(intent: Intent) -> str:
     """Bring the cart back from its copy."""
     if intent.found.living is not None:
         raise ActionRefused(_("The cart lives in Redis; it stays as it is."))
-    cart = restore_cart(intent.owner).cart
-    if cart is None:
+    cart = restore_cart(intent.owner)
+    if not cart.exists:
         raise ActionRefused(_("The database has no active cart of this owner."))
     _log(intent, cart, "restore")
     count = len(cart.lines)

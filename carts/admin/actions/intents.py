@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartChanged
-from carts.operations.context import ChangeContext
+from carts.live.store import ChangeContext
 from carts.permanent.inspecting import Inspection
 
 

@@ -22,8 +22,8 @@ from carts.admin.naming import find_owner, is_owner_name, page_url
 from carts.admin.page.contents import describe_owner
 from carts.admin.refusals import tell_refusal, tell_store_down
 from carts.domain.errors import CartError, CartStoreUnavailable
+from carts.live.store import ChangeContext
 from carts.models import Cart
-from carts.operations.context import ChangeContext
 from carts.permanent.inspecting import inspect_cart
 from config.http.context import current_request_id
 from config.staff import name_actor

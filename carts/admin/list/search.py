@@ -18,8 +18,7 @@ from carts.admin.moments import Cell, show_moment
 from carts.admin.naming import GUEST, find_owner, link_owners
 from carts.admin.refusals import tell_store_down
 from carts.admin.sections import Link, find_by_others
-from carts.api.identity import parse_guest_id
-from carts.domain.cart import CartOwner
+from carts.domain.cart import CartOwner, parse_guest_id
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
 from carts.permanent.inspecting import has_cart
 from config.hashing import HASH_LENGTH

@@ -22,8 +22,8 @@ class Command(CartCommand):
         owner = read_owner(options)
         if look_at(owner) is not None:
             return Report({"outcome": "living"}, ["The cart lives in Redis; it stays as it is."])
-        cart = restore_cart(owner).cart
-        if cart is None:
+        cart = restore_cart(owner)
+        if not cart.exists:
             failure = "The database has no active cart of this owner."
             return Report({"outcome": "nothing"}, [], failure=failure)
         return Report(

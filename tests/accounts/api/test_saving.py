@@ -4,8 +4,8 @@ import pytest
 
 from accounts.models import User
 from carts.domain.cart import Addition, CartOwner
+from carts.live.store import ChangeContext
 from carts.models import CartItem
-from carts.operations.context import ChangeContext
 from carts.operations.lines import add_lines
 from products.models import Sku
 from tests.accounts.calls import log_in, post, sign_in

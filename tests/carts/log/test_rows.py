@@ -11,12 +11,12 @@ from django.utils import timezone
 from pytest_django import Settings
 from redis import Redis
 
-from carts.domain.cart import CartOwner
+from carts.domain.cart import Cart, CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live import store
 from carts.live.gauges import read_gauges
 from carts.live.keys import shard_prefixes
-from carts.live.store import ChangeTerms, UnitsToAdd
+from carts.live.store import ChangeContext, UnitsToAdd
 from carts.log import stream
 from carts.log.rows import Drained, drain_streams, purge_log
 from carts.models import CartChange, Publication, UnreadableChange
@@ -284,14 +284,15 @@ def test_a_stream_nobody_drains_stays_bounded_and_its_losses_are_told_once(
 ) -> None:
     settings.CART_CHANGES_MAX = 10_000
     owner = CartOwner.for_guest("guest-12345678")
-    terms = ChangeTerms(seen_id="", fresh_id="c" * 24, source="api", actor="", request_id="-")
+    cart = Cart("c" * 24, owner, version=0, created_ms=0, updated_ms=0)
+    context = ChangeContext(source="api")
     lines = [
         UnitsToAdd(f"sku-{n}", units=1, highest=1, selected=True, revision=1) for n in range(200)
     ]
-    store.add_lines(owner, terms, lines)
-    terms = replace(terms, seen_id="c" * 24)
+    store.add_units(cart, context, lines)
+    cart = replace(cart, version=1)
     for number in range(999):
-        store.select_all(owner, terms, selected=number % 2 == 1)
+        store.select_lines(cart, context, selected=number % 2 == 1)
     length = redis_server.xlen(STREAM)
 
     first, second = drain_streams(), drain_streams()

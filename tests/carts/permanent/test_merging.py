@@ -16,9 +16,9 @@ from carts.domain.cart import CartOwner, Handover
 from carts.domain.errors import CartContended
 from carts.live import bulk, store
 from carts.live.keys import cart_key
+from carts.live.store import ChangeContext
 from carts.models import Cart
 from carts.operations import merging
-from carts.operations.context import ChangeContext
 from products.models import Sku
 from tests.carts.permanent.copies import (
     hash_of,

@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from redis import Redis
 
 from carts.live import store
-from carts.live.keys import cart_key
+from carts.live.keys import cart_key, derive_cart_id
 from carts.models import Cart
-from carts.permanent.restoring import Restored, restore_cart
+from carts.permanent.restoring import restore_cart
 from tests.carts.permanent.copies import (
     hash_of,
     is_unsaved,
@@ -68,14 +68,14 @@ def test_a_cart_lost_between_reading_and_changing_is_restored_and_changed(
     sku = SkuFactory.create()
     shopper.add(sku, 2)
     save_all()
-    add_lines = store.add_lines
+    add_units = store.add_units
 
     def lose_and_add(*args: Any) -> store.Outcome:
-        monkeypatch.setattr(store, "add_lines", add_lines)
+        monkeypatch.setattr(store, "add_units", add_units)
         redis_server.flushdb()
-        return add_lines(*args)
+        return add_units(*args)
 
-    monkeypatch.setattr(store, "add_lines", lose_and_add)
+    monkeypatch.setattr(store, "add_units", lose_and_add)
 
     assert quantities_of(shopper.add(sku, 3)) == {sku.id: 5}
 
@@ -188,13 +188,16 @@ def test_a_living_cart_is_not_overwritten(shopper: Shopper, redis_server: Redis)
 
     restored = restore_cart(owner_of(shopper))
 
-    assert restored.cart is not None
-    assert restored.cart.line_of(sku.id).quantity == 5  # type: ignore[union-attr]
+    assert restored.line_of(sku.id).quantity == 5  # type: ignore[union-attr]
     assert hash_of(redis_server, shopper) == living
 
 
 def test_nothing_is_restored_for_whoever_had_no_cart(shopper: Shopper) -> None:
-    assert restore_cart(owner_of(shopper)) == Restored()
+    owner = owner_of(shopper)
+
+    restored = restore_cart(owner)
+
+    assert (restored.id, restored.version) == (derive_cart_id(owner, None), 0)
 
 
 def test_a_miss_costs_one_query(guest: Shopper) -> None:

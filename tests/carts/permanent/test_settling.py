@@ -10,8 +10,8 @@ from redis import Redis
 from carts.domain.cart import Cart, CartOwner, Line
 from carts.domain.settling import Purchase, take_purchases
 from carts.live import store
+from carts.live.store import ChangeContext
 from carts.models import PendingSettlement
-from carts.operations.context import ChangeContext, change_terms
 from carts.operations.merging import merge_carts
 from carts.operations.purchasing import schedule_settlement
 from carts.operations.reading import read_cart
@@ -223,9 +223,7 @@ def test_the_script_takes_the_units_of_an_order_once(shopper: Shopper) -> None:
     owner = owner_of(shopper)
 
     statuses = [
-        store.take_lines(
-            owner, change_terms(read_cart(owner), CONTEXT), token="order1", units={sku.id: 2}
-        ).status
+        store.take_lines(read_cart(owner), CONTEXT, token="order1", units={sku.id: 2}).status
         for _ in range(2)
     ]
 
