@@ -38,13 +38,10 @@ def _claim(guest: CartOwner, user: CartOwner) -> int:
     if alive:
         hand_over(giver=guest.key, taker=user.key, units=_count_units(alive))
     claimed = Order.objects.filter(pk__in=statuses)
-    claimed.update(buyer=user.key, user_id=user.id, marks=_append(F("marks"), Value(user.key)))
+    marks = Func(F("marks"), Value(user.key), function="array_append")
+    claimed.update(buyer=user.key, user_id=user.id, marks=marks)
     _hand_over_replies(guest, user)
     return len(statuses)
-
-
-def _append(marks: F, mark: Value) -> Func:
-    return Func(marks, mark, function="array_append")
 
 
 def _keep_returned(guest: CartOwner) -> None:

@@ -15,7 +15,6 @@ MAX_EMAIL_LENGTH = 254
 # A number with its extension, as people write it.
 MAX_PHONE_LENGTH = 40
 CONTACT_MARK = "contact:"
-_LEFT_OUT = (None, "")
 
 
 def read_contact(details: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,13 +23,13 @@ def read_contact(details: Mapping[str, Any]) -> dict[str, Any]:
     An address may have a mailbox or a domain of any script. A number without a country code is one
     of ORDER_PHONE_REGION, and may have an extension. Nobody checks that it exists.
     """
-    contact = {
-        name: value.strip() if name in _CHECKS and isinstance(value, str) else value
-        for name, value in details.items()
-    }
+    contact = dict(details)
     for name, check in _CHECKS.items():
-        if contact.get(name) not in _LEFT_OUT:
-            check(contact[name])
+        value = contact.get(name)
+        if isinstance(value, str):
+            value = contact[name] = value.strip()
+        if value not in (None, ""):
+            check(value)
     return contact
 
 

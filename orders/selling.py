@@ -10,6 +10,7 @@
 Meanwhile nothing but the database is asked, by the same number of queries for any number of lines.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,10 +27,12 @@ from orders.contacts import list_contact_marks
 from orders.errors import CartInvalid, PriceChanged
 from orders.lifecycle import SYSTEM, pay_order
 from orders.models import Order, OrderEvent, OrderItem, OrderStatus
-from orders.numbers import draw_order_number
 from orders.pending import hold_pending, list_marks
 from products.offers import Offer
 from products.stock import hold_offers, take
+
+# Without I, L, O and U, which are misread or make words.
+_SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ def sell(
     Raises Overtaken, CartInvalid, PriceChanged, TooManyPendingOrders, and what the guard raises;
     nothing is sold then.
     """
-    buyer, contacts = cart.owner.key, _find_contacts(cart, draft)
+    buyer = cart.owner.key
+    # A guest is known by them under any guest id; a user is known by the account.
+    contacts = list_contact_marks(draft.contact) if cart.owner.is_guest else ()
     if guard is not None:
         guard.enter()
     hold_copy(cart)
@@ -82,11 +87,6 @@ def sell(
     if guard is not None:
         guard.leave(order)
     return order
-
-
-def _find_contacts(cart: Cart, draft: OrderDraft) -> tuple[str, ...]:
-    """Return what a guest is known by under any guest id; a user is known by the account."""
-    return list_contact_marks(draft.contact) if cart.owner.is_guest else ()
 
 
 def _check_lines(
@@ -169,3 +169,13 @@ def _sum_cents(lines: Sequence[tuple[Line, Offer]]) -> int:
 
 def _to_money(cents: int) -> Decimal:
     return Decimal(cents).scaleb(-2)
+
+
+def draw_order_number() -> str:
+    """Return a random number for people, such as "K7QF-2M9X-B4TD".
+
+    Its 60 random bits tell nothing of other orders. That two of a million orders draw the same has
+    odds of one in two million; the database then refuses the second, and nothing is sold.
+    """
+    symbols = "".join(secrets.choice(_SYMBOLS) for _ in range(12))
+    return f"{symbols[:4]}-{symbols[4:8]}-{symbols[8:]}"

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from carts.domain.cart import CartOwner
 from config.errors import InvalidField
-from config.http.parsing import BodyTooLarge, NotAnObject, parse_json
+from config.http.parsing import NotAnObject, parse_json
 from config.notation import MAX_CENTS
 from orders.contacts import can_be_reached, read_contact
 from orders.errors import ContactRequired, NothingSelected
@@ -34,16 +34,16 @@ def read_draft(body: Mapping[str, Any], owner: CartOwner, *, address: str) -> Or
 
     Raises InvalidField, NothingSelected, ContactRequired.
     """
-    contact = _read_contact(body.get("contact"))
+    contact, total = _read_details(body, "contact"), body.get("expectedTotal")
     draft = OrderDraft(
+        contact=None if contact is None else read_contact(contact),
         item_ids=_read_item_ids(body.get("itemIds")),
-        expected_cents=_read_cents(body.get("expectedTotal"), "expectedTotal"),
-        contact=contact,
-        shipping_address=_read_details(body.get("shippingAddress"), "shippingAddress"),
+        expected_cents=None if total is None else int(read_money(total, "expectedTotal") * 100),
+        shipping_address=_read_details(body, "shippingAddress"),
         note=_read_note(body.get("note")),
         address=address,
     )
-    if owner.is_guest and not can_be_reached(contact):
+    if owner.is_guest and not can_be_reached(draft.contact):
         raise ContactRequired
     return draft
 
@@ -64,14 +64,6 @@ def read_restore_cart(request: Request) -> bool:
     if text not in {"true", "false"}:
         raise InvalidField(field="restoreCart", reason="must be true or false")
     return text == "true"
-
-
-def read_raw_body(request: Request) -> bytes:
-    """Return the body as it was sent; raises BodyTooLarge."""
-    body: bytes = request.body
-    if len(body) > settings.MAX_BODY_BYTES:
-        raise BodyTooLarge(max_bytes=settings.MAX_BODY_BYTES)
-    return body
 
 
 def read_notice(body: bytes) -> PaymentNotice | None:
@@ -116,17 +108,9 @@ def _read_item_ids(value: Any) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(value))
 
 
-def _read_cents(value: Any, field: str) -> int | None:
-    return None if value is None else int(read_money(value, field) * 100)
-
-
-def _read_contact(value: Any) -> dict[str, Any] | None:
-    details = _read_details(value, "contact")
-    return None if details is None else read_contact(details)
-
-
-def _read_details(value: Any, field: str) -> dict[str, Any] | None:
+def _read_details(body: Mapping[str, Any], field: str) -> dict[str, Any] | None:
     """Return an object whose members are up to the shop, if it is small enough to be kept."""
+    value = body.get(field)
     if value is None:
         return None
     if not isinstance(value, dict):

@@ -22,21 +22,10 @@ from config.http.envelope import answer
 from config.http.idempotency import KeyedCall, Made, answer_once, read_call
 from config.http.pagination import page_data, read_page
 from config.http.parsing import read_object
-from config.http.ratelimit import (
-    Charge,
-    RateLimit,
-    active_charges,
-    enforce_limits_if_counted,
-)
+from config.http.ratelimit import Charge, RateLimit, active_charges, enforce_limits_if_counted
 from orders.api import documentation
 from orders.api.answers import ReplyGuard, answer_order, refuse_order
-from orders.api.inputs import (
-    read_draft,
-    read_notice,
-    read_raw_body,
-    read_restore_cart,
-    read_status,
-)
+from orders.api.inputs import read_draft, read_notice, read_restore_cart, read_status
 from orders.api.serializers import OrderSerializer
 from orders.checkout import place_order
 from orders.errors import OrderError
@@ -45,8 +34,6 @@ from orders.listing import find_orders, get_order
 from orders.payments import check_signature, record_payment
 from orders.replies import Replies
 from orders.settlement import return_lines
-
-SIGNATURE_HEADER = "HTTP_X_PAYMENT_SIGNATURE"
 
 
 class OrderViewSet(ViewSet):
@@ -116,10 +103,9 @@ class PaymentWebhookView(APIView):
 
     @documentation.PAYMENT_WEBHOOK
     def post(self, request: Request) -> HttpResponse:
-        now, body = timezone.now(), read_raw_body(request)
-        header = request.META.get(SIGNATURE_HEADER, "")
-        check_signature(header=header, body=body, now=now)
-        notice = read_notice(body)
+        now, header = timezone.now(), request.META.get("HTTP_X_PAYMENT_SIGNATURE", "")
+        check_signature(header=header, body=request.body, now=now)
+        notice = read_notice(request.body)
         if notice is None:
             return answer({"outcome": "ignored"})
         payment = record_payment(notice=notice, now=now)

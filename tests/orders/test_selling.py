@@ -1,8 +1,8 @@
-"""Order numbers."""
+"""Order numbers; what an order sells is shown by tests/orders/api/test_placing.py."""
 
 import re
 
-from orders.numbers import draw_order_number
+from orders.selling import draw_order_number
 
 
 def test_an_order_number_is_three_groups_of_four_readable_symbols() -> None:
