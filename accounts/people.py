@@ -26,15 +26,20 @@ class Traces:
     changes: int
 
 
+@in_transaction
 def erase_user(user: User) -> None:
     """Erase a user: account, tokens, carts, and the contacts and addresses in orders.
 
     Orders keep their figures and the change log its entries, without the user. Orders that are not
     paid time out as all do. Triggers do the database's part, also where raw SQL deletes the row.
-    The living cart ends at once, or by the next sweep where Redis cannot be reached. Raises
-    OperationalError; nothing is erased then.
+    The living cart ends when that commits, or by the next sweep where Redis cannot be reached.
+    Raises OperationalError; nothing is erased then.
     """
-    _delete_rows(user.pk)
+    # The cart before the account, as in checkouts. In the other order the two could deadlock.
+    lock_rows(CartOwner.for_user(user.pk))
+    # Of the user as the database has it, so that this can begin again.
+    for found in User.objects.filter(pk=user.pk):
+        found.delete()
 
 
 def find_traces(user: User) -> Traces:
@@ -49,14 +54,6 @@ def find_traces(user: User) -> Traces:
 def connect_signals() -> None:
     """Have every user that the ORM deletes lose the living cart when that commits."""
     post_delete.connect(_on_delete, sender=User, dispatch_uid="accounts.people")
-
-
-@in_transaction
-def _delete_rows(user_id: str) -> None:
-    # The cart before the account, as in checkouts. In the other order the two could deadlock.
-    lock_rows(CartOwner.for_user(user_id))
-    for user in User.objects.filter(pk=user_id):
-        user.delete()
 
 
 def _on_delete(instance: User, **_: Any) -> None:

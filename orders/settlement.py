@@ -5,13 +5,14 @@ the order's transaction, is safe to repeat, and is finished by a task after a cr
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from carts.domain.errors import CartContended, CartStoreUnavailable, CartUnreadable
+from carts.domain.errors import CartContended, CartStoreUnavailable
 from carts.domain.returning import OrderedLine, ReturnedLine
 from carts.jobs import do_each, register_job
 from carts.operations import ChangeContext, list_unsettled, settle_order
@@ -26,9 +27,6 @@ logger = logging.getLogger(__name__)
 _GRACE = timedelta(seconds=5)
 _SETTLE = register_job("settle_orders")
 _RETURN = register_job("return_lines")
-# What keeps one cart from being changed, and what keeps all of them.
-_ONE_CART = (CartContended, CartUnreadable)
-_ALL_CARTS = (CartStoreUnavailable, OperationalError, InterfaceError)
 
 
 def settle(order: Order) -> None:
@@ -36,10 +34,8 @@ def settle(order: Order) -> None:
 
     The order stands whatever happens here: what cannot be done now is left to the task.
     """
-    try:
+    with _left_to_task(order, "settled"):
         _settle(order.pk)
-    except (*_ONE_CART, *_ALL_CARTS) as error:
-        _report_delay(order, "settled", error)
 
 
 def settle_orders(*, now: datetime) -> int:
@@ -51,21 +47,14 @@ def settle_orders(*, now: datetime) -> int:
     return do_each(_SETTLE, list_unsettled(before=now - _GRACE), _settle)
 
 
-def describe_settlement() -> ChangeContext:
-    """Return what the change log is told of changes that orders make to carts."""
-    return ChangeContext(source="order", request_id=current_request_id())
-
-
 def return_lines(order: Order) -> None:
     """Put the lines of a cancelled order back into the cart, as far as there is room for them.
 
     What went back is in `order.returned` then. Where the cart store cannot be reached, the task
     does it later.
     """
-    try:
+    with _left_to_task(order, "returned"):
         _return_lines(order)
-    except (*_ONE_CART, *_ALL_CARTS) as error:
-        _report_delay(order, "returned", error)
 
 
 def return_due_lines(*, now: datetime) -> int:
@@ -84,12 +73,17 @@ def return_due_lines(*, now: datetime) -> int:
     return do_each(_RETURN, list_ids(due), return_if_due)
 
 
-def _report_delay(order: Order, what: str, error: Exception) -> None:
-    logger.warning("order %s is not %s yet: %s", order.pk, what, type(error).__name__)
+@contextmanager
+def _left_to_task(order: Order, what: str) -> Iterator[None]:
+    """Log what keeps an order's cart from being changed now, instead of raising it."""
+    try:
+        yield
+    except (CartStoreUnavailable, OperationalError, InterfaceError) as error:
+        logger.warning("order %s is not %s yet: %s", order.pk, what, type(error).__name__)
 
 
 def _settle(order_id: str) -> bool:
-    return settle_order(order_id=order_id, context=describe_settlement())
+    return settle_order(order_id=order_id, context=_describe_change())
 
 
 def _return_lines(order: Order) -> None:
@@ -102,9 +96,14 @@ def _return_lines(order: Order) -> None:
         raise CartContended
     lines = [OrderedLine(item.sku_id, item.quantity, item.selected) for item in order.items.all()]
     back = return_lines_to_cart(
-        order_id=order.pk, owner=order.owner, lines=lines, context=describe_settlement()
+        order_id=order.pk, owner=order.owner, lines=lines, context=_describe_change()
     )
     keep_returned(order, back)
+
+
+def _describe_change() -> ChangeContext:
+    """Return what the change log is told of changes that orders make to carts."""
+    return ChangeContext(source="order", request_id=current_request_id())
 
 
 def keep_returned(order: Order, lines: Sequence[ReturnedLine]) -> None:

@@ -54,9 +54,6 @@ class PasswordField(StringField):
 class EmailField(serializers.EmailField, StringField):
     """An e-mail address."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=EMAIL_MAX_LENGTH, **options)
-
 
 class RegisterBody(serializers.Serializer[Any]):
     """A new account."""
@@ -65,7 +62,7 @@ class RegisterBody(serializers.Serializer[Any]):
         validators=[UnicodeUsernameValidator()],
         help_text="Letters, digits and @ . + - _ only; unique whatever its case.",
     )
-    email = EmailField(help_text="Unique whatever its case.")
+    email = EmailField(max_length=EMAIL_MAX_LENGTH, help_text="Unique whatever its case.")
     password = PasswordField(
         help_text="8 characters or more; not common, not all digits, not like the name or email."
     )
