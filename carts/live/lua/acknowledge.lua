@@ -1,16 +1,11 @@
 #!lua
 -- Take newer snapshot revisions as the ones that lines were added at.
 --
--- USES  clock, prelude
+-- USES  clock, prelude, opening
 -- ARGV  11... per entry: SKU, revision
 -- Results per entry: {'done' | 'missing', quantity}
 
-local status = open_cart()
-if status then return reply(status) end
-
-local skus = {}
-for index = FIRST, #ARGV, 2 do skus[#skus + 1] = ARGV[index] end
-local lines = read_lines(skus)
+local lines = read_lines(FIRST, 2)
 local results = {}
 for index = FIRST, #ARGV, 2 do
   local sku, revision, line = ARGV[index], tonumber(ARGV[index + 1]), lines[ARGV[index]]

@@ -1,18 +1,13 @@
 #!lua
 -- Add units to lines, and make the lines that are not there yet.
 --
--- USES  clock, prelude
+-- USES  clock, prelude, opening
 -- ARGV  11 most distinct lines a cart may have, then per entry: SKU, units, highest quantity the
 --       line may reach, selected ('1', '0', or '' for as it is), snapshot revision of a new line
 -- Results per entry: {'done' | 'over' | 'full', quantity before}
 
-local status = open_cart()
-if status then return reply(status) end
-
 local max_lines = tonumber(ARGV[FIRST])
-local skus = {}
-for index = FIRST + 1, #ARGV, 5 do skus[#skus + 1] = ARGV[index] end
-local lines = read_lines(skus)
+local lines = read_lines(FIRST + 1, 5)
 local results = {}
 
 for index = FIRST + 1, #ARGV, 5 do

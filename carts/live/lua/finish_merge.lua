@@ -18,10 +18,7 @@ cart.id = meta[1]
 cart.version = next_version(expected_version)
 cart.stamp = cart.version
 local lines, skus = read_all_lines()
-for _, sku in ipairs(skus) do
-  stage_removal(sku)
-  stage_change('hand_over', sku, lines[sku].quantity, 0)
-end
+stage_removals('hand_over', lines, skus)
 stage_removal('@merging')
 
 commit()

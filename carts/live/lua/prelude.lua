@@ -81,9 +81,10 @@ local function read_line(value)
   }
 end
 
--- Return the lines of these SKUs by SKU.
-local function read_lines(skus)
-  local lines = {}
+-- Return by SKU the lines of the SKUs among the arguments: every `step`-th from the `first` on.
+local function read_lines(first, step)
+  local lines, skus = {}, {}
+  for index = first, #ARGV, step do skus[#skus + 1] = ARGV[index] end
   if #skus == 0 then return lines end
   local values = redis.call('HMGET', cart_key, unpack(skus))
   for index, sku in ipairs(skus) do
@@ -111,42 +112,52 @@ local function stage_change(action, sku, before, after)
   changes[#changes + 1] = { action, sku, before, after }
 end
 
+local function stage(field, value)
+  cart.writes[#cart.writes + 1] = field
+  cart.writes[#cart.writes + 1] = value
+end
+
 local function stage_line(sku, line)
   if not line.added then
     cart.stamp = cart.stamp + 1
     line.added = cart.stamp
   end
   local packed = line.quantity + (line.selected and SELECTED or 0)
-  local writes = cart.writes
-  writes[#writes + 1] = sku
-  writes[#writes + 1] = struct.pack(
-    LINE_FORMAT, packed, line.revision, line.added, math.max(now_ms, line.added))
+  local updated = math.max(now_ms, line.added)
+  stage(sku, struct.pack(LINE_FORMAT, packed, line.revision, line.added, updated))
 end
 
-local function stage_removal(sku)
-  cart.removals[#cart.removals + 1] = sku
+local function stage_removal(field)
+  cart.removals[#cart.removals + 1] = field
 end
 
--- Tell whether a field of the hash holds this mark.
-local function has_mark(field, mark)
-  for known in string.gmatch(redis.call('HGET', cart_key, field) or '', '[^,]+') do
-    if known == mark then return true end
+-- Stage that those of the SKUs' lines go which are still among `lines`.
+local function stage_removals(action, lines, skus)
+  for _, sku in ipairs(skus) do
+    if lines[sku] then
+      stage_removal(sku)
+      stage_change(action, sku, lines[sku].quantity, 0)
+    end
   end
-  return false
+end
+
+-- Return the marks in a field of the hash, in order and as a set.
+local function read_marks(field)
+  local marks, known = {}, {}
+  for mark in string.gmatch(redis.call('HGET', cart_key, field) or '', '[^,]+') do
+    marks[#marks + 1], known[mark] = mark, true
+  end
+  return marks, known
 end
 
 -- Keep a mark beside the last ones in this field; return false where it is there already.
 local function stage_mark(field, mark)
-  local marks = {}
-  for known in string.gmatch(redis.call('HGET', cart_key, field) or '', '[^,]+') do
-    if known == mark then return false end
-    marks[#marks + 1] = known
-  end
+  local marks, known = read_marks(field)
+  if known[mark] then return false end
   marks[#marks + 1] = mark
   -- Longer values would cost the hash its compact encoding.
   while #marks > REMEMBERED_MARKS do table.remove(marks, 1) end
-  cart.writes[#cart.writes + 1] = field
-  cart.writes[#cart.writes + 1] = table.concat(marks, ',')
+  stage(field, table.concat(marks, ','))
   return true
 end
 
@@ -163,24 +174,17 @@ end
 local function commit()
   if #cart.writes == 0 and #cart.removals == 0 then return end
   cart.version = math.max(cart.version, cart.stamp)
-  local writes = cart.writes
-  local function put(field, value)
-    writes[#writes + 1] = field
-    writes[#writes + 1] = value
-  end
   if cart.starts then
-    put('@id', cart.id)
-    put('@created', integer(now_ms))
+    stage('@id', cart.id)
+    stage('@created', integer(now_ms))
     redis.call('HDEL', cart_key, '@status')
   end
-  put('@version', integer(cart.version))
-  put('@updated', integer(now_ms))
-  redis.call('HSET', cart_key, unpack(writes))
+  stage('@version', integer(cart.version))
+  stage('@updated', integer(now_ms))
+  redis.call('HSET', cart_key, unpack(cart.writes))
   if #cart.removals > 0 then redis.call('HDEL', cart_key, unpack(cart.removals)) end
   if ttl_ms > 0 then redis.call('PEXPIRE', cart_key, ttl_ms) end
   redis.call('ZADD', unsaved_key, 'NX', integer(now_ms), cart_key)
   log_changes()
-  if record_key then
-    redis.call('SET', record_key, record, 'PX', record_ttl_ms)
-  end
+  if record_key then redis.call('SET', record_key, record, 'PX', record_ttl_ms) end
 end

@@ -1,11 +1,8 @@
 #!lua
 -- Select or deselect every line, those included that were added since the cart was read.
 --
--- USES  clock, prelude
+-- USES  clock, prelude, opening
 -- ARGV  11 selected: '1' or '0'
-
-local status = open_cart()
-if status then return reply(status) end
 
 local selected = ARGV[FIRST] == '1'
 local lines, skus = read_all_lines()

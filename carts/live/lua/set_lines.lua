@@ -1,17 +1,12 @@
 #!lua
 -- Set the quantity, the selection, or both, of lines that are there.
 --
--- USES  clock, prelude
+-- USES  clock, prelude, opening
 -- ARGV  11... per entry: SKU, quantity ('' for as it is), selected ('1', '0' or '' for as it is),
 --       highest quantity the line may have
 -- Results per entry: {'done' | 'over' | 'missing', quantity before}
 
-local status = open_cart()
-if status then return reply(status) end
-
-local skus = {}
-for index = FIRST, #ARGV, 4 do skus[#skus + 1] = ARGV[index] end
-local lines = read_lines(skus)
+local lines = read_lines(FIRST, 4)
 local results = {}
 
 for index = FIRST, #ARGV, 4 do

@@ -2,19 +2,14 @@
 -- Take the units that an order bought out of their lines, once per order. Units beyond them stay,
 -- and a line with fewer goes as a whole. The cart ends when its last line is bought.
 --
--- USES  clock, prelude
+-- USES  clock, prelude, opening
 -- ARGV  11 mark of the order, then per entry: SKU, units
 -- Results per entry: {'done' | 'missing', quantity before}
 -- Returns 'done', and 'settled' if the mark is already recorded here.
 
-local status = open_cart()
-if status then return reply(status) end
-
 if not stage_mark('@settled', ARGV[FIRST]) then return reply('settled') end
 
-local skus = {}
-for index = FIRST + 1, #ARGV, 2 do skus[#skus + 1] = ARGV[index] end
-local lines = read_lines(skus)
+local lines = read_lines(FIRST + 1, 2)
 local results = {}
 for index = FIRST + 1, #ARGV, 2 do
   local sku, line = ARGV[index], lines[ARGV[index]]
@@ -27,8 +22,7 @@ for index = FIRST + 1, #ARGV, 2 do
   results[#results + 1] = { line and 'done' or 'missing', before }
 end
 if #cart.removals > 0 and #cart.removals == cart.line_count then
-  cart.writes[#cart.writes + 1] = '@status'
-  cart.writes[#cart.writes + 1] = 'CHECKEDOUT'
+  stage('@status', 'CHECKEDOUT')
 end
 
 commit()

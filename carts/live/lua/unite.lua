@@ -38,17 +38,10 @@ for index = FIRST + 7, #ARGV, 5 do
   end
   lines[sku] = nil
 end
-for _, sku in ipairs(skus) do
-  if lines[sku] then
-    stage_removal(sku)
-    stage_change('unite', sku, lines[sku].quantity, 0)
-  end
-end
+stage_removals('unite', lines, skus)
 
 local function put(field, value)
-  if value == '' then return stage_removal(field) end
-  cart.writes[#cart.writes + 1] = field
-  cart.writes[#cart.writes + 1] = value
+  if value == '' then stage_removal(field) else stage(field, value) end
 end
 put('@id', ARGV[FIRST + 1])
 put('@created', ARGV[FIRST + 2])

@@ -9,7 +9,7 @@ from carts.live import connection
 from carts.live.connection import load_script
 
 FOLDER = Path(connection.__file__).with_name("lua")
-SHARED = {"clock", "prelude"}
+SHARED = {"clock", "opening", "prelude"}
 VERBS = sorted({path.stem for path in FOLDER.glob("*.lua")} - SHARED)
 
 
