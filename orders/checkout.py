@@ -33,10 +33,10 @@ def place_order(
 ) -> Order:
     """Sell the lines of the draft to the cart's owner.
 
-    Every line must be purchasable in its whole quantity, or nothing is sold. A new price prevents
-    the order only if the total is not `expected_cents`. With one exception, so does a line that
-    cannot be bought at all: where all selected lines are ordered and the others come to
-    `expected_cents`, the buyer was shown the cart without that line, and it stays there.
+    Every line must be purchasable in its whole quantity, or nothing is sold. There is one
+    exception: if all selected lines are ordered, and those that can be bought come to
+    `expected_cents`, the buyer was shown the cart without the others, and these stay in it. A new
+    price prevents the order only if the total is not `expected_cents`.
 
     Raises NothingSelected, AccessDenied, ItemNotFound, CartNotFound, CartInvalid, PriceChanged,
     TooManyPendingOrders, RateLimited, AccessEnded, CartStoreUnavailable, CheckoutContended, and

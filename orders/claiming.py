@@ -47,8 +47,8 @@ def _claim(guest: CartOwner, user: CartOwner) -> int:
 def _keep_returned(guest: CartOwner) -> None:
     """Note in cancelled orders what is back in the guest's cart, where a crash prevented that.
 
-    Once the orders are the user's, only the user's cart is asked, and would get the lines again.
-    That happens only if a return of lines is under way just now, and takes over 5 seconds.
+    Otherwise the lines would return a second time, into the user's cart, which knows nothing of the
+    first. They still do if a return is under way just now and takes over 5 seconds.
     """
     for order in Order.objects.filter(buyer=guest.key, line_return=LineReturn.DUE):
         back = find_returned(order_id=order.pk, owner=guest)

@@ -71,8 +71,8 @@ def cancel_order_for_return(
 def cancel_expired_orders(*, now: datetime) -> int:
     """Cancel every order that was not paid in time; return how many were cancelled.
 
-    One transaction an order, about ten queries each. Orders that somebody else has locked are left
-    to them, so it is safe twice at once. Raises OperationalError, InterfaceError.
+    One transaction an order, about ten queries each. An order that somebody else has locked is left
+    to them, so two runs at once do no harm. Raises OperationalError, InterfaceError.
     """
     expired = Order.objects.filter(status=OrderStatus.PENDING, expires_at__lte=now)
     return do_each(_CANCEL, list_ids(expired), lambda order_id: _cancel_if_expired(order_id, now))

@@ -43,7 +43,7 @@ class Replies:
         self.require_first(call)
 
     def keep(self, call: KeyedCall, answer: Answer) -> bool:
-        """Keep an answer, over one whose life has ended; False where another is kept already."""
+        """Keep an answer, in place of one that has expired; False where another is kept already."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO orders_reply AS kept "

@@ -19,7 +19,7 @@ from carts.domain.cart import CartOwner
 from carts.operations import ChangeContext
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
-from config.http.idempotency import KeyedCall, Made, answer_once, read_call
+from config.http.idempotency import Made, answer_once, read_call
 from config.http.pagination import page_data, read_page
 from config.http.parsing import read_object
 from config.http.ratelimit import Charge, RateLimit, active_charges, enforce_limits_if_counted
@@ -41,10 +41,12 @@ class OrderViewSet(ViewSet):
 
     @documentation.CREATE
     def create(self, request: Request) -> HttpResponse:
-        owner, now = identify_owner(request), timezone.now()
-        draft = read_draft(read_object(request), owner, address=client_network(request))
+        owner, now, network = identify_owner(request), timezone.now(), client_network(request)
+        draft = read_draft(read_object(request), owner, address=network)
         call = read_call(request, owner.key, "order")
-        context = _describe_purchase(request, owner, call)
+        charges = active_charges(_list_charges(owner, network)) + (call.charges if call else ())
+        # A repeat is answered before the cart is read, and so is not charged.
+        context = ChangeContext("order", request_id=current_request_id(), charges=charges)
         replies = Replies(owner.key, now)
 
         def perform() -> Made:
@@ -73,7 +75,7 @@ class OrderViewSet(ViewSet):
     def cancel(self, request: Request, order_id: str) -> HttpResponse:
         owner, now = _identify_buyer(request), timezone.now()
         restores_cart = read_restore_cart(request)
-        enforce_limits_if_counted(_list_charges(request, owner))
+        enforce_limits_if_counted(_list_charges(owner, client_network(request)))
         order = get_order(owner=owner, order_id=order_id)
         cancel = cancel_order_for_return if restores_cart else cancel_order
         # A merge may give the order to a user at any moment.
@@ -129,19 +131,8 @@ def _identify_reader(request: Request) -> CartOwner:
     return owner
 
 
-def _describe_purchase(request: Request, owner: CartOwner, call: KeyedCall | None) -> ChangeContext:
-    charges = active_charges(_list_charges(request, owner))
-    # A repeat is answered before the cart is read.
-    if call is not None:
-        charges += call.charges
-    return ChangeContext(source="order", request_id=current_request_id(), charges=charges)
-
-
-def _list_charges(request: Request, owner: CartOwner) -> Sequence[Charge]:
+def _list_charges(owner: CartOwner, network: str) -> Sequence[Charge]:
     return [
         Charge(RateLimit("order", settings.RATE_LIMIT_ORDERS), owner.key),
-        Charge(
-            RateLimit("order-address", settings.RATE_LIMIT_ORDERS_PER_ADDRESS),
-            client_network(request),
-        ),
+        Charge(RateLimit("order-address", settings.RATE_LIMIT_ORDERS_PER_ADDRESS), network),
     ]
