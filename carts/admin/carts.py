@@ -92,7 +92,7 @@ class CartAdmin(CartActions, CartSearch, ReadOnlyAdmin, StaffAdmin):
         if owner is None:
             raise Http404(gettext("There is no such cart."))
         page = build_page(request, owner)
-        current = page.found.saved_cart
+        current = page.found.copy_cart
         if current is not None and current.id != object_id:
             if is_owner_name(object_id):
                 return HttpResponseRedirect(page_url(current.id))

@@ -25,6 +25,7 @@ from carts.live.keys import parse_cart_key, shard_prefixes
 from carts.log import stream
 from carts.log.stream import StreamEntry
 from carts.models import CartChange, Publication, UnreadableChange
+from carts.permanent.columns import Milliseconds, list_sent_types, write_columns
 from carts.permanent.rows import find_missing_users
 from config.hashing import hash_secret
 from config.stores.database import in_transaction
@@ -53,7 +54,7 @@ class Drained:
 
 @dataclass(frozen=True, slots=True)
 class LoggedChange:
-    """A row of the log before it is written: the columns of CartChange, and the time in ms."""
+    """A row of the log before it is written; its fields are the columns of CartChange."""
 
     stream_id: str
     cart_id: str
@@ -67,7 +68,7 @@ class LoggedChange:
     actor: str
     source: str
     request_id: str
-    at_ms: int
+    at: Milliseconds
 
 
 class UnreadableEntry(Exception):
@@ -177,7 +178,7 @@ def read_entry(entry: StreamEntry) -> LoggedChange:
         actor=_read(fields, "actor", bytes.decode),
         source=_read(fields, "source", bytes.decode),
         request_id=_read(fields, "request", bytes.decode),
-        at_ms=int(entry.id.partition("-")[0]),
+        at=int(entry.id.partition("-")[0]),
     )
 
 
@@ -272,16 +273,10 @@ def _show(value: bytes) -> str:
     return text.replace("\0", "\\x00")
 
 
-_INSERT = """
-INSERT INTO carts_cartchange (
-    stream_id, cart_id, owner_kind, owner_id, action, sku_id, before, after, version, actor,
-    source, request_id, at
-)
-SELECT stream_id, cart_id, owner_kind, owner_id, action, sku_id, before, after, version, actor,
-       source, request_id, timestamptz 'epoch' + at_ms * interval '1 millisecond'
-FROM json_to_recordset(%s::json) AS change(
-    stream_id text, cart_id text, owner_kind text, owner_id text, action text, sku_id text,
-    before int, after int, version bigint, actor text, source text, request_id text, at_ms bigint
-)
+_TYPES = list_sent_types(LoggedChange)
+_INSERT = f"""
+INSERT INTO carts_cartchange ({", ".join(_TYPES)})
+SELECT {write_columns(LoggedChange)}
+FROM json_to_recordset(%s::json) AS change({", ".join(map(" ".join, _TYPES.items()))})
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608

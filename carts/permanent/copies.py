@@ -11,7 +11,8 @@ from carts.domain.cart import Cart, CartOwner
 from carts.domain.settling import Purchase
 from carts.live.keys import settlement_token
 from carts.models import Cart as CartModel
-from carts.permanent.mapping import CartRow, from_rows
+from carts.permanent.columns import CartRow, LineRow, read_columns
+from carts.permanent.mapping import from_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +78,11 @@ def has_merged(user: CartOwner, token: str) -> bool:
     return carts.exclude(merged__contains=f"-{token}").exists()
 
 
-# The columns stand in the order of CartRow, and those of the lines in that of LineRow.
-_COLUMNS = """
-cart.id, user_id, session_id, status, currency, (total_amount * 100)::bigint, item_count,
-version, merged, settled, handover, (extract(epoch FROM created_at) * 1000)::bigint,
-(extract(epoch FROM updated_at) * 1000)::bigint, (extract(epoch FROM expires_at) * 1000)::bigint
-"""
-_LINES = """
-(SELECT json_agg(json_build_array(
-    cart_id, sku_id, quantity, selected, revision, (extract(epoch FROM added_at) * 1000)::bigint,
-    (extract(epoch FROM line.updated_at) * 1000)::bigint
-)) FROM carts_cartitem line WHERE line.cart_id = cart.id)
-"""
+_COLUMNS = read_columns(CartRow, "cart")
+_LINES = f"""
+(SELECT json_agg(json_build_array({read_columns(LineRow, "line")}))
+ FROM carts_cartitem line WHERE line.cart_id = cart.id)
+"""  # noqa: S608
 _COPY = f"""
 SELECT {_COLUMNS}, expires_at < now(), retired_at IS NOT NULL, {_LINES},
        (SELECT json_agg(json_build_array(order_id, units) ORDER BY pending.created_at)

@@ -44,7 +44,7 @@ class Inspection:
         return state.found.cart if state is not None and state.found is not None else None
 
     @property
-    def saved_cart(self) -> Cart | None:
+    def copy_cart(self) -> Cart | None:
         """The cart of the copy, None without one."""
         return self.copy.copy.cart if self.copy is not None else None
 

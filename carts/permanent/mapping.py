@@ -1,17 +1,17 @@
 """Between a Cart and the rows of its permanent copy: the one converter, both ways.
 
-A row is a tuple in the order of the columns below. Times are milliseconds and money is cents, in
-rows as in the cart; `carts.permanent.rows` turns them into the database's types.
+Times are milliseconds and money is cents, in rows as in the cart.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from carts.domain.cart import Cart, CartOwner, CartStatus, Line, is_id
+from carts.domain.cart import Cart, CartOwner, Line, is_id
 from carts.live.codec import decode_handover, encode_handover, split_marks
+from carts.permanent.columns import CartRow, LineRow
 
 # The last millisecond that both Python and the database can tell.
 _MAX_MS = 253_402_300_799_999
@@ -26,39 +26,8 @@ class UnsavableCart(ValueError):
     """The cart holds what no row can: an id, a time or a number out of all bounds."""
 
 
-class CartRow(NamedTuple):
-    """A row of carts_cart; `merged` and `settled` hold marks with commas between them."""
-
-    id: str
-    user_id: str | None
-    session_id: str | None
-    status: CartStatus
-    currency: str
-    total_cents: int
-    item_count: int
-    version: int
-    merged: str
-    settled: str
-    handover: str
-    created_ms: int
-    updated_ms: int
-    expires_ms: int
-
-
-class LineRow(NamedTuple):
-    """A row of carts_cartitem."""
-
-    cart_id: str
-    sku_id: str
-    quantity: int
-    selected: bool
-    revision: int
-    added_ms: int
-    updated_ms: int
-
-
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SaveTerms:
     """What every cart of a batch is saved with; `prices` are cents by SKU.
 
     A price is None for what cannot be bought; a SKU that is not in the catalogue may lack it.
@@ -69,7 +38,7 @@ class Terms:
     ttl: timedelta
 
 
-def to_cart_row(cart: Cart, terms: Terms) -> CartRow:
+def to_cart_row(cart: Cart, terms: SaveTerms) -> CartRow:
     """Return the row of a cart; raises UnsavableCart."""
     owner, handover = cart.owner, cart.handover
     merged, settled = ",".join(cart.merged), ",".join(cart.settled)
@@ -94,19 +63,19 @@ def to_cart_row(cart: Cart, terms: Terms) -> CartRow:
         session_id=owner.id if owner.is_guest else None,
         status=cart.status,
         currency=terms.currency,
-        total_cents=total_cents,
+        total_amount=total_cents,
         item_count=item_count,
         version=cart.version,
         merged=merged,
         settled=settled,
         handover=destination,
-        created_ms=cart.created_ms,
-        updated_ms=cart.updated_ms,
-        expires_ms=expires_ms,
+        created_at=cart.created_ms,
+        updated_at=cart.updated_ms,
+        expires_at=expires_ms,
     )
 
 
-def to_line_rows(cart: Cart, terms: Terms) -> list[LineRow]:
+def to_line_rows(cart: Cart, terms: SaveTerms) -> list[LineRow]:
     """Return the rows of a cart's lines; raises UnsavableCart."""
     for line in cart.lines:
         if terms.prices.get(line.sku_id) is None and not is_id(line.sku_id):
@@ -117,15 +86,15 @@ def to_line_rows(cart: Cart, terms: Terms) -> list[LineRow]:
 
 
 def from_rows(row: CartRow, lines: Sequence[Sequence[Any]]) -> Cart:
-    """Return the cart that was saved as these rows; `lines` have LineRow's fields, in any order."""
+    """Return the cart that was saved as these rows; `lines` are LineRows, in any order."""
     kept = [Line(*line[1:]) for line in lines]
     kept.sort(key=lambda line: (line.added_ms, line.sku_id))
     return Cart(
         id=row.id,
         owner=owner_of(row.user_id, row.session_id),
         version=row.version,
-        created_ms=row.created_ms,
-        updated_ms=row.updated_ms,
+        created_ms=row.created_at,
+        updated_ms=row.updated_at,
         lines=tuple(kept),
         status=row.status,
         handover=decode_handover(row.handover) if row.handover else None,

@@ -11,19 +11,18 @@ import orjson
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from carts.domain.cart import Cart, CartOwner, CartStatus
-from carts.permanent.mapping import CartRow, LineRow, owner_of
+from carts.domain.cart import Cart, CartOwner
+from carts.permanent.columns import CartRow, LineRow, list_sent_types, write_columns
+from carts.permanent.mapping import owner_of
 
 
-class StoredCart(NamedTuple):
-    """What must be known of a row before another state is written.
+class CopyVersion(NamedTuple):
+    """What must be known of a copy before another state is written over it.
 
     `has_expired` says that a guest's active cart was left for too long.
     """
 
     id: str
-    owner: CartOwner
-    status: CartStatus
     version: int
     has_expired: bool
 
@@ -37,7 +36,7 @@ def plan_anew() -> None:
     _execute(_PLAN_ANEW)
 
 
-def lock_carts(carts: Collection[Cart]) -> dict[CartOwner, list[StoredCart]]:
+def lock_carts(carts: Collection[Cart]) -> dict[CartOwner, list[CopyVersion]]:
     """Lock the rows of these carts and of their owners' active ones; return them by owner.
 
     In id order, so that savers queue up for each other instead of deadlocking.
@@ -45,7 +44,7 @@ def lock_carts(carts: Collection[Cart]) -> dict[CartOwner, list[StoredCart]]:
     return _find_carts(_LOCK_CARTS, carts)
 
 
-def find_carts(carts: Collection[Cart]) -> dict[CartOwner, list[StoredCart]]:
+def find_carts(carts: Collection[Cart]) -> dict[CartOwner, list[CopyVersion]]:
     """Return the rows of these carts and of their owners' active ones, by owner."""
     return _find_carts(_FIND_CARTS, carts)
 
@@ -94,7 +93,7 @@ def find_missing_users(user_ids: Collection[str]) -> set[str]:
     return set(user_ids) - set(users.values_list("pk", flat=True))
 
 
-def _find_carts(sql: str, carts: Collection[Cart]) -> dict[CartOwner, list[StoredCart]]:
+def _find_carts(sql: str, carts: Collection[Cart]) -> dict[CartOwner, list[CopyVersion]]:
     owners = [cart.owner for cart in carts]
     rows = _fetch(
         sql,
@@ -102,12 +101,10 @@ def _find_carts(sql: str, carts: Collection[Cart]) -> dict[CartOwner, list[Store
         _array(owner.id for owner in owners if not owner.is_guest),
         _array(owner.id for owner in owners if owner.is_guest),
     )
-    stored: dict[CartOwner, list[StoredCart]] = {}
-    for cart_id, user_id, session_id, status, version, has_expired in rows:
-        owner = owner_of(user_id, session_id)
-        found = StoredCart(cart_id, owner, status, version, has_expired)
-        stored.setdefault(owner, []).append(found)
-    return stored
+    copies: dict[CartOwner, list[CopyVersion]] = {}
+    for user_id, session_id, *version in rows:
+        copies.setdefault(owner_of(user_id, session_id), []).append(CopyVersion(*version))
+    return copies
 
 
 def _fetch(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -135,22 +132,28 @@ def _line_columns(lines: Iterable[LineRow]) -> list[str]:
     return _columns(lines) or [_array(())] * len(LineRow._fields)
 
 
-def _time(column: str) -> str:
-    return f"timestamptz 'epoch' + {column} * interval '1 millisecond'"
+def _select_sent(row: type, **instead: str) -> str:
+    """Return the SQL that turns arrays, one for each column, into rows of the database's types."""
+    types = list_sent_types(row)
+    arrays = ", ".join(f"%s::{name}[]" for name in types.values())
+    return (
+        f"SELECT {write_columns(row, **instead)} "  # noqa: S608
+        f"FROM unnest({arrays}) AS sent({', '.join(types)})"
+    )
 
 
 # A cart is saved within an hour of its change. One that seems older comes from a clock that is
 # behind, and must not end early: it lives from now on, less that hour.
-_EXPIRY = f"""
-greatest({_time("expires_ms")},
-         now() - interval '1 hour' + (expires_ms - updated_ms) * interval '1 millisecond')
+_EXPIRY = """
+greatest(timestamptz 'epoch' + expires_at * interval '1 millisecond',
+         now() - interval '1 hour' + (expires_at - updated_at) * interval '1 millisecond')
 """
 _PLAN_ANEW = """
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('enable_seqscan', 'off', true)
 """
 _FIND_CARTS = """
-SELECT id, user_id, session_id, status, version,
+SELECT user_id, session_id, id, version,
        session_id IS NOT NULL AND status = 'ACTIVE' AND expires_at < now()
 FROM carts_cart
 WHERE id IN (
@@ -162,21 +165,9 @@ WHERE id IN (
 )
 """
 _LOCK_CARTS = _FIND_CARTS + "ORDER BY id FOR NO KEY UPDATE"
-_NEW_CARTS = f"""
-SELECT id, user_id, session_id, status, currency, total_cents / 100.0 AS total_amount, item_count,
-       version, merged, settled, handover, {_time("created_ms")} AS created_at,
-       {_time("updated_ms")} AS updated_at, {_EXPIRY} AS expires_at
-FROM unnest(
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::int[],
-    %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[]
-) AS cart({", ".join(CartRow._fields)})
-"""  # noqa: S608
-_KEPT_COLUMNS = ("id", "user_id", "session_id")
-_WRITTEN_COLUMNS = (
-    "status", "currency", "total_amount", "item_count", "version", "merged", "settled", "handover",
-    "created_at", "updated_at", "expires_at",
-)  # fmt: skip
-_CART_COLUMNS = ", ".join(_KEPT_COLUMNS + _WRITTEN_COLUMNS)
+_NEW_CARTS = _select_sent(CartRow, expires_at=_EXPIRY)
+_CART_COLUMNS = ", ".join(CartRow._fields)
+_CART_STATE = CartRow._fields[3:]
 _INSERT_CARTS = f"""
 INSERT INTO carts_cart ({_CART_COLUMNS}, saved_at)
 SELECT {_CART_COLUMNS}, now() FROM ({_NEW_CARTS}) AS new
@@ -187,7 +178,7 @@ RETURNING id
 """  # noqa: S608
 _UPDATE_CARTS = f"""
 UPDATE carts_cart AS cart
-SET {", ".join(f"{column} = new.{column}" for column in _WRITTEN_COLUMNS)},
+SET {", ".join(f"{column} = new.{column}" for column in _CART_STATE)},
     saved_at = now(), retired_at = NULL
 FROM ({_NEW_CARTS}) AS new
 WHERE cart.id = new.id AND cart.version < new.version
@@ -205,15 +196,9 @@ _DELETE_BOUGHT_LINES = """
 DELETE FROM carts_cartitem AS line USING carts_cart AS cart
 WHERE cart.id = line.cart_id AND cart.id = ANY(%s::text[]) AND cart.status = 'CHECKEDOUT'
 """
-_NEW_LINES = f"""
-SELECT cart_id, sku_id, quantity, selected, revision, {_time("added_ms")} AS added_at,
-       {_time("updated_ms")} AS updated_at
-FROM unnest(
-    %s::text[], %s::text[], %s::int[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[]
-) AS line({", ".join(LineRow._fields)})
-"""  # noqa: S608
-_LINE_STATE = ("quantity", "selected", "revision", "added_at", "updated_at")
-_LINE_COLUMNS = ", ".join(("cart_id", "sku_id", *_LINE_STATE))
+_NEW_LINES = _select_sent(LineRow)
+_LINE_COLUMNS = ", ".join(LineRow._fields)
+_LINE_STATE = LineRow._fields[2:]
 _PLAN_ONCE = "SELECT set_config('plan_cache_mode', 'auto', true)"
 _WRITE_LINES = f"""
 WITH written AS (INSERT INTO carts_cartitem ({_LINE_COLUMNS}) {_NEW_LINES}) {_PLAN_ONCE}

@@ -32,7 +32,7 @@ from carts.live.keys import cart_key, name_openly, parse_cart_key, shard_prefix
 from carts.permanent.erasing import erase_orphans, find_orphans
 from carts.permanent.mapping import UnsavableCart
 from carts.permanent.reconciling import reconcile
-from carts.permanent.writing import Draft, PriceList, Written, draft_rows, write_drafts
+from carts.permanent.writing import NewCopy, PriceList, WriteResult, make_copy, write_copies
 from config.hashing import hash_secret
 
 logger = logging.getLogger(__name__)
@@ -148,8 +148,8 @@ def _save_as_read(
     or were made by another first save at the same time.
     """
     hashes = bulk.read_to_save(prefix, owners)
-    drafts, unsavable = _draft_all(hashes.found, prices)
-    written = _write(drafts)
+    copies, unsavable = _make_copies(hashes.found, prices)
+    written = _write(copies)
     versions = {owner: cart.version for owner, cart in written.saved.items()}
     bulk.confirm(prefix, versions)
     orphans = find_orphans([*written.left_out, *written.refused])
@@ -162,31 +162,36 @@ def _save_as_read(
         vanished=len(hashes.vanished) + erase_orphans(orphans),
     )
     result += _set_aside(prefix, [cart_key(owner) for owner in aside])
-    return _Batch(result, written.saved), [*written.strays, *beaten]
+    return _Batch(result, written.saved), [*written.drifted, *beaten]
 
 
-def _draft_all(carts: Sequence[LiveCart], prices: PriceList) -> tuple[list[Draft], list[CartOwner]]:
+def _make_copies(
+    carts: Sequence[LiveCart], prices: PriceList
+) -> tuple[list[NewCopy], list[CartOwner]]:
+    """Return the copies of carts, and the owners of those that no row can hold."""
     terms = prices.read_terms(carts)
-    drafts, unsavable = [], []
+    copies, unsavable = [], []
     for live in carts:
         try:
-            drafts.append(draft_rows(live, terms))
+            copies.append(make_copy(live, terms))
         except UnsavableCart:
             unsavable.append(live.cart.owner)
-    return drafts, unsavable
+    return copies, unsavable
 
 
-def _write(drafts: Sequence[Draft]) -> Written:
+def _write(copies: Sequence[NewCopy]) -> WriteResult:
     """Write a batch; where the database refuses it, cart by cart, to find the one it means."""
+    result = WriteResult()
+    if not copies:
+        return result
     try:
-        return write_drafts(drafts) if drafts else Written()
+        return write_copies(copies)
     except (IntegrityError, DataError):
-        if len(drafts) == 1:
-            return Written(refused=[drafts[0].owner])
-    written = Written()
-    for draft in drafts:
-        written.include(_write([draft]))
-    return written
+        if len(copies) == 1:
+            return WriteResult(refused=[copies[0].owner])
+    for copy in copies:
+        result.include(_write([copy]))
+    return result
 
 
 def _set_aside(prefix: str, members: Sequence[str | bytes]) -> SaveResult:

@@ -84,7 +84,7 @@ def expire_cart(owner: CartOwner) -> SweepResult:
     column = "session_id" if owner.is_guest else "user_id"
     with connection.cursor() as cursor:
         # Before its hash goes: in between, a guest's cart must not come back from its copy.
-        cursor.execute(_END_NOW.format(owner=column), (owner.id,))
+        cursor.execute(_END_NOW.format(owner=column, columns=_COLUMNS), (owner.id,))
         found = cursor.fetchone()
     if found is None:
         raise CartNotFound
@@ -182,28 +182,29 @@ def _purge(carts: Collection[_IdleCart]) -> set[str]:
         return {cart_id for (cart_id,) in cursor.fetchall()}
 
 
-_IDLE_CARTS = """
-SELECT expires_at, id, user_id, session_id, version
+_COLUMNS = ", ".join(_IdleCart._fields)
+_IDLE_CARTS = f"""
+SELECT {_COLUMNS}
 FROM carts_cart
 WHERE retired_at IS NULL AND expires_at < now() AND (expires_at, id) > (%s::timestamptz, %s)
 ORDER BY expires_at, id
 LIMIT %s
-"""
+"""  # noqa: S608
 # A cart that is not retired may still have a hash that tells of its end.
-_OLD_CARTS = """
-SELECT expires_at, id, user_id, session_id, version
+_OLD_CARTS = f"""
+SELECT {_COLUMNS}
 FROM carts_cart
 WHERE status <> 'ACTIVE' AND retired_at IS NOT NULL
   AND expires_at < now() - %s * interval '1 day' AND (expires_at, id) > (%s::timestamptz, %s)
 ORDER BY expires_at, id
 LIMIT %s
-"""
+"""  # noqa: S608
 _END_NOW = """
 UPDATE carts_cart
 SET retired_at = NULL,
     expires_at = CASE WHEN session_id IS NULL THEN expires_at ELSE least(expires_at, now()) END
 WHERE status = 'ACTIVE' AND {owner} = %s
-RETURNING expires_at, id, user_id, session_id, version
+RETURNING {columns}
 """
 _COUNT_IDLE = """
 SELECT count(*) FILTER (WHERE retired_at IS NULL AND user_id IS NULL),

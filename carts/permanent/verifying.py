@@ -128,13 +128,13 @@ def _look(prefix: str, owners: Sequence[CartOwner]) -> Sequence[Drift]:
 
 def _compare(prefix: str, owners: Sequence[CartOwner]) -> Verified:
     hashes, unsaved = bulk.read_hashes(prefix, owners)
-    stored = rows.find_carts([live.cart for live in hashes.found])
+    versions = rows.find_carts([live.cart for live in hashes.found])
     copies = read_carts([live.cart.id for live in hashes.found])
     drifts = [Drift(owner, "", "unreadable") for owner in hashes.unreadable]
     for live in hashes.found:
         cart = live.cart
         is_marked = cart.owner in unsaved
-        kind = _judge(live, stored.get(cart.owner, ()), copies.get(cart.id), is_marked=is_marked)
+        kind = _judge(live, versions.get(cart.owner, ()), copies.get(cart.id), is_marked=is_marked)
         if kind is not None:
             copy = copies.get(cart.id)
             drifts.append(Drift(cart.owner, cart.id, kind, _compare_lines(cart, copy)))
@@ -142,10 +142,10 @@ def _compare(prefix: str, owners: Sequence[CartOwner]) -> Verified:
 
 
 def _judge(
-    live: LiveCart, stored: Sequence[rows.StoredCart], copy: Cart | None, *, is_marked: bool
+    live: LiveCart, versions: Sequence[rows.CopyVersion], copy: Cart | None, *, is_marked: bool
 ) -> DriftKind | None:
-    match judge(live, stored):
-        case "stray":
+    match judge(live, versions):
+        case "drift":
             return "other history"
         case "older" if not is_marked:
             return "not saved" if copy is None else "not marked"

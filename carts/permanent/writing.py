@@ -1,4 +1,4 @@
-"""Writing a batch of carts into the rows, all in one transaction."""
+"""Writing the copies of a batch of carts, all in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,19 +11,20 @@ from carts.domain import rules
 from carts.domain.cart import Cart, CartOwner
 from carts.live.codec import LiveCart
 from carts.permanent import rows
-from carts.permanent.mapping import CartRow, LineRow, Terms, to_cart_row, to_line_rows
-from carts.permanent.rows import StoredCart
+from carts.permanent.columns import CartRow, LineRow
+from carts.permanent.mapping import SaveTerms, to_cart_row, to_line_rows
+from carts.permanent.rows import CopyVersion
 from config.stores.database import in_transaction
 from products.catalogue import read_offers
 
-Verdict = Literal["older", "same", "stray"]
+Verdict = Literal["older", "same", "drift"]
 
 _MAX_PRICES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A cart that was read, and the rows it is to become."""
+class NewCopy:
+    """A hash that was read, and the rows that are to be its copy."""
 
     live: LiveCart
     cart: CartRow
@@ -35,23 +36,25 @@ class Draft:
 
 
 @dataclass(slots=True)
-class Written:
-    """What became of a batch: the carts as they are saved now, how many of them just now, and who
-    was left out: carts whose rows are newer or of another history, carts that could not be
-    inserted, and carts the database refuses.
+class WriteResult:
+    """What became of a batch: the carts as they are saved now, and how many of them were written.
+
+    `drifted` are not written because their copies are newer or of another history, `left_out`
+    because another save was first or their users are gone, `refused` because the database does
+    not take them.
     """
 
     saved: dict[CartOwner, Cart] = field(default_factory=dict)
     count: int = 0
-    strays: list[CartOwner] = field(default_factory=list)
+    drifted: list[CartOwner] = field(default_factory=list)
     left_out: list[CartOwner] = field(default_factory=list)
     refused: list[CartOwner] = field(default_factory=list)
 
-    def include(self, other: "Written") -> None:
+    def include(self, other: "WriteResult") -> None:
         """Take over what became of another batch."""
         self.saved |= other.saved
         self.count += other.count
-        self.strays += other.strays
+        self.drifted += other.drifted
         self.left_out += other.left_out
         self.refused += other.refused
 
@@ -62,7 +65,7 @@ class PriceList:
     def __init__(self) -> None:
         self._cents: dict[str, int | None] = {}
 
-    def read_terms(self, carts: Sequence[LiveCart]) -> Terms:
+    def read_terms(self, carts: Sequence[LiveCart]) -> SaveTerms:
         """Return the terms to save these carts on."""
         sku_ids = {line.sku_id for live in carts for line in live.cart.lines}
         missing = sku_ids - self._cents.keys()
@@ -73,82 +76,75 @@ class PriceList:
         for offer in filter(rules.is_purchasable, offers.values()):
             self._cents[offer.sku_id] = offer.price_cents
         ttl = timedelta(days=settings.CART_TTL_DAYS)
-        return Terms(self._cents, settings.CART_CURRENCY, ttl)
+        return SaveTerms(self._cents, settings.CART_CURRENCY, ttl)
 
 
-def draft_rows(live: LiveCart, terms: Terms) -> Draft:
-    """Return the rows of a cart; raises UnsavableCart."""
-    return Draft(live, to_cart_row(live.cart, terms), to_line_rows(live.cart, terms))
+def make_copy(live: LiveCart, terms: SaveTerms) -> NewCopy:
+    """Return the copy of a hash; raises UnsavableCart."""
+    return NewCopy(live, to_cart_row(live.cart, terms), to_line_rows(live.cart, terms))
 
 
-def judge(live: LiveCart, stored: Sequence[StoredCart]) -> Verdict:
-    """Tell how the rows of an owner stand to the cart that was read.
+def judge(live: LiveCart, copies: Sequence[CopyVersion]) -> Verdict:
+    """Tell how the copies of an owner's carts stand to the hash that was read.
 
-    They are "older" and may be written over, or the "same" state; or "stray": newer than what was
-    read, or of another history.
+    They are "older" and may be written over, or the "same" state. "drift" is a copy that is newer
+    than the hash, or of another history.
     """
     cart = live.cart
-    known = [row.version for row in stored if row.id == cart.id or not row.has_expired]
+    known = [copy.version for copy in copies if copy.id == cart.id or not copy.has_expired]
     if not known:
         return "older"
     newest = max(known)
     if newest == cart.version:
         return "same"
     if newest > cart.version or not live.descends_from(newest):
-        return "stray"
+        return "drift"
     return "older"
 
 
 @in_transaction
-def write_drafts(drafts: Sequence[Draft]) -> Written:
-    """Write the carts whose rows are older, in one transaction.
+def write_copies(copies: Sequence[NewCopy]) -> WriteResult:
+    """Write carts over their older copies, in one transaction.
 
     The number of queries does not depend on that of the carts. Raises IntegrityError and DataError
     for carts that the database refuses, OperationalError; then nothing is written.
     """
     rows.plan_anew()
-    stored = rows.lock_carts([draft.live.cart for draft in drafts])
-    written, due = _sort_drafts(drafts, stored)
-    if due:
-        _write_due(due, stored, written)
-    return written
-
-
-def _sort_drafts(
-    drafts: Sequence[Draft], stored: Mapping[CartOwner, list[StoredCart]]
-) -> tuple[Written, list[Draft]]:
-    written, due = Written(), []
-    for draft in drafts:
-        match judge(draft.live, stored.get(draft.owner, ())):
+    known = rows.lock_carts([copy.live.cart for copy in copies])
+    result, due = WriteResult(), []
+    for copy in copies:
+        match judge(copy.live, known.get(copy.owner, ())):
             case "older":
-                due.append(draft)
+                due.append(copy)
             case "same":
-                written.saved[draft.owner] = draft.live.cart
-            case "stray":
-                written.strays.append(draft.owner)
-    return written, due
+                result.saved[copy.owner] = copy.live.cart
+            case "drift":
+                result.drifted.append(copy.owner)
+    if due:
+        _write_due(due, known, result)
+    return result
 
 
 def _write_due(
-    due: Sequence[Draft], stored: Mapping[CartOwner, list[StoredCart]], written: Written
+    due: Sequence[NewCopy], known: Mapping[CartOwner, list[CopyVersion]], result: WriteResult
 ) -> None:
-    others = {row.id: draft.cart.version for draft in due for row in stored.get(draft.owner, ())}
-    replaced = [draft for draft in due if draft.cart.id in others]
-    new = [draft for draft in due if draft.cart.id not in others]
-    ended = {id_: others[id_] for id_ in others.keys() - {draft.cart.id for draft in replaced}}
+    versions = {row.id: copy.cart.version for copy in due for row in known.get(copy.owner, ())}
+    new = [copy.cart for copy in due if copy.cart.id not in versions]
+    changed = [copy.cart for copy in due if copy.cart.id in versions]
+    ended = versions.keys() - {cart.id for cart in changed}
     if ended:
-        rows.end_carts(ended)
-    inserted = rows.insert_carts([draft.cart for draft in new]) if new else set()
-    updated = rows.update_carts([draft.cart for draft in replaced]) if replaced else set()
-    written_ids = inserted | updated
-    lines = [line for draft in due if draft.cart.id in written_ids for line in draft.lines]
+        rows.end_carts({cart_id: versions[cart_id] for cart_id in ended})
+    inserted = rows.insert_carts(new) if new else set()
+    updated = rows.update_carts(changed) if changed else set()
+    written = inserted | updated
+    lines = [line for copy in due if copy.cart.id in written for line in copy.lines]
     if updated:
-        rows.replace_lines(written_ids, lines)
+        rows.replace_lines(written, lines)
     elif inserted:
         rows.write_lines(lines)
-    for draft in due:
-        if draft.cart.id in written_ids:
-            written.saved[draft.owner] = draft.live.cart
-            written.count += 1
+    result.count = len(written)
+    for copy in due:
+        if copy.cart.id in written:
+            result.saved[copy.owner] = copy.live.cart
         else:
-            written.left_out.append(draft.owner)
+            result.left_out.append(copy.owner)

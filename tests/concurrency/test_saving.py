@@ -18,7 +18,7 @@ from carts.models import Cart, CartItem
 from carts.permanent import rows, saving, writing
 from carts.permanent.copies import read_copy
 from carts.permanent.saving import SaveResult, save_cart, save_oldest
-from carts.permanent.writing import PriceList, Written, draft_rows, write_drafts
+from carts.permanent.writing import PriceList, WriteResult, make_copy, write_copies
 from config.stores import database
 from tests.carts.permanent.copies import (
     lose_hash,
@@ -69,11 +69,11 @@ def _no_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "judge", lambda *_: "older")
 
 
-def read_to_save(owner: CartOwner) -> Callable[[], Written]:
+def read_to_save(owner: CartOwner) -> Callable[[], WriteResult]:
     """Read a cart as a save does; what is returned writes what was read."""
     carts = bulk.read_to_save("", [owner]).found
     terms = PriceList().read_terms(carts)
-    return lambda: write_drafts([draft_rows(live, terms) for live in carts])
+    return lambda: write_copies([make_copy(live, terms) for live in carts])
 
 
 def test_a_copy_that_was_overtaken_by_another_save_changes_no_row(shopper: Shopper) -> None:
@@ -88,7 +88,7 @@ def test_a_copy_that_was_overtaken_by_another_save_changes_no_row(shopper: Shopp
 
     written = write_old_copy()
 
-    assert (written.count, written.strays) == (0, [owner_of(shopper)])
+    assert (written.count, written.drifted) == (0, [owner_of(shopper)])
     assert saved_units(shopper) == {sku.id: 2, late.id: 5}
     assert row_of(shopper).version == newest
 
@@ -291,9 +291,9 @@ def test_the_save_of_one_cart_does_not_wait_for_the_commit_of_another() -> None:
 def save_in_opposite_orders(shoppers: list[Shopper]) -> None:
     """Let two savers write the same changed carts, one from the first and one from the last."""
     carts = bulk.read_to_save("", [owner_of(shopper) for shopper in shoppers]).found
-    drafts = [draft_rows(live, PriceList().read_terms(())) for live in carts]
-    orders = [drafts, drafts[::-1]]
-    do_together(lambda turn: write_drafts(orders[turn]), 2)
+    copies = [make_copy(live, PriceList().read_terms(())) for live in carts]
+    orders = [copies, copies[::-1]]
+    do_together(lambda turn: write_copies(orders[turn]), 2)
 
 
 def change_all(redis_server: Redis, shoppers: list[Shopper]) -> None:
@@ -371,7 +371,7 @@ def crash(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize(
     ("module", "step"),
     [
-        (saving, "write_drafts"),
+        (saving, "write_copies"),
         (rows, "insert_carts"),
         (rows, "write_lines"),
         (bulk, "confirm"),

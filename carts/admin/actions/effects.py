@@ -105,7 +105,7 @@ def do_repair(intent: Intent) -> str:
     intent.require_shown_version()
     if not repair(drift):
         raise ActionRefused(_("The two copies still differ. See what the log says of this cart."))
-    cart = intent.living or intent.found.saved_cart
+    cart = intent.living or intent.found.copy_cart
     if cart is not None:
         _log(intent, cart, "repair")
     return _("The two copies agree again.")
@@ -148,7 +148,7 @@ def do_expire(intent: Intent) -> str:
     intent.require_shown_version()
     if expire_cart(intent.owner).kept:
         raise CartContended
-    cart = intent.living or intent.found.saved_cart
+    cart = intent.living or intent.found.copy_cart
     if cart is not None:
         _log(intent, cart, "expire")
     if intent.owner.is_guest:

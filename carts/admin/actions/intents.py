@@ -33,13 +33,13 @@ class Intent:
     @property
     def cart_id(self) -> str:
         """The id of the living cart, or else of the copy; "" where there is neither."""
-        cart = self.living or self.found.saved_cart
+        cart = self.living or self.found.copy_cart
         return cart.id if cart is not None else ""
 
     @property
     def cart_ids(self) -> frozenset[str]:
         """The ids of both copies: they differ while a cart that was just begun is unsaved."""
-        carts = (self.living, self.found.saved_cart)
+        carts = (self.living, self.found.copy_cart)
         return frozenset(cart.id for cart in carts if cart is not None)
 
     @property

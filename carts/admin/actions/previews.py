@@ -146,7 +146,7 @@ def read_codes(sku_ids: Collection[str]) -> dict[str, str]:
 
 
 def _list_repairs(intent: Intent, drift: Drift, living: Cart) -> list[Sequence[str]]:
-    after, copy = living, intent.found.saved_cart
+    after, copy = living, intent.found.copy_cart
     if drift.kind == "other history" and copy is not None:
         after = unite_carts(living=living, copy=copy)
     codes = read_codes([line.sku_id for line in drift.lines])

@@ -83,7 +83,7 @@ def _build(
         found=found,
         banners=banners,
         facts=list_facts(found, now=now),
-        lines=list_lines(living, found.saved_cart, now=now),
+        lines=list_lines(living, found.copy_cart, now=now),
         changes=list_changes(owner, now=now),
         sections=build_sections(request, owner),
         version=living.version if living is not None else 0,

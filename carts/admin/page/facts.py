@@ -31,7 +31,7 @@ def list_facts(found: Inspection, *, now: datetime) -> list[Fact]:
     shared = [
         _compare(label, ours, theirs)
         for (label, ours), (_label, theirs) in zip(
-            _describe(found.living_cart, now), _describe(found.saved_cart, now), strict=True
+            _describe(found.living_cart, now), _describe(found.copy_cart, now), strict=True
         )
     ]
     return [*shared, *_list_own(found.living, found.copy, now)]

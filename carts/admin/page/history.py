@@ -97,7 +97,7 @@ def _show(change: _Change, code: str, actor: str, now: datetime) -> ChangeRow:
     if isinstance(change, CartChange):
         at = change.at
     else:
-        at = datetime.fromtimestamp(change.at_ms / 1_000, UTC)
+        at = datetime.fromtimestamp(change.at / 1_000, UTC)
     return ChangeRow(
         at=show_moment(at, now=now),
         action=change.action,

@@ -99,7 +99,7 @@ def scene(db: None, redis_server: Redis) -> Scene:
 
 
 def test_a_copy_saved_after_the_guest_went_on_without_it_is_united(scene: Scene) -> None:
-    with before(saving, "write_drafts", scene.go_on_without_late):
+    with before(saving, "write_copies", scene.go_on_without_late):
         save_all()
 
     assert save_all() == SaveResult(saved=1, united=1)
@@ -116,7 +116,7 @@ def test_the_next_cart_is_not_united_with_one_that_was_bought(scene: Scene) -> N
         scene.guest.add(scene.new)
 
     bought = scene.guest.cart()["id"]
-    with before(saving, "write_drafts", buy_and_begin_anew):
+    with before(saving, "write_copies", buy_and_begin_anew):
         save_all()
 
     assert scene.guest.cart()["id"] != bought
@@ -124,7 +124,7 @@ def test_the_next_cart_is_not_united_with_one_that_was_bought(scene: Scene) -> N
 
 
 def test_a_merge_before_that_takes_what_both_know(scene: Scene) -> None:
-    with before(saving, "write_drafts", scene.go_on_without_late):
+    with before(saving, "write_copies", scene.go_on_without_late):
         save_all()
 
     scene.merge()
@@ -135,7 +135,7 @@ def test_a_merge_before_that_takes_what_both_know(scene: Scene) -> None:
 def test_a_merge_that_stopped_is_finished_with_what_the_guest_added(scene: Scene) -> None:
     """The copy was handed over, and the hash knows nothing of it."""
     with (
-        before(saving, "write_drafts", scene.go_on_without_late),
+        before(saving, "write_copies", scene.go_on_without_late),
         before(store, "apply_merge", crash),
         suppress(Crashed),
     ):
@@ -150,7 +150,7 @@ def test_a_merge_that_stopped_is_finished_with_what_the_guest_added(scene: Scene
 
 
 def test_what_a_merge_has_taken_is_not_taken_again(scene: Scene) -> None:
-    with before(saving, "write_drafts", scene.go_on_without_late):
+    with before(saving, "write_copies", scene.go_on_without_late):
         scene.merge()
     assert quantities_of(scene.user.cart()) == {scene.early.id: 1, scene.late.id: 2}
 
@@ -166,7 +166,7 @@ def test_units_the_guest_added_to_a_line_that_was_taken_stay_with_the_guest(scen
         lose_hash(scene.redis, scene.guest)
         scene.guest.add(scene.early, 4)
 
-    with before(saving, "write_drafts", go_on):
+    with before(saving, "write_copies", go_on):
         scene.merge()
 
     save_all()
@@ -178,7 +178,7 @@ def test_a_merge_that_was_slow_finds_its_lines_withdrawn_and_takes_the_united_on
     scene: Scene,
 ) -> None:
     with (
-        before(saving, "write_drafts", scene.go_on_without_late),
+        before(saving, "write_copies", scene.go_on_without_late),
         before(store, "apply_merge", save_all),
     ):
         scene.merge()
@@ -191,7 +191,7 @@ def test_without_withdrawing_them_it_takes_lines_twice(
 ) -> None:
     monkeypatch.setattr(reconciling, "withdraw", lambda _: True)
     with (
-        before(saving, "write_drafts", scene.go_on_without_late),
+        before(saving, "write_copies", scene.go_on_without_late),
         before(store, "apply_merge", save_all),
     ):
         scene.merge()
@@ -204,7 +204,7 @@ def test_without_withdrawing_them_it_takes_lines_twice(
 def test_lines_withdrawn_in_vain_are_not_taken_for_merged(scene: Scene) -> None:
     """The guest changes the cart, or its hash is lost again, right before it is united."""
     with (
-        before(saving, "write_drafts", scene.go_on_without_late),
+        before(saving, "write_copies", scene.go_on_without_late),
         before(store, "apply_merge", crash),
         suppress(Crashed),
     ):
@@ -222,7 +222,7 @@ def test_lines_withdrawn_in_vain_are_not_taken_for_merged(scene: Scene) -> None:
 
 def test_a_users_hash_that_cannot_be_read_holds_up_this_cart_alone(scene: Scene) -> None:
     with (
-        before(saving, "write_drafts", scene.go_on_without_late),
+        before(saving, "write_copies", scene.go_on_without_late),
         before(store, "apply_merge", crash),
         suppress(Crashed),
     ):

@@ -15,7 +15,7 @@ from carts.models import Cart as CartModel
 from carts.models import CartItem
 from carts.permanent.copies import read_carts
 from carts.permanent.mapping import (
-    Terms,
+    SaveTerms,
     UnsavableCart,
     from_rows,
     to_cart_row,
@@ -23,7 +23,7 @@ from carts.permanent.mapping import (
 )
 from tests.carts.permanent.copies import put_unsaved, save_all
 
-TERMS = Terms(prices={}, currency="CNY", ttl=timedelta(days=30))
+TERMS = SaveTerms(prices={}, currency="CNY", ttl=timedelta(days=30))
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 MONTH_MS = 30 * 24 * 3_600_000
 LAST_MS = 253_402_300_799_999
@@ -156,5 +156,5 @@ def test_total_and_units_count_selected_lines_that_have_a_price() -> None:
 
     row = to_cart_row(cart, replace(TERMS, prices=prices))
 
-    assert (row.total_cents, row.item_count) == (29_998, 2)
-    assert row.expires_ms == 1 + MONTH_MS
+    assert (row.total_amount, row.item_count) == (29_998, 2)
+    assert row.expires_at == 1 + MONTH_MS

@@ -276,16 +276,16 @@ def test_a_copy_saved_while_an_older_one_was_restored_is_united(
     guest.add(early)
     save_all()
     guest.add(late, 2)
-    write_drafts = writing.write_drafts
+    write_copies = writing.write_copies
 
-    def lose_restore_and_write(*args: object) -> writing.Written:
+    def lose_restore_and_write(*args: object) -> writing.WriteResult:
         """The hash is lost, and its copy of before is back, before this save commits."""
         lose_hash(redis_server, guest)
         assert quantities_of(guest.cart()) == {early.id: 1}
-        return write_drafts(*args)  # type: ignore[arg-type]
+        return write_copies(*args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr("carts.permanent.saving.write_drafts", lose_restore_and_write)
+        patch.setattr("carts.permanent.saving.write_copies", lose_restore_and_write)
         save_all()
     guest.add(new, 3)
 
