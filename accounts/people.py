@@ -11,7 +11,7 @@ from django.db.models.signals import post_delete
 from accounts.models import User
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
-from carts.operations import count_changes, erase_orphans, lock_rows
+from carts.operations import count_changes, erase_orphans, lock_copies
 from config.stores.database import in_transaction
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def erase_user(user: User) -> None:
     Raises OperationalError; nothing is erased then.
     """
     # The cart before the account, as in checkouts. In the other order the two could deadlock.
-    lock_rows(CartOwner.for_user(user.pk))
+    lock_copies(CartOwner.for_user(user.pk))
     # Of the user as the database has it, so that this can begin again.
     for found in User.objects.filter(pk=user.pk):
         found.delete()

@@ -1,8 +1,8 @@
 """Batches: which entries can be tried, and the answers that tell what became of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from dataclasses import InitVar, dataclass, field
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from django.http import HttpResponse
 
@@ -10,8 +10,7 @@ from carts.api.presentation import answer_cart, present_cart
 from carts.domain import errors
 from carts.domain.errors import AccessDenied, CartError, ProductNotFound
 from carts.operations.reading import CartView
-from config.http.envelope import refuse
-from config.http.errors import STATUSES
+from config.http.errors import refuse_service_error
 
 T = TypeVar("T")
 
@@ -49,6 +48,24 @@ def sort_entries(read: Sequence[T | CartError]) -> Batch[T]:
     return batch
 
 
+@dataclass(eq=False)
+class BatchFailed(CartError):
+    """Some entries of a batch were refused; the others are done. `sentence` says it to people."""
+
+    code: ClassVar[str] = "batch_failed"
+
+    failed_count: int
+    success_count: int
+    codes: list[str]
+    sentence: InitVar[str]
+
+    def __post_init__(self, sentence: str) -> None:
+        self.args = (sentence,)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 def answer_batch(
     view: CartView,
     *,
@@ -59,13 +76,9 @@ def answer_batch(
     """Return the cart if every entry was done, else 400 with the result of each."""
     if not failures:
         return answer_cart(view)
-    return refuse(
-        status=STATUSES["batch_failed"],
-        message=f"Failed to {verb} {len(failures)} items",
-        error=_describe_batch(failures, len(names)),
-        data=_present_results(names, failures),
-        headers={"ETag": present_cart(view).etag},
-    )
+    error = _sum_up(failures, len(names), f"Failed to {verb} {len(failures)} items")
+    results = _present_results(names, failures)
+    return refuse_service_error(error, data=results, headers={"ETag": present_cart(view).etag})
 
 
 def answer_removed_batch(
@@ -74,29 +87,16 @@ def answer_removed_batch(
     """Return the cart if every line was removed, else 400 with each result and the cart."""
     if not failures:
         return answer_cart(view)
-    results = [
-        {"itemId": item_id, "success": True, "message": "Removed successfully"}
-        if position not in failures
-        else {
-            "itemId": item_id,
-            "success": False,
-            "message": failures[position].message,
-        }
-        for position, item_id in enumerate(item_ids)
-    ]
-    document = present_cart(view)
-    return refuse(
-        status=STATUSES["batch_failed"],
-        message=f"Failed to remove {len(failures)} out of {len(item_ids)} items",
-        error=_describe_batch(failures, len(item_ids)),
-        data={
-            "results": results,
-            "cart": document.data,
-            "failedCount": len(failures),
-            "successCount": len(item_ids) - len(failures),
-        },
-        headers={"ETag": document.etag},
-    )
+    size, document = len(item_ids), present_cart(view)
+    error = _sum_up(failures, size, f"Failed to remove {len(failures)} out of {size} items")
+    names = [{"itemId": item_id} for item_id in item_ids]
+    data = {
+        "results": _present_results(names, failures, message="Removed successfully"),
+        "cart": document.data,
+        "failedCount": error.failed_count,
+        "successCount": error.success_count,
+    }
+    return refuse_service_error(error, data=data, headers={"ETag": document.etag})
 
 
 def describe_failures(failures: Mapping[int, CartError]) -> dict[int, Failure]:
@@ -133,24 +133,20 @@ def name_additions(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _present_results(
-    names: Sequence[Mapping[str, Any]], failures: Mapping[int, Failure]
+    names: Sequence[Mapping[str, Any]], failures: Mapping[int, Failure], **done: str
 ) -> list[dict[str, Any]]:
     """Return one result per entry, in request order; `names` say which entry each is."""
     return [
-        {**name, "success": True}
+        {**name, "success": True, **done}
         if position not in failures
         else {**name, "success": False, "message": failures[position].message}
         for position, name in enumerate(names)
     ]
 
 
-def _describe_batch(failures: Mapping[int, Failure], size: int) -> dict[str, Any]:
-    return {
-        "type": "batch_failed",
-        "failedCount": len(failures),
-        "successCount": size - len(failures),
-        "codes": sorted({failure.code for failure in failures.values()}),
-    }
+def _sum_up(failures: Mapping[int, Failure], size: int, sentence: str) -> BatchFailed:
+    codes = sorted({failure.code for failure in failures.values()})
+    return BatchFailed(len(failures), size - len(failures), codes, sentence)
 
 
 def _restore_message(code: str, name: Mapping[str, Any]) -> str:

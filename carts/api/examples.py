@@ -92,14 +92,8 @@ CART: dict[str, Any] = {
     "updatedAt": EXAMPLE_TIME,
 }
 
-EMPTY_CART = CART | {
-    "totalAmount": 0.0,
-    "itemCount": 0,
-    "selectedCount": 0,
-    "selectedAmount": 0.0,
-    "items": [],
-    "unavailableItems": [],
-}
+EMPTY_CART = CART | {"items": [], "unavailableItems": [], "itemCount": 0, "selectedCount": 0}
+EMPTY_CART |= {"totalAmount": 0.0, "selectedAmount": 0.0}
 
 ADDED_CART = CART | {"list": CART["items"]}
 
@@ -111,24 +105,14 @@ MERGED_CART = CART | {
         "strategy": "sum",
         "mergedItems": 2,
         "capped": [
-            {
-                "skuId": _SKU_ID,
-                "requested": 7,
-                "quantity": 2,
-                "reason": "purchase_limit_exceeded",
-            }
+            {"skuId": _SKU_ID, "requested": 7, "quantity": 2, "reason": "purchase_limit_exceeded"}
         ],
         "skipped": [],
         "ordersClaimed": 0,
     },
 }
 
-SUMMARY = {
-    "totalAmount": 299.98,
-    "totalItems": 2,
-    "selectedItems": 1,
-    "selectedAmount": 299.98,
-}
+SUMMARY = {"totalAmount": 299.98, "totalItems": 2, "selectedItems": 1, "selectedAmount": 299.98}
 
 VALIDATION = {
     "isValid": False,

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from carts.domain import rules
 from carts.domain.cart import Cart, Line
+from carts.domain.merging import CappedLine, SkippedLine
 from carts.operations.merging import MergeResult
 from carts.operations.reading import CartView
 from config.http.envelope import answer
-from config.notation import format_time_ms, render_money
+from config.notation import camel_case, format_time_ms, render_money
 from products.offers import Offer, Snapshot
 
 
@@ -116,19 +117,8 @@ def present_merge(result: MergeResult) -> dict[str, Any]:
     return {
         "strategy": result.strategy,
         "mergedItems": result.merged_items,
-        "capped": [
-            {
-                "skuId": line.sku_id,
-                "requested": line.requested,
-                "quantity": line.quantity,
-                "reason": line.reason,
-            }
-            for line in result.capped
-        ],
-        "skipped": [
-            {"skuId": line.sku_id, "requested": line.requested, "reason": line.reason}
-            for line in result.skipped
-        ],
+        "capped": [_camelize(line) for line in result.capped],
+        "skipped": [_camelize(line) for line in result.skipped],
         "ordersClaimed": result.orders_claimed,
     }
 
@@ -183,6 +173,10 @@ def _answer_with_list(view: CartView, *, message: str, **members: Any) -> HttpRe
     document = present_cart(view)
     data = document.data | {"list": document.data["items"]} | members
     return answer_document(CartDocument(data, document.etag), message=message)
+
+
+def _camelize(line: CappedLine | SkippedLine) -> dict[str, Any]:
+    return {camel_case(name): value for name, value in asdict(line).items()}
 
 
 def _line_presenter(view: CartView) -> Callable[[Line, Offer], dict[str, Any]]:

@@ -9,11 +9,11 @@ from rest_framework.exceptions import NotAuthenticated
 
 from carts.api import examples
 from carts.api import serializers as shapes
+from carts.api.batches import BatchFailed
 from carts.domain import errors
 from config.http.openapi import (
     BODY_ERRORS,
     ETAG_HEADER,
-    EXAMPLE_TIME,
     GUEST_ID_HEADER,
     IDEMPOTENCY_KEY_HEADER,
     IF_MATCH_HEADER,
@@ -56,6 +56,9 @@ _QUANTITY_ERRORS = (errors.InvalidQuantity(), errors.InvalidProductOrQuantity())
 _INVALID_BATCH = errors.InvalidBatch(
     max_entries=100, reason="items must be an array of 1 to 100 entries"
 )
+_ADD_FAILED = BatchFailed(1, 1, ["insufficient_stock"], "Failed to add 1 items")
+_UPDATE_FAILED = BatchFailed(1, 1, ["item_not_found"], "Failed to update 1 items")
+_REMOVE_FAILED = BatchFailed(1, 1, ["item_not_found"], "Failed to remove 1 out of 2 items")
 
 _CHANGED = document_refusal(
     errors.CartChanged(), data=shapes.CartResponse(), name="CartChanged", example=examples.CART
@@ -67,9 +70,14 @@ def _answer_cart(message: str, example: Any = examples.CART) -> OpenApiResponse:
     return document_answer(shapes.CartResponse(), name="Cart", message=message, example=example)
 
 
-def _describe_read(operation_id: str, summary: str, **options: Any) -> Callable[[Any], Any]:
-    answers = options.pop("responses")
-    parameters = options.pop("parameters", ())
+def _describe_read(
+    operation_id: str,
+    summary: str,
+    *,
+    answers: dict[int, OpenApiResponse],
+    parameters: tuple[OpenApiParameter, ...] = (),
+    **options: Any,
+) -> Callable[[Any], Any]:
     return extend_schema(
         operation_id=operation_id,
         tags=["Cart"],
@@ -84,22 +92,22 @@ def _describe_write(
     operation_id: str,
     summary: str,
     *,
-    answer: OpenApiResponse,
+    answer: OpenApiResponse = _CART,
     owner: tuple[OpenApiParameter, ...] = (GUEST_ID_HEADER,),
     failures: tuple[str | Exception, ...] = (),
     parameters: tuple[OpenApiParameter, ...] = (),
     body: dict[str, Any] | None = None,
-    partial: dict[str, Any] | None = None,
+    partial: Any = None,
     **options: Any,
 ) -> Callable[[Any], Any]:
     """Describe a change.
 
     `owner` is how it is told whose cart is meant, where not by a token alone; `body` are examples
-    of the body by name, `partial` the data of partial failures by message.
+    of the body by name, `partial` is the data of a batch that failed in part.
     """
-    responses = document_errors(*_WRITE_ERRORS, *failures)
-    if partial:
-        responses[400] = _add_examples(responses[400], _partial_failures(partial))
+    if body:
+        failures = (*BODY_ERRORS, *failures)
+    responses = document_errors(*_WRITE_ERRORS, *failures, data={BatchFailed.code: partial})
     return extend_schema(
         operation_id=operation_id,
         tags=["Cart"],
@@ -110,37 +118,6 @@ def _describe_write(
             OpenApiExample(name, value, request_only=True) for name, value in (body or {}).items()
         ],
         **options,
-    )
-
-
-def _partial_failures(data_by_message: dict[str, Any]) -> list[OpenApiExample]:
-    return [
-        OpenApiExample(
-            "batch_failed",
-            {
-                "code": 400,
-                "message": message,
-                "data": data,
-                "success": False,
-                "error": {
-                    "type": "batch_failed",
-                    "failedCount": 1,
-                    "successCount": 1,
-                    "codes": ["insufficient_stock" if "add" in message else "item_not_found"],
-                },
-                "timestamp": EXAMPLE_TIME,
-            },
-            response_only=True,
-        )
-        for message, data in data_by_message.items()
-    ]
-
-
-def _add_examples(response: OpenApiResponse, more: list[OpenApiExample]) -> OpenApiResponse:
-    return OpenApiResponse(
-        response.response,
-        description=response.description,
-        examples=[*response.examples, *more],
     )
 
 
@@ -158,7 +135,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
             "reads as an empty one; its `id` stays when the first line is added."
         ),
         parameters=(IF_NONE_MATCH_HEADER, ETAG_HEADER),
-        responses={200: _CART, 304: OpenApiResponse(description="The copy at hand is good.")},
+        answers={200: _CART, 304: OpenApiResponse(description="The copy at hand is good.")},
     ),
     "add": _describe_write(
         "addToCart",
@@ -173,7 +150,6 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
             example=examples.ADDED_CART,
         ),
         failures=(
-            *BODY_ERRORS,
             *KEY_ERRORS,
             errors.ProductIdRequired(),
             *_QUANTITY_ERRORS,
@@ -191,9 +167,12 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         request=shapes.AdditionBatchBody,
         body={"One product": {"items": [examples.ADDITION]}},
         parameters=_REPEATABLE,
-        answer=_CART,
-        failures=(*BODY_ERRORS, *KEY_ERRORS, _INVALID_BATCH, "batch_failed"),
-        partial={"Failed to add 1 items": examples.ADD_RESULTS},
+        failures=(
+            *KEY_ERRORS,
+            _INVALID_BATCH,
+            _ADD_FAILED,
+        ),
+        partial=examples.ADD_RESULTS,
     ),
     "update_batch": _describe_write(
         "updateCartItems",
@@ -201,9 +180,8 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         description=_PARTIAL,
         request=shapes.UpdateBatchBody,
         body={"Two lines": {"items": [{"itemId": examples.ITEM_ID, "quantity": 2}]}},
-        answer=_CART,
-        failures=(*BODY_ERRORS, _INVALID_BATCH, "batch_failed"),
-        partial={"Failed to update 1 items": examples.UPDATE_RESULTS},
+        failures=(_INVALID_BATCH, _UPDATE_FAILED),
+        partial=examples.UPDATE_RESULTS,
     ),
     "remove_batch": _describe_write(
         "removeCartItems",
@@ -211,9 +189,11 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         description=_PARTIAL,
         request={"application/json": shapes.ItemIdsBody},
         body={"A line": {"itemIds": [examples.GONE_ITEM_ID]}},
-        answer=_CART,
-        failures=(*BODY_ERRORS, _INVALID_BATCH, "batch_failed"),
-        partial={"Failed to remove 1 out of 2 items": examples.REMOVAL},
+        failures=(
+            _INVALID_BATCH,
+            _REMOVE_FAILED,
+        ),
+        partial=examples.REMOVAL,
     ),
     "update_item": _describe_write(
         "updateCartItem",
@@ -223,7 +203,6 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         parameters=(_ITEM_ID,),
         answer=_answer_cart("Cart item updated successfully"),
         failures=(
-            *BODY_ERRORS,
             errors.InvalidUpdate(),
             *_QUANTITY_ERRORS,
             errors.ProductNotAvailable(),
@@ -256,21 +235,24 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
             "One merchant's": {"merchantId": "q7x1m0c4v9k2t8b5n3w6z0ha", "selected": False},
             "Some lines": {"itemIds": [examples.ITEM_ID], "selected": True},
         },
-        answer=_CART,
-        failures=(*BODY_ERRORS, errors.InvalidSelection(), _INVALID_BATCH, "batch_failed"),
-        partial={"Failed to update 1 items": examples.UPDATE_RESULTS},
+        failures=(
+            errors.InvalidSelection(),
+            _INVALID_BATCH,
+            _UPDATE_FAILED,
+        ),
+        partial=examples.UPDATE_RESULTS,
     ),
     "summarize": _describe_read(
         "getCartSummary",
         "Read the totals alone",
-        responses={
+        answers={
             200: document_answer(shapes.CartSummary(), name="CartSummary", example=examples.SUMMARY)
         },
     ),
     "validate": _describe_read(
         "validateCart",
         "Tell what is wrong with each line, unavailable ones too",
-        responses={
+        answers={
             200: document_answer(
                 shapes.CartValidation(), name="CartValidation", example=examples.VALIDATION
             )
@@ -281,8 +263,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         "Take live prices as those the lines were added at",
         request=shapes.AcknowledgeBody,
         body={"Every line": {}, "One line": {"itemIds": [examples.ITEM_ID]}},
-        answer=_CART,
-        failures=(*BODY_ERRORS, *_LINE_ERRORS, _INVALID_BATCH),
+        failures=(*_LINE_ERRORS, _INVALID_BATCH),
     ),
     "merge": _describe_write(
         "mergeCart",
@@ -302,6 +283,6 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
             message="Cart merged successfully",
             example=examples.MERGED_CART,
         ),
-        failures=(*BODY_ERRORS, *KEY_ERRORS, errors.InvalidStrategy(), NotAuthenticated()),
+        failures=(*KEY_ERRORS, errors.InvalidStrategy(), NotAuthenticated()),
     ),
 }

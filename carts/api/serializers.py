@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from carts.domain.cart import CartStatus
 from carts.domain.merging import CapReason, SkipReason, Strategy
-from carts.domain.rules import UnavailableReason
+from carts.domain.rules import IssueCode, UnavailableReason
 from config.http.openapi import name_settings
 from config.notation import GUEST_ID_PATTERN
 
@@ -23,7 +23,7 @@ class Quantity(serializers.IntegerField):
         super().__init__(min_value=1, max_value=settings.CART_MAX_UNITS_PER_LINE, **options)
 
 
-class Batch(serializers.ListField):
+class Entries(serializers.ListField):
     """Entries of a batch, or ids."""
 
     def __init__(self, **options: Any) -> None:
@@ -48,7 +48,7 @@ class AdditionBody(serializers.Serializer[Any]):
 class AdditionBatchBody(serializers.Serializer[Any]):
     """Additions; those of one SKU are judged by their sum."""
 
-    items = Batch(child=AdditionBody())
+    items = Entries(child=AdditionBody())
 
 
 class UpdateBody(serializers.Serializer[Any]):
@@ -67,21 +67,21 @@ class BatchUpdateBody(UpdateBody):
 class UpdateBatchBody(serializers.Serializer[Any]):
     """Updates, under either name; of two for one line the later counts."""
 
-    items = Batch(child=BatchUpdateBody(), required=False)
-    list = Batch(child=BatchUpdateBody(), required=False, help_text="The same as `items`.")
+    items = Entries(child=BatchUpdateBody(), required=False)
+    list = Entries(child=BatchUpdateBody(), required=False, help_text="The same as `items`.")
 
 
 class ItemIdsBody(serializers.Serializer[Any]):
     """Lines."""
 
-    itemIds = Batch(child=serializers.CharField())  # noqa: N815
+    itemIds = Entries(child=serializers.CharField())  # noqa: N815
 
 
 class SelectionBody(serializers.Serializer[Any]):
     """Some lines, one merchant's lines, or every line; the first of these that is given counts."""
 
     selected = serializers.BooleanField()
-    itemIds = Batch(child=serializers.CharField(), required=False, allow_null=True)  # noqa: N815
+    itemIds = Entries(child=serializers.CharField(), required=False, allow_null=True)  # noqa: N815
     merchantId = serializers.CharField(required=False, allow_null=True)  # noqa: N815
     all = serializers.BooleanField(required=False, help_text="Only `true` means anything.")
 
@@ -89,7 +89,7 @@ class SelectionBody(serializers.Serializer[Any]):
 class AcknowledgeBody(serializers.Serializer[Any]):
     """Lines whose live price the buyer has seen; all of them where this is left out."""
 
-    itemIds = Batch(child=serializers.CharField(), required=False, allow_null=True)  # noqa: N815
+    itemIds = Entries(child=serializers.CharField(), required=False, allow_null=True)  # noqa: N815
 
 
 class MergeBody(serializers.Serializer[Any]):
@@ -104,13 +104,6 @@ class MergeBody(serializers.Serializer[Any]):
     )
 
 
-class LineMerchant(serializers.Serializer[Any]):
-    """Who sells it."""
-
-    id = serializers.CharField()
-    name = serializers.CharField()
-
-
 class CartProduct(serializers.Serializer[Any]):
     """A product as the line's SKU has it, live."""
 
@@ -122,7 +115,9 @@ class CartProduct(serializers.Serializer[Any]):
     stock = serializers.IntegerField(min_value=1)
     images = serializers.ListField(child=serializers.CharField())
     status = serializers.IntegerField()
-    merchant = LineMerchant()
+    merchant = inline_serializer(
+        "LineMerchant", {"id": serializers.CharField(), "name": serializers.CharField()}
+    )
 
 
 class CartSku(serializers.Serializer[Any]):
@@ -155,22 +150,27 @@ class Notices(serializers.Serializer[Any]):
     )
 
 
-class CartItem(serializers.Serializer[Any]):
-    """A line that can be bought."""
+class _Item(serializers.Serializer[Any]):
+    """What every line has."""
 
     id = serializers.CharField()
-    cartId = serializers.CharField()  # noqa: N815
     productId = serializers.CharField()  # noqa: N815
     skuId = serializers.CharField()  # noqa: N815
     quantity = Quantity()
-    price = serializers.FloatField(help_text="Of one unit, now.")
-    totalPrice = serializers.FloatField()  # noqa: N815
     selected = serializers.BooleanField()
-    product = CartProduct()
-    sku = CartSku()
     extraData = Notices()  # noqa: N815
     createdAt = serializers.DateTimeField()  # noqa: N815
     updatedAt = serializers.DateTimeField()  # noqa: N815
+
+
+class CartItem(_Item):
+    """A line that can be bought."""
+
+    cartId = serializers.CharField()  # noqa: N815
+    price = serializers.FloatField(help_text="Of one unit, now.")
+    totalPrice = serializers.FloatField()  # noqa: N815
+    product = CartProduct()
+    sku = CartSku()
 
 
 class LineSnapshot(serializers.Serializer[Any]):
@@ -181,19 +181,11 @@ class LineSnapshot(serializers.Serializer[Any]):
     price = serializers.FloatField()
 
 
-class UnavailableItem(serializers.Serializer[Any]):
+class UnavailableItem(_Item):
     """A line that cannot be bought now. It counts in no total, and returns by itself."""
 
-    id = serializers.CharField()
-    productId = serializers.CharField()  # noqa: N815
-    skuId = serializers.CharField()  # noqa: N815
-    quantity = Quantity()
-    selected = serializers.BooleanField()
     reason = serializers.ChoiceField(choices=get_args(UnavailableReason))
     snapshot = LineSnapshot()
-    extraData = Notices()  # noqa: N815
-    createdAt = serializers.DateTimeField()  # noqa: N815
-    updatedAt = serializers.DateTimeField()  # noqa: N815
 
 
 class CartResponse(serializers.Serializer[Any]):
@@ -222,21 +214,19 @@ class ListedCartResponse(CartResponse):
     list = CartItem(many=True)
 
 
-class CappedLineSerializer(serializers.Serializer[Any]):
-    """A line that got fewer units than the strategy asked for."""
-
-    skuId = serializers.CharField()  # noqa: N815
-    requested = serializers.IntegerField(min_value=1)
-    quantity = serializers.IntegerField(min_value=1)
-    reason = serializers.ChoiceField(choices=get_args(CapReason))
-
-
 class SkippedLineSerializer(serializers.Serializer[Any]):
     """A guest's line that could not be taken over."""
 
     skuId = serializers.CharField()  # noqa: N815
     requested = serializers.IntegerField(min_value=1)
     reason = serializers.ChoiceField(choices=get_args(SkipReason))
+
+
+class CappedLineSerializer(SkippedLineSerializer):
+    """A line that got fewer units than the strategy asked for."""
+
+    quantity = serializers.IntegerField(min_value=1)
+    reason = serializers.ChoiceField(choices=get_args(CapReason))
 
 
 class MergeReport(serializers.Serializer[Any]):
@@ -273,17 +263,7 @@ class LineIssues(serializers.Serializer[Any]):
     productId = serializers.CharField()  # noqa: N815
     productName = serializers.CharField()  # noqa: N815
     issues = serializers.ListField(child=serializers.CharField())
-    codes = serializers.ListField(
-        child=serializers.ChoiceField(
-            choices=[
-                "insufficient_stock",
-                "out_of_stock",
-                "price_changed",
-                "product_not_available",
-                "purchase_limit_exceeded",
-            ]
-        )
-    )
+    codes = serializers.ListField(child=serializers.ChoiceField(choices=get_args(IssueCode)))
 
 
 class CartValidation(serializers.Serializer[Any]):

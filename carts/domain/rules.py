@@ -17,6 +17,13 @@ from products.offers import Offer, Snapshot
 ON_SHELF = 1
 
 UnavailableReason = Literal["off_shelf", "out_of_stock", "deleted"]
+IssueCode = Literal[
+    "insufficient_stock",
+    "out_of_stock",
+    "price_changed",
+    "product_not_available",
+    "purchase_limit_exceeded",
+]
 
 
 def unavailable_reason(offer: Offer | None) -> UnavailableReason | None:
@@ -102,7 +109,7 @@ def refusal_of(offer: Offer, *, in_cart: int, requested: int, total: int) -> Car
 class Issue:
     """One thing wrong with a line: a stable code and a sentence."""
 
-    code: str
+    code: IssueCode
     message: str
 
 

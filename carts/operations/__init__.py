@@ -11,7 +11,7 @@ from carts.operations.purchasing import hold_copy, prepare_purchase, schedule_se
 from carts.operations.reading import CartView, get_cart, view_cart
 from carts.operations.returning import find_returned, return_lines
 from carts.operations.settling import is_settled, list_unsettled, settle_order
-from carts.permanent.erasing import count_changes, erase_orphans, lock_rows
+from carts.permanent.erasing import count_changes, erase_orphans, lock_copies
 from carts.permanent.saving import save_cart
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "hold_copy",
     "is_settled",
     "list_unsettled",
-    "lock_rows",
+    "lock_copies",
     "merge_carts",
     "prepare_purchase",
     "register_claim",

@@ -29,8 +29,8 @@ def erase_orphans(owners: Collection[CartOwner]) -> int:
     return erased
 
 
-def lock_rows(user: CartOwner) -> None:
-    """Lock the saved carts of a user, in id order, until the transaction ends."""
+def lock_copies(user: CartOwner) -> None:
+    """Lock the copies of a user's carts, in id order, until the transaction ends."""
     carts = Cart.objects.select_for_update().filter(user_id=user.id)
     list(carts.order_by("pk").values_list("pk", flat=True))
 
