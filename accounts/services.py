@@ -63,15 +63,11 @@ def read_living_user(user_id: str, access: Access | None) -> User | None:
 
 def _refuse_taken(*, username: str, email: str) -> None:
     users = User.objects.all()
-    taken = {
-        "username": users.with_username(User.normalize_username(username)).exists(),
-        "email": users.with_email(email).exists(),
+    found = {
+        "username": users.with_username(User.normalize_username(username)),
+        "email": users.with_email(email),
     }
-    if any(taken.values()):
-        raise AccountExists(
-            fields={
-                field: [f"An account with this {field} already exists."]
-                for field, is_taken in taken.items()
-                if is_taken
-            }
-        )
+    taken = [field for field, others in found.items() if others.exists()]
+    if taken:
+        told = {field: [f"An account with this {field} already exists."] for field in taken}
+        raise AccountExists(fields=told)

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection
 
-from django.db import connection
 from django.db.models import F, Func, Sum, Value
 
 from carts.domain.cart import CartOwner
 from carts.operations import find_returned
 from config.stores.database import in_transaction
-from orders.models import LineReturn, Order, OrderItem, OrderStatus
+from orders.models import LineReturn, Order, OrderItem, OrderStatus, Reply
 from orders.settlement import keep_returned
 from products.stock import hand_over
 
@@ -40,7 +39,7 @@ def _claim(guest: CartOwner, user: CartOwner) -> int:
     claimed = Order.objects.filter(pk__in=statuses)
     marks = Func(F("marks"), Value(user.key), function="array_append")
     claimed.update(buyer=user.key, user_id=user.id, marks=marks)
-    _hand_over_replies(guest, user)
+    _give_replies(guest, user)
     return len(statuses)
 
 
@@ -62,16 +61,9 @@ def _count_units(order_ids: Collection[str]) -> dict[str, int]:
     return dict(items.annotate(units=Sum("quantity")).values_list("sku_id", "units"))
 
 
-def _hand_over_replies(guest: CartOwner, user: CartOwner) -> None:
+def _give_replies(guest: CartOwner, user: CartOwner) -> None:
     """Give the guest's answers to the user; of two to one key, the user's own stays."""
-    with connection.cursor() as cursor:
-        cursor.execute(_GIVE_REPLIES, {"guest": guest.key, "user": user.key})
-        cursor.execute("DELETE FROM orders_reply WHERE buyer = %s", (guest.key,))
-
-
-_GIVE_REPLIES = """
-UPDATE orders_reply AS reply SET buyer = %(user)s
-WHERE buyer = %(guest)s AND NOT EXISTS (
-    SELECT FROM orders_reply AS own WHERE own.buyer = %(user)s AND own.key = reply.key
-)
-"""
+    replies = Reply.objects.filter(buyer=guest.key)
+    own = Reply.objects.filter(buyer=user.key)
+    replies.exclude(key__in=own.values("key")).update(buyer=user.key)
+    replies.delete()

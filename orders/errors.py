@@ -26,26 +26,29 @@ class ContactRequired(OrderError):
     message: ClassVar[str] = "Guests must give contact.email or contact.phone"
 
 
-class CartInvalid(OrderError):
-    """A line cannot be bought as it stands. `view` holds the order's lines as they are now."""
-
-    code: ClassVar[str] = "cart_invalid"
-    message: ClassVar[str] = "Cart validation failed"
+class LinesRefused(OrderError):
+    """The order's lines cannot be sold. `view` holds them as they are now."""
 
     def __init__(self, view: CartView) -> None:
         super().__init__()
         self.view = view
 
 
-class PriceChanged(OrderError):
-    """The lines come to another total than expected; both in cents, with the lines as they are."""
+class CartInvalid(LinesRefused):
+    """A line cannot be bought as it stands."""
+
+    code: ClassVar[str] = "cart_invalid"
+    message: ClassVar[str] = "Cart validation failed"
+
+
+class PriceChanged(LinesRefused):
+    """The lines come to another total than expected; both are in cents."""
 
     code: ClassVar[str] = "price_changed"
     message: ClassVar[str] = "Price changed"
 
     def __init__(self, view: CartView, *, expected_cents: int, total_cents: int) -> None:
-        super().__init__()
-        self.view = view
+        super().__init__(view)
         self.expected_cents = expected_cents
         self.total_cents = total_cents
 

@@ -10,7 +10,7 @@ from config.http.envelope import answer
 from config.http.errors import refuse_service_error
 from config.http.idempotency import Answer, KeyedCall
 from orders.api.serializers import OrderSerializer
-from orders.errors import CartInvalid, PriceChanged
+from orders.errors import LinesRefused
 from orders.models import Order
 from orders.replies import Replies
 
@@ -22,9 +22,8 @@ def answer_order(order: Order) -> HttpResponse:
 
 def refuse_order(refusal: ServiceError) -> HttpResponse:
     """Return a refusal. If it is about the lines, its data is what validate says of them."""
-    if isinstance(refusal, CartInvalid | PriceChanged):
-        return refuse_service_error(refusal, data=present_validation(refusal.view))
-    return refuse_service_error(refusal)
+    data = present_validation(refusal.view) if isinstance(refusal, LinesRefused) else None
+    return refuse_service_error(refusal, data=data)
 
 
 @dataclass

@@ -228,7 +228,7 @@ def test_a_cancellation_that_dies_gives_everything_back_once_or_nothing(
     [
         "before orders.claiming.hand_over",
         "after orders.claiming.hand_over",
-        "after orders.claiming._hand_over_replies",
+        "after orders.claiming._give_replies",
     ],
 )
 def test_a_merge_that_dies_while_claiming_orders_is_finished_by_the_next(
