@@ -4,9 +4,10 @@ import hashlib
 import hmac
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 
@@ -23,10 +24,10 @@ _SIGNATURE = re.compile(r"v1=([0-9a-f]{64})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PaymentNotice:
-    """What the provider says: this much was paid for that order, told under this event id."""
+    """What the provider says, by the names of `Payment`: this much was paid for that order."""
 
     event_id: str
-    order_id: str
+    order_reference: str
     amount: Decimal
     currency: str
 
@@ -73,51 +74,19 @@ def record_payment(*, notice: PaymentNotice, now: datetime) -> Payment:
 
 @in_transaction
 def _record(notice: PaymentNotice, now: datetime) -> Payment:
-    order = Order.objects.select_for_update(no_key=True).filter(pk=notice.order_id).first()
-    payment, is_new = _record_first(order, notice, now)
-    if _read_notice(payment) != notice:
-        return _record_reuse(order, notice, now)
+    order = Order.objects.select_for_update(no_key=True).filter(pk=notice.order_reference).first()
+    told = asdict(notice)
+    known: dict[str, Any] = {"order": order, "received_at": now}
+    # What the event told of first, which may be this.
+    payment, is_new = Payment.objects.exclude(flag=PaymentFlag.EVENT_REUSED).get_or_create(
+        event_id=notice.event_id, defaults=told | known | {"flag": _find_fault(order, notice)}
+    )
+    if any(getattr(payment, name) != value for name, value in told.items()):
+        reused = known | {"flag": PaymentFlag.EVENT_REUSED}
+        return Payment.objects.get_or_create(**told, defaults=reused)[0]
     if is_new and not payment.flag:
-        pay_order(order_id=notice.order_id, actor=f"payment:{notice.event_id}", now=now)
+        pay_order(order_id=payment.order_reference, actor=f"payment:{notice.event_id}", now=now)
     return payment
-
-
-def _record_first(
-    order: Order | None, notice: PaymentNotice, now: datetime
-) -> tuple[Payment, bool]:
-    """Return the payment that the event told of first, and whether it is this one."""
-    return Payment.objects.exclude(flag=PaymentFlag.EVENT_REUSED).get_or_create(
-        event_id=notice.event_id,
-        defaults={
-            "order": order,
-            "order_reference": notice.order_id,
-            "amount": notice.amount,
-            "currency": notice.currency,
-            "flag": _find_fault(order, notice),
-            "received_at": now,
-        },
-    )
-
-
-def _record_reuse(order: Order | None, notice: PaymentNotice, now: datetime) -> Payment:
-    """Return the payment that a used event told of as well, recorded once."""
-    payment, _ = Payment.objects.get_or_create(
-        event_id=notice.event_id,
-        order_reference=notice.order_id,
-        amount=notice.amount,
-        currency=notice.currency,
-        defaults={"order": order, "flag": PaymentFlag.EVENT_REUSED, "received_at": now},
-    )
-    return payment
-
-
-def _read_notice(payment: Payment) -> PaymentNotice:
-    return PaymentNotice(
-        event_id=payment.event_id,
-        order_id=payment.order_reference,
-        amount=payment.amount,
-        currency=payment.currency,
-    )
 
 
 def _is_recent(timestamp: str, now: datetime) -> bool:

@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from accounts.api import views
+from accounts.api.views import MeView, SignInViewSet
 
 urlpatterns = [
-    path("auth/register", views.RegisterView.as_view(), name="register"),
-    path("auth/login", views.LoginView.as_view(), name="login"),
-    path("auth/refresh", views.RefreshView.as_view(), name="refresh"),
-    path("auth/logout", views.LogoutView.as_view(), name="logout"),
-    path("auth/me", views.MeView.as_view(), name="me"),
-    path("auth/guest", views.GuestView.as_view(), name="guest"),
+    path("auth/register", SignInViewSet.as_view({"post": "register"}), name="register"),
+    path("auth/login", SignInViewSet.as_view({"post": "log_in"}), name="login"),
+    path("auth/refresh", SignInViewSet.as_view({"post": "refresh"}), name="refresh"),
+    path("auth/logout", SignInViewSet.as_view({"post": "log_out"}), name="logout"),
+    path("auth/me", MeView.as_view(), name="me"),
+    path("auth/guest", SignInViewSet.as_view({"post": "make_guest_id"}), name="guest"),
 ]

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 from accounts.api import documentation
 from accounts.api.authentication import TokenBearer
@@ -28,31 +29,27 @@ from config.http.ratelimit import Charge, RateLimit, enforce_limits
 _GUEST_ID_BYTES = 16
 
 
-@method_decorator(cache_control(no_store=True), name="dispatch")
-class AccountView(APIView):
-    """Base of the account endpoints: none of their answers may be kept by a cache."""
+# No cache may keep an answer about an account.
+_unkept = method_decorator(cache_control(no_store=True), name="dispatch")
 
 
-class OpenAccountView(AccountView):
-    """Base of the endpoints that do not look at the Authorization header.
+@_unkept
+class SignInViewSet(ViewSet):
+    """The calls that begin, renew and end a sign-in; they do not look at the Authorization header.
 
     A client sends it with every call, and these calls are how it replaces a dead one.
     """
 
     authentication_classes = ()
 
-
-class RegisterView(OpenAccountView):
     @documentation.REGISTER
-    def post(self, request: Request) -> HttpResponse:
+    def register(self, request: Request) -> HttpResponse:
         body = _read_body(RegisterBody, request)
         _limit_registrations(body["email"], request)
         return _sign_in(register_user(**body), request)
 
-
-class LoginView(OpenAccountView):
     @documentation.LOGIN
-    def post(self, request: Request) -> HttpResponse:
+    def log_in(self, request: Request) -> HttpResponse:
         body = _read_body(LoginBody, request)
         user = check_credentials(
             username=body.get("username"),
@@ -62,29 +59,26 @@ class LoginView(OpenAccountView):
         )
         return _sign_in(user, request)
 
-
-class RefreshView(OpenAccountView):
     @documentation.REFRESH
-    def post(self, request: Request) -> HttpResponse:
+    def refresh(self, request: Request) -> HttpResponse:
         body = _read_body(RefreshBody, request)
         return answer(TokensData(rotate_tokens(body["refresh"])).data)
 
-
-class LogoutView(OpenAccountView):
     @documentation.LOGOUT
-    def post(self, request: Request) -> HttpResponse:
+    def log_out(self, request: Request) -> HttpResponse:
         body = _read_body(RefreshBody, request)
         save_user_cart(user_id=revoke_tokens(body["refresh"]))
         return answer(None)
 
-
-class GuestView(OpenAccountView):
     @documentation.GUEST
-    def post(self, request: Request) -> HttpResponse:
+    def make_guest_id(self, request: Request) -> HttpResponse:
         return answer({"guestId": secrets.token_urlsafe(_GUEST_ID_BYTES)})
 
 
-class MeView(AccountView):
+@_unkept
+class MeView(APIView):
+    """Who is signed in."""
+
     permission_classes = (IsAuthenticated,)
 
     @documentation.ME

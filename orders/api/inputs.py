@@ -75,7 +75,7 @@ def read_notice(body: bytes) -> PaymentNotice | None:
         return None
     return PaymentNotice(
         event_id=_read_text(event, "id", MAX_EVENT_ID_LENGTH),
-        order_id=_read_text(event, "orderId", MAX_REFERENCE_LENGTH),
+        order_reference=_read_text(event, "orderId", MAX_REFERENCE_LENGTH),
         amount=read_money(event.get("amount"), "amount"),
         currency=_read_text(event, "currency", CURRENCY_LENGTH),
     )
