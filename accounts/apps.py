@@ -13,7 +13,7 @@ class AccountsConfig(AppConfig):
         # Its models can be imported only now.
         from accounts import people, revocation
 
-        # Its tokens first: a hash that goes must not come again.
+        # Tokens end before the cart goes: a living one could begin the cart anew.
         revocation.connect_signals()
         people.connect_signals()
         # The last app's turn: by then the permissions of all that have roles are there.

@@ -43,7 +43,7 @@ def own_permissions(actor: object) -> QuerySet[Permission]:
 
 
 def _covers(actor: object, permissions: QuerySet[Permission], *, superuser: bool) -> bool:
-    """Tell whether the actor has all these permissions, and is a superuser where one is asked."""
+    """Tell whether the actor has all these permissions, and is a superuser if `superuser`."""
     staff = cast("Actor", actor)
     if staff.is_superuser:
         return True

@@ -1,7 +1,7 @@
 """How many orders, and units in them, may wait for payment: limited by who placed them.
 
 An order carries marks of whom it counts against: a user, or a guest's contact, and the address it
-came from. The address's goes when the order is paid or cancelled.
+came from. The mark of the address goes when the order is paid or cancelled.
 """
 
 from collections.abc import Sequence
