@@ -1,6 +1,7 @@
 """Orders over HTTP: read identity and input, call one service, present what it returns."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -14,23 +15,26 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.errors import TokenNotValid
 from accounts.services import read_living_user
+from carts.api.presentation import present_validation
 from carts.api.views import identify_owner
 from carts.domain.cart import CartOwner
 from carts.operations import ChangeContext
+from config.errors import ServiceError
 from config.http.context import client_network, current_request_id
 from config.http.envelope import answer
-from config.http.idempotency import Made, answer_once, read_call
+from config.http.errors import refuse_service_error
+from config.http.idempotency import Answer, KeyedCall, Made, answer_once, read_call
 from config.http.pagination import page_data, read_page
 from config.http.parsing import read_object
 from config.http.ratelimit import Charge, RateLimit, active_charges, enforce_limits_if_counted
 from orders.api import documentation
-from orders.api.answers import ReplyGuard, answer_order, refuse_order
 from orders.api.inputs import read_draft, read_notice, read_restore_cart, read_status
 from orders.api.serializers import OrderSerializer
 from orders.checkout import place_order
-from orders.errors import OrderError
+from orders.errors import LinesRefused, OrderError
 from orders.lifecycle import cancel_order, cancel_order_for_return
 from orders.listing import find_orders, get_order
+from orders.models import Order
 from orders.payments import check_signature, record_payment
 from orders.replies import Replies
 from orders.settlement import return_lines
@@ -53,11 +57,11 @@ class OrderViewSet(ViewSet):
             guard = None
             if call is not None:
                 replies.require_first(call)
-                guard = ReplyGuard(replies, call)
+                guard = _ReplyGuard(replies, call)
             order = place_order(owner=owner, draft=draft, context=context, now=now, guard=guard)
-            return Made(guard.response if guard else answer_order(order), details=None)
+            return Made(guard.response if guard else _answer_order(order), details=None)
 
-        return answer_once(call, replies, perform=perform, refuse=refuse_order)
+        return answer_once(call, replies, perform=perform, refuse=_refuse_order)
 
     @documentation.LIST
     def list(self, request: Request) -> HttpResponse:
@@ -69,7 +73,7 @@ class OrderViewSet(ViewSet):
 
     @documentation.RETRIEVE
     def retrieve(self, request: Request, order_id: str) -> HttpResponse:
-        return answer_order(get_order(owner=_identify_reader(request), order_id=order_id))
+        return _answer_order(get_order(owner=_identify_reader(request), order_id=order_id))
 
     @documentation.CANCEL
     def cancel(self, request: Request, order_id: str) -> HttpResponse:
@@ -82,11 +86,11 @@ class OrderViewSet(ViewSet):
         order = cancel(order_id=order.pk, buyer=owner.key, actor=order.actor, now=now)
         if restores_cart:
             return_lines(order)
-        return answer_order(order)
+        return _answer_order(order)
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, OrderError):
-            return refuse_order(exc)
+            return _refuse_order(exc)
         return super().handle_exception(exc)
 
     def finalize_response(  # type: ignore[override]
@@ -136,3 +140,32 @@ def _list_charges(owner: CartOwner, network: str) -> Sequence[Charge]:
         Charge(RateLimit("order", settings.RATE_LIMIT_ORDERS), owner.key),
         Charge(RateLimit("order-address", settings.RATE_LIMIT_ORDERS_PER_ADDRESS), network),
     ]
+
+
+def _answer_order(order: Order) -> HttpResponse:
+    """Return one order."""
+    return answer(OrderSerializer(order).data)
+
+
+def _refuse_order(refusal: ServiceError) -> HttpResponse:
+    """Return a refusal. If it is about the lines, its data is what validate says of them."""
+    data = present_validation(refusal.view) if isinstance(refusal, LinesRefused) else None
+    return refuse_service_error(refusal, data=data)
+
+
+@dataclass
+class _ReplyGuard:
+    """Let one request with a key order at a time, and keep its answer (a `RepeatGuard`)."""
+
+    replies: Replies
+    call: KeyedCall
+    response: HttpResponse = field(init=False)
+
+    def enter(self) -> None:
+        """Raise RequestInProgress or CallRepeatedError unless this request is the first."""
+        self.replies.claim(self.call)
+
+    def leave(self, order: Order) -> None:
+        """Keep the answer to the order."""
+        self.response = _answer_order(order)
+        self.replies.keep(self.call, Answer.of(self.response))
