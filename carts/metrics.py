@@ -21,7 +21,6 @@ from carts.live.roll import FOUND, DriftKind
 _COUNTERS = {
     "saves": ("cart_saves", "Carts saved to the database."),
     "restores": ("cart_restores", "Carts brought back from the database."),
-    "drift": ("cart_drift", "Carts that were older than their copy, and united with it."),
     "set_aside": ("cart_unsavable", "Saves of carts that no row can hold."),
     "merges": ("cart_merges", "Guests' carts merged into users'."),
     "merge_capped_lines": ("cart_merge_capped_lines", "Lines a merge gave fewer units."),
@@ -76,7 +75,7 @@ def _describe_state(gauges: StoreGauges) -> Iterator[Metric]:
 def _describe_work(gauges: StoreGauges) -> Iterator[Metric]:
     for name, (metric, text) in _COUNTERS.items():
         yield CounterMetricFamily(metric, text, value=gauges.counters.get(name, 0))
-    yield _count_drifts(gauges)
+    yield _count_drift(gauges)
     yield _count_failures(gauges)
     yield CounterMetricFamily(
         "cart_changes_drained", "Changes moved to the log.", value=gauges.drained_changes
@@ -88,21 +87,18 @@ def _describe_work(gauges: StoreGauges) -> Iterator[Metric]:
     )
 
 
-def _count_drifts(gauges: StoreGauges) -> Metric:
-    drifts = CounterMetricFamily(
-        "cart_drifts_found",
-        "Carts that verifying found to differ from their copy.",
-        labels=["kind"],
-    )
+def _count_drift(gauges: StoreGauges) -> Metric:
+    text = "Carts that comparing found adrift, by kind, and that a save united with newer copies."
+    drift = CounterMetricFamily("cart_drift", text, labels=["kind"])
     for kind in get_args(DriftKind):
-        drifts.add_metric([kind], gauges.counters.get(f"{FOUND}{kind}", 0))
-    return drifts
+        drift.add_metric([kind], gauges.counters.get(f"{FOUND}{kind}", 0))
+    drift.add_metric(["united"], gauges.counters.get("drift", 0))
+    return drift
 
 
 def _count_failures(gauges: StoreGauges) -> Metric:
-    failures = CounterMetricFamily(
-        "cart_job_failures", "Entries of a job that failed and were set apart.", labels=["job"]
-    )
+    text = "Entries of a job that failed and were set apart."
+    failures = CounterMetricFamily("cart_job_failures", text, labels=["job"])
     for job in list_jobs():
         failures.add_metric([job], gauges.counters.get(f"{FAILURES}{job}", 0))
     return failures

@@ -66,7 +66,7 @@ def test_drift_that_saving_mends_is_found_counted_and_mended(
     save_all()
     spoil(shopper, redis_server)
 
-    with grows("cart_drifts_found_total", kind=kind, by=1):
+    with grows("cart_drift_total", kind=kind, by=1):
         verify_all()
     assert read_figure("cart_drifted") == 1
     assert not is_unsaved(redis_server, sound)
@@ -86,7 +86,7 @@ def test_drift_that_a_person_has_to_mend_is_noted_until_somebody_does(
     spoil(guest, redis_server)
     before = redis_server.dump(cart_key(owner_of(guest)))
 
-    with grows("cart_drifts_found_total", kind=kind, by=1):
+    with grows("cart_drift_total", kind=kind, by=1):
         verify_all()
         verify_all()
 
@@ -116,7 +116,7 @@ def test_a_round_goes_on_where_the_last_run_stopped(
         assert runs < 100
 
     assert runs > 3
-    assert read_figure("cart_drifts_found_total", kind="not saved") == len(guests)
+    assert read_figure("cart_drift_total", kind="not saved") == len(guests)
 
 
 def test_a_save_that_meets_a_newer_copy_has_all_carts_compared_at_once(
@@ -188,7 +188,7 @@ def test_two_rounds_at_once_do_no_harm(
         rounds = [each for each in rounds if next(each, None) is not None]
 
     assert redis_server.zcard("cart:dirty") == len(guests)
-    assert read_figure("cart_drifts_found_total", kind="not saved") == len(guests)
+    assert read_figure("cart_drift_total", kind="not saved") == len(guests)
 
 
 def test_without_a_period_nothing_is_compared(
