@@ -233,7 +233,7 @@ def _leave_out_erased(readable: Sequence[_Readable]) -> list[_Readable]:
     missing here; or after it, and the rows that it writes are found there.
     """
     users = {pair.change.owner_id for pair in readable if pair.change.owner_kind == "user"}
-    gone = find_missing_users(users) if users else set()
+    gone = find_missing_users(users)
     return [
         replace(pair, change=_make_nobodys(pair.change)) if pair.change.owner_id in gone else pair
         for pair in readable

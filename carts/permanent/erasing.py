@@ -1,8 +1,8 @@
 """Carts of users that are gone.
 
-The database erases a user's rows when the user's own row is deleted, whoever does it. The hash is
-in another store, so whoever comes across one without a user takes it away: a saver, the sweep, a
-repair, or at once who deleted the user.
+A trigger erases a user's copies with the user's row, whoever deletes that. The hash is in another
+store: whoever comes across one without a user erases it, be it a saver, the sweep, or who deleted
+the user.
 """
 
 import logging
@@ -17,31 +17,30 @@ from carts.permanent import rows
 logger = logging.getLogger(__name__)
 
 
-def erase_orphans(owners: Collection[CartOwner]) -> int:
-    """Take away the hashes of those owners that are users and do not exist; return how many.
+def erase_orphans(owners: Collection[CartOwner]) -> set[CartOwner]:
+    """Erase the hashes of those owners that are users and do not exist; return these owners.
 
     One query, and a script for 20 of them. Raises CartStoreUnavailable, OperationalError.
     """
-    orphans = group_by_shard(find_orphans(owners))
-    erased = sum(bulk.erase(prefix, gone) for prefix, gone in orphans.items())
+    orphans = find_orphans(owners)
+    erased = sum(bulk.erase(prefix, some) for prefix, some in group_by_shard(orphans).items())
     if erased:
         logger.info("%d carts of users that are gone were erased", erased)
-    return erased
+    return orphans
+
+
+def find_orphans(owners: Collection[CartOwner]) -> set[CartOwner]:
+    """Return those of the owners that are users and do not exist; one query, if any is a user."""
+    users = {owner.id: owner for owner in owners if not owner.is_guest}
+    return {users[user_id] for user_id in rows.find_missing_users(users)}
 
 
 def lock_copies(user: CartOwner) -> None:
     """Lock the copies of a user's carts, in id order, until the transaction ends."""
     carts = Cart.objects.select_for_update().filter(user_id=user.id)
-    list(carts.order_by("pk").values_list("pk", flat=True))
+    list(carts.order_by("pk").values_list("pk"))
 
 
 def count_changes(user: CartOwner) -> int:
     """Return how many changes of a user's carts are in the log."""
     return CartChange.objects.filter(owner_id=user.id, owner_kind="user").count()
-
-
-def find_orphans(owners: Collection[CartOwner]) -> set[CartOwner]:
-    """Return those of the owners that are users and do not exist; one query, if any is a user."""
-    users = {owner.id for owner in owners if not owner.is_guest}
-    gone = rows.find_missing_users(users) if users else set()
-    return {owner for owner in owners if not owner.is_guest and owner.id in gone}

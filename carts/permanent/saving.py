@@ -1,22 +1,23 @@
-"""From the live carts to their permanent copy: the one way, whoever asks for it.
+"""Saving: from the hashes to their copies, whoever asks for it.
 
-A batch of carts is saved so:
+A batch of carts of one shard is saved so:
 
-1. Read the hashes, noting in each that its version is going to be saved.
-2. In one transaction, lock the rows of these carts and of their owners' active ones, in id order.
-3. Leave out carts whose row is the same already, and set those apart whose row is newer, and in
-   step 4 those that another save has just inserted.
-4. Insert and update the carts, end those whose owners have begun their next one, and write the
-   lines that differ.
+1. Read the hashes, and note in each which version is about to be saved.
+2. In one transaction, lock the copies of these carts and of their owners' active ones, in id order.
+3. Pass over carts whose copies are the same already. Keep those for step 6 whose copies are newer
+   or of another history, and those whose copy another save inserts first, in step 4.
+4. Insert and update copies, end those whose owners have begun their next cart, and write the lines
+   that differ.
 5. Take the unsaved marks off where the version has not moved since step 1.
-6. Unite the carts set apart with their rows, if those are of another history, and save them.
+6. Unite the carts that were kept with their copies, where these are of another history, and save
+   them again.
 
-A crash after any step is made good by the next run: step 4 is done as a whole or not at all, and
+The next run makes good whatever a crash left undone: step 4 happens as a whole or not at all, and
 the rest may be repeated. Two runs at once, and changes meanwhile, do no harm.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from datetime import timedelta
 
@@ -29,7 +30,7 @@ from carts.live import bulk, roll
 from carts.live.bulk import UnsavedPage
 from carts.live.codec import LiveCart
 from carts.live.keys import cart_key, name_openly, parse_cart_key, shard_prefix
-from carts.permanent.erasing import erase_orphans, find_orphans
+from carts.permanent.erasing import erase_orphans
 from carts.permanent.mapping import UnsavableCart
 from carts.permanent.reconciling import reconcile
 from carts.permanent.writing import NewCopy, PriceList, WriteResult, make_copy, write_copies
@@ -46,8 +47,8 @@ class SaveResult:
     """How many carts were written, and what became of the others.
 
     `unchanged` were saved already. `vanished` have no hash any more, some because their users are
-    gone. `united` came from an older file than their rows. `set_aside` cannot be saved until they
-    change. `postponed` changed under the save, and are still unsaved.
+    gone. `united` were of another history than their copies. `set_aside` cannot be saved until they
+    change. `postponed` changed during the save, and are still unsaved.
     """
 
     saved: int = 0
@@ -64,19 +65,19 @@ class SaveResult:
 def save_cart(*, owner: CartOwner, source: str) -> Cart | None:
     """Save one cart, unsaved or not, and return it as it is saved now.
 
-    None without a hash, and where the cart cannot be saved or keeps changing. `source` says in the
-    log who asked for it. Raises CartStoreUnavailable, OperationalError; the cart is as unsaved as
-    before then.
+    Return None without a hash, and where the cart cannot be saved or keeps changing. `source` tells
+    the log who asked. Raises CartStoreUnavailable, OperationalError; then the cart stays unsaved if
+    it was.
     """
-    batch = _save_batch(shard_prefix(owner), [owner], PriceList())
-    _log(logging.DEBUG, source, batch.result)
-    return batch.saved.get(owner)
+    result, saved = _save_batch(shard_prefix(owner), [owner], PriceList())
+    _log(logging.DEBUG, source, result)
+    return saved.get(owner)
 
 
 def save_unsaved(*, prefix: str, source: str) -> Iterator[SaveResult]:
-    """Save every unsaved cart of a shard, named by its key prefix; yield the result per batch.
+    """Save every unsaved cart of a shard; yield the result of each batch.
 
-    Holds CART_SAVE_BATCH carts in memory. Raises as `save_cart`.
+    Holds CART_SAVE_BATCH carts in memory. Raises what `save_cart` raises.
     """
     pages = bulk.list_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
     for result, _ in _save_pages(prefix, pages, source):
@@ -84,26 +85,14 @@ def save_unsaved(*, prefix: str, source: str) -> Iterator[SaveResult]:
 
 
 def save_oldest(*, prefix: str, source: str) -> Iterator[timedelta]:
-    """Save a shard's unsaved carts beside others who do the same, the oldest change first.
+    """Save a shard's unsaved carts, the oldest change first; yield the age of each batch's oldest.
 
-    Each takes carts that no other has taken. Yields after each batch how old its oldest change
-    was. As `save_unsaved` else, but leaves to the next run what another saver had taken and not
-    saved.
+    Savers that run at once take different carts; what one has taken and not saved is left to the
+    next run. Memory and errors are those of `save_unsaved`.
     """
     pages = bulk.take_unsaved(prefix, page_size=settings.CART_SAVE_BATCH)
     for _, page in _save_pages(prefix, pages, source):
         yield page.age
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """What became of a batch, and the carts of it as they are saved now."""
-
-    result: SaveResult
-    saved: Mapping[CartOwner, Cart]
-
-    def __add__(self, other: "_Batch") -> "_Batch":
-        return _Batch(self.result + other.result, {**self.saved, **other.saved})
 
 
 def _save_pages(
@@ -115,7 +104,7 @@ def _save_pages(
         for page in pages:
             result = _set_aside(prefix, page.strangers)
             try:
-                result += _save_batch(prefix, page.owners, prices).result
+                result += _save_batch(prefix, page.owners, prices)[0]
             except (OperationalError, InterfaceError):
                 # The next saver may find the database back long before this one's time is over.
                 bulk.give_back(prefix, page.owners)
@@ -126,43 +115,45 @@ def _save_pages(
         _log(logging.INFO, source, total)
 
 
-def _save_batch(prefix: str, owners: Sequence[CartOwner], prices: PriceList) -> _Batch:
-    batch, overtaken = _save_as_read(prefix, owners, prices)
-    return batch + _unite_and_save(prefix, overtaken, prices) if overtaken else batch
-
-
-def _unite_and_save(prefix: str, overtaken: Sequence[CartOwner], prices: PriceList) -> _Batch:
+def _save_batch(
+    prefix: str, owners: Sequence[CartOwner], prices: PriceList
+) -> tuple[SaveResult, dict[CartOwner, Cart]]:
+    """Return what became of the carts, and those that are saved, as they are saved now."""
+    result, saved, overtaken = _save_as_read(prefix, owners, prices)
+    if not overtaken:
+        return result, saved
     united = do_each(_UNITE, overtaken, reconcile, name=name_openly)
     if united:
         # Redis may have been restored from an older file: carts that nobody touches are then
         # older than their copies as well, and no change leads a saver to them.
         roll.call_for_haste()
-    batch, remaining = _save_as_read(prefix, overtaken, prices)
-    return batch + _Batch(SaveResult(united=united, postponed=len(remaining)), {})
+    again, saved_again, remaining = _save_as_read(prefix, overtaken, prices)
+    result += again + SaveResult(united=united, postponed=len(remaining))
+    return result, saved | saved_again
 
 
 def _save_as_read(
     prefix: str, owners: Sequence[CartOwner], prices: PriceList
-) -> tuple[_Batch, list[CartOwner]]:
-    """Return what became of the carts, and the owners whose rows are newer than what was read,
-    or were made by another first save at the same time.
+) -> tuple[SaveResult, dict[CartOwner, Cart], list[CartOwner]]:
+    """Return what became of the carts, those that are saved, and the owners of those overtaken.
+
+    The copies of carts overtaken are newer than what was read, or were made by another save.
     """
     hashes = bulk.read_to_save(prefix, owners)
     copies, unsavable = _make_copies(hashes.found, prices)
     written = _write(copies)
-    versions = {owner: cart.version for owner, cart in written.saved.items()}
-    bulk.confirm(prefix, versions)
-    orphans = find_orphans([*written.left_out, *written.refused])
-    beaten = [owner for owner in written.left_out if owner not in orphans]
-    refused = [owner for owner in written.refused if owner not in orphans]
-    aside = [*hashes.unreadable, *unsavable, *refused]
+    bulk.confirm(prefix, {owner: cart.version for owner, cart in written.saved.items()})
+    erased = erase_orphans([*written.left_out, *written.refused])
+    refused = [owner for owner in written.refused if owner not in erased]
     result = SaveResult(
         saved=written.count,
         unchanged=len(written.saved) - written.count,
-        vanished=len(hashes.vanished) + erase_orphans(orphans),
+        vanished=len(hashes.vanished) + len(erased),
     )
-    result += _set_aside(prefix, [cart_key(owner) for owner in aside])
-    return _Batch(result, written.saved), [*written.drifted, *beaten]
+    aside = [cart_key(owner) for owner in (*hashes.unreadable, *unsavable, *refused)]
+    result += _set_aside(prefix, aside)
+    beaten = [owner for owner in written.left_out if owner not in erased]
+    return result, written.saved, [*written.drifted, *beaten]
 
 
 def _make_copies(

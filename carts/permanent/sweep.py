@@ -70,7 +70,7 @@ def sweep_carts() -> Iterator[SweepResult]:
         bulk.forget_vanished(prefix)
     for owners in bulk.list_users(page_size=settings.CART_SAVE_BATCH):
         if erased := erase_orphans(owners):
-            yield SweepResult(erased=erased)
+            yield SweepResult(erased=len(erased))
 
 
 def expire_cart(owner: CartOwner) -> SweepResult:
