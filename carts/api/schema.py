@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotAuthenticated
+from rest_framework.serializers import Serializer
 
 from carts.api import examples
 from carts.api import serializers as shapes
@@ -63,11 +64,16 @@ _REMOVE_FAILED = BatchFailed(1, 1, ["item_not_found"], "Failed to remove 1 out o
 _CHANGED = document_refusal(
     errors.CartChanged(), data=shapes.CartResponse(), name="CartChanged", example=examples.CART
 )
-_CART = document_answer(shapes.CartResponse(), name="Cart", example=examples.CART)
 
 
-def _answer_cart(message: str, example: Any = examples.CART) -> OpenApiResponse:
-    return document_answer(shapes.CartResponse(), name="Cart", message=message, example=example)
+def _answer(
+    shape: type[Serializer[Any]], example: Any, message: str = "Success"
+) -> OpenApiResponse:
+    name = shape.__name__.removesuffix("Response")
+    return document_answer(shape(), name=name, message=message, example=example)
+
+
+_CART = _answer(shapes.CartResponse, examples.CART)
 
 
 def _describe_read(
@@ -143,11 +149,8 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         request=shapes.AdditionBody,
         body={"Two units": examples.ADDITION},
         parameters=_REPEATABLE,
-        answer=document_answer(
-            shapes.ListedCartResponse(),
-            name="ListedCart",
-            message="Product added to cart successfully",
-            example=examples.ADDED_CART,
+        answer=_answer(
+            shapes.ListedCartResponse, examples.ADDED_CART, "Product added to cart successfully"
         ),
         failures=(
             *KEY_ERRORS,
@@ -201,7 +204,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         request=shapes.UpdateBody,
         body={"Two units": {"quantity": 2}, "Not this time": {"selected": False}},
         parameters=(_ITEM_ID,),
-        answer=_answer_cart("Cart item updated successfully"),
+        answer=_answer(shapes.CartResponse, examples.CART, "Cart item updated successfully"),
         failures=(
             errors.InvalidUpdate(),
             *_QUANTITY_ERRORS,
@@ -216,14 +219,16 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         "Remove a line, also one that cannot be bought",
         request=None,
         parameters=(_ITEM_ID,),
-        answer=_answer_cart("Product removed from cart successfully"),
+        answer=_answer(
+            shapes.CartResponse, examples.CART, "Product removed from cart successfully"
+        ),
         failures=(*_LINE_ERRORS, "not_found"),
     ),
     "clear": _describe_write(
         "clearCart",
         "Remove every line",
         request=None,
-        answer=_answer_cart("Cart cleared successfully", examples.EMPTY_CART),
+        answer=_answer(shapes.CartResponse, examples.EMPTY_CART, "Cart cleared successfully"),
     ),
     "select": _describe_write(
         "selectCartItems",
@@ -245,18 +250,12 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
     "summarize": _describe_read(
         "getCartSummary",
         "Read the totals alone",
-        answers={
-            200: document_answer(shapes.CartSummary(), name="CartSummary", example=examples.SUMMARY)
-        },
+        answers={200: _answer(shapes.CartSummary, examples.SUMMARY)},
     ),
     "validate": _describe_read(
         "validateCart",
         "Tell what is wrong with each line, unavailable ones too",
-        answers={
-            200: document_answer(
-                shapes.CartValidation(), name="CartValidation", example=examples.VALIDATION
-            )
-        },
+        answers={200: _answer(shapes.CartValidation, examples.VALIDATION)},
     ),
     "acknowledge": _describe_write(
         "acknowledgePrices",
@@ -277,12 +276,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
         request=shapes.MergeBody,
         body={"The larger quantity": {"guestSessionId": examples.GUEST_ID, "strategy": "max"}},
         parameters=_REPEATABLE,
-        answer=document_answer(
-            shapes.MergedCartResponse(),
-            name="MergedCart",
-            message="Cart merged successfully",
-            example=examples.MERGED_CART,
-        ),
+        answer=_answer(shapes.MergedCartResponse, examples.MERGED_CART, "Cart merged successfully"),
         failures=(*KEY_ERRORS, errors.InvalidStrategy(), NotAuthenticated()),
     ),
 }

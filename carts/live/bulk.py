@@ -122,36 +122,26 @@ def find_units(owners: Sequence[CartOwner], sku_id: str) -> dict[CartOwner, int 
 
 def list_carts(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
     """List the owners of all hashes that are there all the time this takes, in pages."""
-    cursor = 0
-    while True:
-        cursor, owners = scan_carts(cursor, prefix=prefix, page_size=page_size)
+    for owners in _scan_all(keys.match_carts(prefix), page_size):
         for start in range(0, len(owners), page_size):
             yield owners[start : start + page_size]
-        if cursor == 0:
-            return
 
 
-def scan_carts(cursor: int, *, page_size: int, prefix: str = "*") -> tuple[int, list[CartOwner]]:
+def list_users(*, page_size: int) -> Iterator[list[CartOwner]]:
+    """List the users whose hashes are there all the time this takes, of all shards, in pages."""
+    for owners in _scan_all(keys.match_users(), page_size):
+        if users := [owner for owner in owners if not owner.is_guest]:
+            yield users
+
+
+def scan_carts(cursor: int, *, pattern: str, page_size: int) -> tuple[int, list[CartOwner]]:
     """Return about so many owners of hashes, and the next cursor: 0 at the beginning and the end.
 
     All that are there from the beginning to the end are among them, some perhaps twice.
     """
     with store_errors():
-        cursor, names = get_client().scan(cursor, match=keys.match_carts(prefix), count=page_size)
+        cursor, names = get_client().scan(cursor, match=pattern, count=page_size)
     return cursor, list(dict.fromkeys(read_page(names).owners))
-
-
-def list_users(*, page_size: int) -> Iterator[list[CartOwner]]:
-    """List the users whose hashes are there all the time this takes, of all shards, in pages."""
-    pattern, cursor = keys.match_users(), 0
-    while True:
-        with store_errors():
-            cursor, names = get_client().scan(cursor, match=pattern, count=page_size)
-        owners = [owner for owner in read_page(names).owners if not owner.is_guest]
-        if owners:
-            yield owners
-        if cursor == 0:
-            return
 
 
 def read_to_save(prefix: str, owners: Sequence[CartOwner]) -> Hashes:
@@ -247,6 +237,15 @@ def read_page(members: Sequence[bytes], *, age: timedelta = timedelta()) -> Unsa
         except ValueError:
             strangers.append(member)
     return UnsavedPage(tuple(owners), tuple(strangers), age)
+
+
+def _scan_all(pattern: str, page_size: int) -> Iterator[list[CartOwner]]:
+    cursor = 0
+    while True:
+        cursor, owners = scan_carts(cursor, pattern=pattern, page_size=page_size)
+        yield owners
+        if cursor == 0:
+            return
 
 
 def _sort_hashes(owners: Sequence[CartOwner], replies: Sequence[Any]) -> Hashes:

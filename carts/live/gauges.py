@@ -1,8 +1,8 @@
 """How the live store is doing, as it tells itself."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -37,33 +37,17 @@ class StoreGauges:
     oldest_change_seconds: float
     drained_changes: int
     lost_changes: int
-    counters: dict[str, int]
+    counters: Counter[str]
     memory: Memory
 
 
 def read_gauges() -> StoreGauges:
     """Ask the store, in a round trip, and every shard in another. Raises CartStoreUnavailable."""
-    shards = [_read_shard(shard_keys(prefix)) for prefix in shard_prefixes()]
-    return _sum_up(shards, _read_memory())
+    memory = _read_memory()
+    return reduce(_add, [_read_shard(shard_keys(prefix), memory) for prefix in shard_prefixes()])
 
 
-@dataclass(frozen=True, slots=True)
-class _Shard:
-    """What one shard tells; ages are seconds, 0.0 where there is nothing to be old."""
-
-    unsaved: int
-    oldest_unsaved_seconds: float
-    set_aside: int
-    drifted: int
-    merging: int
-    waiting: int
-    oldest_change_seconds: float
-    drained: int
-    lost: int
-    counters: dict[str, int]
-
-
-def _read_shard(keys: ShardKeys) -> _Shard:
+def _read_shard(keys: ShardKeys, memory: Memory) -> StoreGauges:
     # As one transaction: a drain between two of the answers would look like a loss.
     *_queued, replies = ask(
         [
@@ -86,18 +70,20 @@ def _read_shard(keys: ShardKeys) -> _Shard:
     now_ms = seconds * 1_000 + microseconds / 1_000
     # There is no stream until the first change.
     about: dict[bytes, Any] = {} if isinstance(stream, ResponseError) else pair_fields(stream)
+    found = pair_fields(counters)
     first, length = about.get(b"first-entry"), about.get(b"length", 0)
-    return _Shard(
-        unsaved=unsaved,
+    return StoreGauges(
+        unsaved_carts=unsaved,
         oldest_unsaved_seconds=_age(now_ms, float(oldest[1])) if oldest else 0.0,
-        set_aside=set_aside,
-        drifted=drifted,
-        merging=merging,
-        waiting=length,
+        carts_set_aside=set_aside,
+        carts_drifted=drifted,
+        pending_merges=merging,
+        waiting_changes=length,
         oldest_change_seconds=_age(now_ms, int(first[0].partition(b"-")[0])) if first else 0.0,
-        drained=int(drained or 0),
-        lost=about.get(b"entries-added", 0) - length - int(drained or 0),
-        counters={name.decode(): int(value) for name, value in pair_fields(counters).items()},
+        drained_changes=int(drained or 0),
+        lost_changes=about.get(b"entries-added", 0) - length - int(drained or 0),
+        counters=Counter({name.decode(): int(value) for name, value in found.items()}),
+        memory=memory,
     )
 
 
@@ -112,20 +98,17 @@ def _age(now_ms: float, then_ms: float) -> float:
     return max(now_ms - then_ms, 0.0) / 1_000
 
 
-def _sum_up(shards: Sequence[_Shard], memory: Memory) -> StoreGauges:
-    counters: Counter[str] = Counter()
-    for shard in shards:
-        counters.update(shard.counters)
+def _add(one: StoreGauges, other: StoreGauges) -> StoreGauges:
     return StoreGauges(
-        unsaved_carts=sum(shard.unsaved for shard in shards),
-        oldest_unsaved_seconds=max(shard.oldest_unsaved_seconds for shard in shards),
-        carts_set_aside=sum(shard.set_aside for shard in shards),
-        carts_drifted=sum(shard.drifted for shard in shards),
-        pending_merges=sum(shard.merging for shard in shards),
-        waiting_changes=sum(shard.waiting for shard in shards),
-        oldest_change_seconds=max(shard.oldest_change_seconds for shard in shards),
-        drained_changes=sum(shard.drained for shard in shards),
-        lost_changes=sum(shard.lost for shard in shards),
-        counters=dict(counters),
-        memory=memory,
+        unsaved_carts=one.unsaved_carts + other.unsaved_carts,
+        oldest_unsaved_seconds=max(one.oldest_unsaved_seconds, other.oldest_unsaved_seconds),
+        carts_set_aside=one.carts_set_aside + other.carts_set_aside,
+        carts_drifted=one.carts_drifted + other.carts_drifted,
+        pending_merges=one.pending_merges + other.pending_merges,
+        waiting_changes=one.waiting_changes + other.waiting_changes,
+        oldest_change_seconds=max(one.oldest_change_seconds, other.oldest_change_seconds),
+        drained_changes=one.drained_changes + other.drained_changes,
+        lost_changes=one.lost_changes + other.lost_changes,
+        counters=one.counters + other.counters,
+        memory=one.memory,
     )

@@ -18,7 +18,7 @@ from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live.connection import get_client, store_errors
 from carts.live.keys import call_key
-from config.http.idempotency import Answer, CallRecord, Details, KeyedCall
+from config.http.idempotency import Answer, CallRecord, CallRepeatedError, Details, KeyedCall
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +35,13 @@ class LiveRecords:
 
     owner: CartOwner
 
-    def begin(self, call: KeyedCall) -> CallRecord | None:
-        """Record a call as begun; return its record where it had begun before."""
+    def begin(self, call: KeyedCall) -> None:
+        """Record a call as begun; raises CallRepeatedError where it had begun before."""
         key = call_key(self.owner, call.id)
         with store_errors():
             known = get_client().set(key, pack_applied(call), px=call.ttl_ms, nx=True, get=True)
-        return unpack_record(known) if known else None
+        if known:
+            raise CallRepeatedError(unpack_record(known))
 
     def keep_details(self, call: KeyedCall, details: Details) -> None:
         """Note that a change was made and answered, with what a repeat must be told of it."""

@@ -78,7 +78,7 @@ def find_place(*, period: timedelta) -> Place:
 def take_page(place: Place, *, page_size: int) -> tuple[list[CartOwner], Place | None]:
     """Return the owners of the next hashes, and the place after them, None at the round's end."""
     count = page_size if place.is_hurried else min(page_size, place.keys_left)
-    cursor, owners = scan_carts(place.cursor, page_size=count)
+    cursor, owners = scan_carts(place.cursor, pattern=keys.match_carts("*"), page_size=count)
     left = place.keys_left if place.is_hurried else place.keys_left - count
     return owners, replace(place, cursor=cursor, keys_left=left) if cursor else None
 

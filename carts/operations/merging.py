@@ -40,7 +40,6 @@ from carts.operations.settling import leave_out_pending, settle_pending
 from carts.permanent.copies import find_handed_over, has_merged
 from carts.permanent.erasing import find_orphans
 from carts.permanent.saving import save_cart
-from config.http.idempotency import CallRepeatedError
 from products.catalogue import read_offers
 from products.offers import Offer
 
@@ -93,7 +92,9 @@ def merge_carts(
     user_cart = read_cart(user, charges=context.charges, call=context.call)
     # Not part of a script: once the guest's cart is handed over, refusing is too late.
     context.require_version(user_cart)
-    _begin_call(user, context)
+    # A merge of nothing writes no change, so no script can record the call.
+    if context.call is not None:
+        LiveRecords(user).begin(context.call)
     # What the guest bought must not come along.
     settle_pending(owner=guest, context=context)
 
@@ -169,24 +170,10 @@ def _find_stalled(begun_before: datetime) -> set[CartOwner]:
     return guests
 
 
-def _begin_call(user: CartOwner, context: ChangeContext) -> None:
-    """Record a repeatable merge as begun; raises CallRepeatedError if it had begun before.
-
-    A merge writes no change of its own where the guest's cart is empty, so no script can do it.
-    """
-    if context.call is None:
-        return
-    known = LiveRecords(user).begin(context.call)
-    if known is not None:
-        raise CallRepeatedError(known)
-
-
 def _merge_nothing(guest: CartOwner, user_cart: Cart, strategy: Strategy) -> MergeResult:
     """Give the user what is the guest's beside the cart, which has no lines."""
-    user = user_cart.owner
-    claimed = _claim_all(guest, user)
-    offers = read_offers(sku_ids=user_cart.sku_ids, buyer=user.key) if user_cart.lines else {}
-    return MergeResult(view_cart(user_cart, offers), strategy, orders_claimed=claimed)
+    claimed = _claim_all(guest, user_cart.owner)
+    return MergeResult(view_cart(user_cart, {}), strategy, orders_claimed=claimed)
 
 
 def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult:
