@@ -86,17 +86,13 @@ def _apply(ended: Iterable[EndedGenerations | EndedFamily]) -> None:
 
 def _on_save(instance: User, created: bool, update_fields: frozenset[str] | None, **_: Any) -> None:
     if not created and (update_fields is None or not ENDING_FIELDS.isdisjoint(update_fields)):
-        _apply_on_commit([instance.pk])
+        _on_update([instance.pk])
 
 
 def _on_delete(instance: User, **_: Any) -> None:
-    _apply_on_commit([instance.pk])
+    _on_update([instance.pk])
 
 
 def _on_update(user_ids: Sequence[str], **_: Any) -> None:
-    _apply_on_commit(user_ids)
-
-
-def _apply_on_commit(user_ids: Sequence[str]) -> None:
     if user_ids:
         transaction.on_commit(partial(apply_changes_of, user_ids))
