@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error
 
 
 def check_publishing(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Complain where changes are to be published, and cannot be for want of the client."""
+    """Complain where changes are to be published and the client for that is not installed."""
     if not settings.CART_EVENTS_KAFKA or find_spec("confluent_kafka") is not None:
         return []
     return [

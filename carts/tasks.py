@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import TypeVar
 
 from celery import shared_task
 from django.conf import settings
@@ -20,6 +22,8 @@ from carts.permanent.sweep import SweepResult
 from carts.permanent.verifying import verify_in_turn
 
 logger = logging.getLogger(__name__)
+
+Told = TypeVar("Told")
 
 # How long a shard may wait for a worker: later than that, the next run has sent another task.
 _WRITE_BEHIND_WAITS = timedelta(minutes=1)
@@ -48,88 +52,100 @@ def save_unsaved_carts() -> None:
 
 
 @shared_task
+@leave_to_next_run()
 def save_shard(prefix: str, source: str, seconds: float | None = None) -> None:
     """Save the unsaved carts of one shard, the oldest first; after `seconds`, leave the others."""
-    with leave_to_next_run():
-        began = batch_began = time.monotonic()
-        for age in save_oldest(prefix=prefix, source=source):
-            now = time.monotonic()
-            if seconds is not None and now - began > seconds:
-                break
-            time.sleep(choose_rest(worked=now - batch_began, age=age, interval=_find_interval()))
-            batch_began = time.monotonic()
+    interval = _find_interval()
+    _work_through(
+        save_oldest(prefix=prefix, source=source),
+        rest=lambda worked, age: choose_rest(worked=worked, age=age, interval=interval),
+        seconds=seconds,
+    )
 
 
 def choose_rest(*, worked: float, age: timedelta, interval: timedelta) -> float:
     """Return for how many seconds a saver rests after a batch that took it `worked` seconds.
 
-    Twice as long while its oldest change is as young as `interval`: nobody waits for the saver,
-    while those who shop wait for the processors and stores that it uses. The older the change, the
-    shorter; nothing from twice the interval on, for then the savers have fallen behind.
+    Twice as long as it worked while its oldest change is as young as `interval`: nobody waits for
+    the saver, while those who shop wait for the processors and stores that it uses. The older the
+    change, the shorter the rest; none from twice the interval on, when savers have fallen behind.
     """
     lateness = age / interval - 1
     return 2 * worked * min(max(1 - lateness, 0), 1)
 
 
 @shared_task
+@leave_to_next_run()
 def verify_carts() -> None:
     """Compare the next carts with their copies, unless CART_VERIFY_HOURS turns that off.
 
     In haste it does not rest, but leaves half of the time to other jobs.
     """
-    if not settings.CART_VERIFY_HOURS:
-        return
-    with leave_to_next_run():
-        began = page_began = time.monotonic()
-        for is_hurried in verify_in_turn():
-            now = time.monotonic()
-            if now - began > _VERIFY_SECONDS:
-                break
-            time.sleep(0 if is_hurried else 2 * (now - page_began))
-            page_began = time.monotonic()
+    if settings.CART_VERIFY_HOURS:
+        _work_through(
+            verify_in_turn(),
+            rest=lambda worked, is_hurried: 0 if is_hurried else 2 * worked,
+            seconds=_VERIFY_SECONDS,
+        )
 
 
 @shared_task
+@leave_to_next_run()
 def sweep_carts() -> None:
     """End, put to rest and delete carts that nobody has touched for long."""
-    with leave_to_next_run():
-        swept = sum(sweep.sweep_carts(), SweepResult())
-        logger.info("carts swept: %s", swept)
+    swept = sum(sweep.sweep_carts(), SweepResult())
+    logger.info("carts swept: %s", swept)
 
 
 @shared_task
+@leave_to_next_run()
 def finish_merges() -> None:
     """Finish merges that were interrupted a minute ago or earlier."""
-    with leave_to_next_run():
-        finish_stalled_merges(begun_before=timezone.now() - timedelta(minutes=1))
+    finish_stalled_merges(begun_before=timezone.now() - timedelta(minutes=1))
 
 
 @shared_task
+@leave_to_next_run()
 def drain_changes() -> None:
     """Move changes from the streams to the log."""
-    with leave_to_next_run():
-        drain_streams()
+    drain_streams()
 
 
 @shared_task
+@leave_to_next_run()
 def publish_changes() -> None:
     """Send changes to Kafka, if they are to be."""
-    with leave_to_next_run():
-        publish_log()
+    publish_log()
 
 
 @shared_task
+@leave_to_next_run()
 def purge_changes() -> None:
     """Delete changes past their retention."""
-    with leave_to_next_run():
-        purge_log(now=timezone.now())
+    purge_log(now=timezone.now())
+
+
+def _work_through(
+    pages: Iterable[Told], *, rest: Callable[[float, Told], float], seconds: float | None
+) -> None:
+    """Do a job page by page, and end after so many seconds, if any.
+
+    `rest` says for how long to rest after a page, by the seconds it took and what the job told.
+    """
+    began = page_began = time.monotonic()
+    for told in pages:
+        now = time.monotonic()
+        if seconds is not None and now - began > seconds:
+            break
+        time.sleep(rest(now - page_began, told))
+        page_began = time.monotonic()
 
 
 def _save_shards(source: str, *, waits: timedelta, seconds: float) -> None:
-    """Save the only shard here, several ones in as many tasks, for the workers to share.
+    """Save the shard here where it is the only one, else each in a task, for the workers to share.
 
-    Where a shard has fallen behind, CART_SAVERS tasks share its carts. The further ones end after
-    half of the time, so that other jobs have their turn where a worker has two processes.
+    CART_SAVERS tasks share the carts of a shard that has fallen behind. All but one end after half
+    of the time, so that other jobs have their turn where a worker has two processes.
     """
     prefixes = shard_prefixes()
     with leave_to_next_run():

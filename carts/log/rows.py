@@ -1,8 +1,8 @@
 """The rows of the change log: each change in the streams becomes one row, exactly once.
 
 1. Read the oldest entries of a shard's stream.
-2. Write them as rows. An entry that cannot be read as a change is set aside. An entry that has
-   its row already is passed over: another drain came first, or one died before its step 3.
+2. Write them as rows. Set aside what cannot be read as a change, and pass over what has its row
+   already: another drain came first, or one died before its step 3.
 3. Drop the entries from the stream.
 
 Rows become visible in the order of their ids, which is what `carts.log.kafka` relies on.
@@ -71,6 +71,9 @@ class LoggedChange:
     at: Milliseconds
 
 
+_Pair = tuple[StreamEntry, LoggedChange]
+
+
 class UnreadableEntry(Exception):
     """The entry is no change; the message says why, and holds nothing private."""
 
@@ -131,33 +134,31 @@ def _read_batches(prefix: str) -> Iterator[list[StreamEntry]]:
 
 def _keep_entries(prefix: str, entries: Sequence[StreamEntry]) -> int:
     """Write entries as rows, and set aside what cannot be; return how many could not."""
-    readable: list[_Readable] = []
-    faults: list[_Fault] = []
+    readable: list[_Pair] = []
+    faults: list[UnreadableChange] = []
     for entry in entries:
         try:
-            readable.append(_Readable(entry, read_entry(entry)))
+            readable.append((entry, read_entry(entry)))
         except UnreadableEntry as fault:
-            faults.append(_Fault(entry, str(fault)))
+            faults.append(_describe_fault(prefix, entry, str(fault)))
     faults = _write_rows(prefix, readable, faults)
     if faults:
         counters.add("changes_set_aside", len(faults))
         logger.error(
             "%d entries of %scart:changes set aside, the first being %s: %s",
-            len(faults), prefix, faults[0].entry.id, faults[0].reason,
+            len(faults), prefix, faults[0].stream_id, faults[0].reason,
         )  # fmt: skip
     return len(faults)
 
 
 @in_transaction
 def _write_rows(
-    prefix: str, readable: Sequence["_Readable"], faults: Sequence["_Fault"]
-) -> list["_Fault"]:
+    prefix: str, readable: Sequence[_Pair], faults: Sequence[UnreadableChange]
+) -> list[UnreadableChange]:
     """Write the readable entries, and set aside the others; return all that were set aside."""
     _take_turn()
-    faults = [*faults, *_insert(_leave_out_erased(readable))]
-    UnreadableChange.objects.bulk_create(
-        [_describe_fault(prefix, fault) for fault in faults], ignore_conflicts=True
-    )
+    faults = [*faults, *_insert(prefix, _leave_out_erased(readable))]
+    UnreadableChange.objects.bulk_create(faults, ignore_conflicts=True)
     return faults
 
 
@@ -180,18 +181,6 @@ def read_entry(entry: StreamEntry) -> LoggedChange:
         request_id=_read(fields, "request", bytes.decode),
         at=int(entry.id.partition("-")[0]),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Readable:
-    entry: StreamEntry
-    change: LoggedChange
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    entry: StreamEntry
-    reason: str
 
 
 def _read(fields: Mapping[bytes, bytes], name: str, parse: Callable[[bytes], Value]) -> Value:
@@ -226,17 +215,18 @@ def _take_turn() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
 
 
-def _leave_out_erased(readable: Sequence[_Readable]) -> list[_Readable]:
+def _leave_out_erased(readable: Sequence[_Pair]) -> list[_Pair]:
     """Return the changes without the ids of users that are gone.
 
     Call it during the turn. Who erases a user takes a turn, too: before this one, and the user is
     missing here; or after it, and the rows that it writes are found there.
     """
-    users = {pair.change.owner_id for pair in readable if pair.change.owner_kind == "user"}
-    gone = find_missing_users(users)
+    gone = find_missing_users(
+        {change.owner_id for _, change in readable if change.owner_kind == "user"}
+    )
     return [
-        replace(pair, change=_make_nobodys(pair.change)) if pair.change.owner_id in gone else pair
-        for pair in readable
+        (entry, _make_nobodys(change) if change.owner_id in gone else change)
+        for entry, change in readable
     ]
 
 
@@ -245,27 +235,26 @@ def _make_nobodys(change: LoggedChange) -> LoggedChange:
     return replace(change, owner_kind="guest", owner_id="erased", actor=actor)
 
 
-def _insert(readable: Sequence[_Readable]) -> list[_Fault]:
+def _insert(prefix: str, readable: Sequence[_Pair]) -> list[UnreadableChange]:
     """Write the rows; find those that the database refuses by halving, and return them."""
+    changes = [change for _, change in readable]
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_INSERT, [orjson.dumps([pair.change for pair in readable]).decode()])
+            cursor.execute(_INSERT, [orjson.dumps(changes).decode()])
         return []
     except (DataError, IntegrityError) as error:
         if len(readable) == 1:
-            return [_Fault(readable[0].entry, str(error).partition("\n")[0])]
+            return [_describe_fault(prefix, readable[0][0], str(error).partition("\n")[0])]
     middle = len(readable) // 2
-    return [*_insert(readable[:middle]), *_insert(readable[middle:])]
+    return [*_insert(prefix, readable[:middle]), *_insert(prefix, readable[middle:])]
 
 
-def _describe_fault(prefix: str, fault: _Fault) -> UnreadableChange:
-    entry = {
+def _describe_fault(prefix: str, entry: StreamEntry, reason: str) -> UnreadableChange:
+    fields = {
         _show(name): hash_secret(_show(value)) if name == b"key" else _show(value)
-        for name, value in fault.entry.fields.items()
+        for name, value in entry.fields.items()
     }
-    return UnreadableChange(
-        shard=prefix, stream_id=fault.entry.id, entry=entry, reason=fault.reason
-    )
+    return UnreadableChange(shard=prefix, stream_id=entry.id, entry=fields, reason=reason)
 
 
 def _show(value: bytes) -> str:

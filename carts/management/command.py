@@ -4,8 +4,8 @@ import sys
 from abc import abstractmethod
 from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 from django.core.management import BaseCommand, CommandError, CommandParser
@@ -16,6 +16,10 @@ from carts.domain.cart import CartOwner, is_id, parse_guest_id
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
 from carts.permanent.inspecting import has_cart
 from carts.permanent.rows import find_missing_users
+from config.notation import camel_case
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,11 @@ def show_progress(options: Namespace, *, total: int | None, unit: str) -> "tqdm[
     return tqdm(
         total=total, unit=f" {unit}", file=sys.stderr, disable=True if options.json else None
     )
+
+
+def name_figures(figures: "DataclassInstance") -> dict[str, Any]:
+    """Return the fields of a dataclass by the names that JSON has everywhere else."""
+    return {camel_case(name): value for name, value in asdict(figures).items()}
 
 
 def _read_user(text: str) -> CartOwner:

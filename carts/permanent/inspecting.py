@@ -64,11 +64,11 @@ class CopyStats:
 
 def inspect_cart(owner: CartOwner) -> Inspection:
     """Look at both copies without changing anything. Raises CartStoreUnavailable."""
-    found = read_copy(owner)
+    copy = read_copy(owner)
     drifts = verify_carts(shard_prefix(owner), [owner]).drifts
     return Inspection(
         living=care.look_at(owner),
-        copy=_describe_copy(found) if found is not None else None,
+        copy=_describe_copy(copy),
         drift=drifts[0] if drifts else None,
         pending_orders=_list_pending(owner),
     )
@@ -76,10 +76,10 @@ def inspect_cart(owner: CartOwner) -> Inspection:
 
 def inspect_copy(owner: CartOwner) -> Inspection:
     """Look at the saved copy alone, for when the live store cannot be reached."""
-    found = read_copy(owner)
+    copy = read_copy(owner)
     return Inspection(
         living=None,
-        copy=_describe_copy(found) if found is not None else None,
+        copy=_describe_copy(copy),
         drift=None,
         pending_orders=_list_pending(owner),
     )
@@ -88,9 +88,8 @@ def inspect_copy(owner: CartOwner) -> Inspection:
 def inspect_past(cart_id: str) -> Inspection:
     """Look at a saved cart by its id alone: one that is not its owner's any more."""
     cart = read_carts([cart_id]).get(cart_id)
-    found = Copy(cart, (), has_expired=False, is_retired=True) if cart is not None else None
-    copy = _describe_copy(found) if found is not None else None
-    return Inspection(living=None, copy=copy, drift=None, pending_orders=())
+    copy = Copy(cart, (), has_expired=False, is_retired=True) if cart is not None else None
+    return Inspection(living=None, copy=_describe_copy(copy), drift=None, pending_orders=())
 
 
 def has_cart(owner: CartOwner) -> bool:
@@ -128,7 +127,9 @@ def _list_pending(owner: CartOwner) -> tuple[str, ...]:
     return tuple(pending.values_list("pk", flat=True))
 
 
-def _describe_copy(copy: Copy) -> CopyState:
+def _describe_copy(copy: Copy | None) -> CopyState | None:
+    if copy is None:
+        return None
     row = CartModel.objects.get(pk=copy.cart.id)
     return CopyState(copy, row.saved_at, row.expires_at, row.retired_at)
 

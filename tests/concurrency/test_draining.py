@@ -87,8 +87,8 @@ def overtake(
     keys = [f"{{c{shard:02d}}}{STREAM}" for shard in range(2)]
     insert, is_written, may_commit = rows._insert, Event(), Event()
 
-    def insert_and_wait(readable: Any) -> Any:
-        faults = insert(readable)
+    def insert_and_wait(prefix: str, readable: Any) -> Any:
+        faults = insert(prefix, readable)
         is_written.set()
         may_commit.wait(PATIENCE_SECONDS)
         return faults

@@ -10,8 +10,7 @@ from django.core.management import CommandParser
 from django.utils import timezone
 
 from carts.log.analytics import Analytics, DayFigures, SkuFigures, analyse_carts
-from carts.management.command import CartCommand, Report
-from config.notation import camel_case
+from carts.management.command import CartCommand, Report, name_figures
 
 _MAX_DAYS = 366
 _MAX_TOP = 1_000
@@ -29,27 +28,12 @@ class Command(CartCommand):
   manage.py cart_analytics --days 1 --idle-hours 2 --json"""
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--days",
-            type=_read_days,
-            default=7,
-            metavar="N",
-            help=f"how many days up to today, 1 to {_MAX_DAYS} (7)",
-        )
-        parser.add_argument(
-            "--top",
-            type=_read_top,
-            default=10,
-            metavar="N",
-            help=f"how many SKUs to list, 1 to {_MAX_TOP} (10)",
-        )
-        parser.add_argument(
-            "--idle-hours",
-            type=_read_hours,
-            default=24,
-            metavar="N",
-            help="a cart untouched for so many hours is abandoned (24)",
-        )
+        _add_number(parser, "--days", 7, highest=_MAX_DAYS, text="how many days up to today")
+        _add_number(parser, "--top", 10, highest=_MAX_TOP, text="how many SKUs to list")
+        _add_number(
+            parser, "--idle-hours", 24, highest=_MAX_DAYS * 24,
+            text="a cart untouched for so many hours is abandoned",
+        )  # fmt: skip
 
     def report(self, options: Namespace) -> Report:
         found = analyse_carts(
@@ -63,9 +47,9 @@ class Command(CartCommand):
 
 def _list(found: Analytics) -> dict[str, Any]:
     return {
-        "days": [_name(asdict(day)) for day in found.days],
-        "mostAdded": [_name(asdict(sku)) for sku in found.most_added],
-        "mostAbandoned": [_name(asdict(sku)) for sku in found.most_abandoned],
+        "days": [name_figures(day) for day in found.days],
+        "mostAdded": [name_figures(sku) for sku in found.most_added],
+        "mostAbandoned": [name_figures(sku) for sku in found.most_abandoned],
     }
 
 
@@ -85,24 +69,11 @@ def _list_skus(skus: Sequence[SkuFigures]) -> list[str]:
     ] or ["  none"]
 
 
-def _name(figures: dict[str, Any]) -> dict[str, Any]:
-    """Give the figures the names that JSON has everywhere else."""
-    return {camel_case(name): value for name, value in figures.items()}
+def _add_number(parser: CommandParser, name: str, default: int, *, highest: int, text: str) -> None:
+    def read(given: str) -> int:
+        if not given.isdecimal() or not 1 <= int(given) <= highest:
+            raise ArgumentTypeError(f"must be 1 to {highest}")
+        return int(given)
 
-
-def _read_days(text: str) -> int:
-    return _read_number(text, highest=_MAX_DAYS)
-
-
-def _read_top(text: str) -> int:
-    return _read_number(text, highest=_MAX_TOP)
-
-
-def _read_hours(text: str) -> int:
-    return _read_number(text, highest=_MAX_DAYS * 24)
-
-
-def _read_number(text: str, *, highest: int) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= highest:
-        raise ArgumentTypeError(f"must be 1 to {highest}")
-    return int(text)
+    summary = f"{text}, 1 to {highest} ({default})"
+    parser.add_argument(name, type=read, default=default, metavar="N", help=summary)

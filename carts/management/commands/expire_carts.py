@@ -1,11 +1,10 @@
 """End, put to rest and delete carts that nobody has touched for long."""
 
 from argparse import Namespace
-from dataclasses import asdict
 
 from django.core.management import CommandParser
 
-from carts.management.command import CartCommand, Report, show_progress
+from carts.management.command import CartCommand, Report, name_figures, show_progress
 from carts.permanent.sweep import SweepResult, count_idle, sweep_carts
 
 
@@ -26,7 +25,7 @@ class Command(CartCommand):
         expected = count_idle()
         swept = expected if options.dry_run else _sweep(options, expected)
         return Report(
-            asdict(swept),
+            name_figures(swept),
             [
                 f"{swept.expired} guests' carts ended, {swept.retired} users' carts put to rest, "
                 f"{swept.purged} old carts deleted, {swept.erased} of users that are gone erased, "

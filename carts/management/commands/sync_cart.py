@@ -15,6 +15,7 @@ from carts.management.command import (
     CartCommand,
     Report,
     add_owner_arguments,
+    name_figures,
     read_owner,
     show_progress,
 )
@@ -90,15 +91,7 @@ def _save_all(options: Namespace) -> Report:
                 progress.update(result.saved + result.unchanged + result.vanished)
     seconds = round(time.monotonic() - began, 3)
     return Report(
-        {
-            "seconds": seconds,
-            "saved": total.saved,
-            "unchanged": total.unchanged,
-            "vanished": total.vanished,
-            "united": total.united,
-            "setAside": total.set_aside,
-            "postponed": total.postponed,
-        },
+        {"seconds": seconds} | name_figures(total),
         [
             f"{total.saved} carts saved in {seconds} s, {total.unchanged} were saved already, "
             f"{total.vanished} were gone, {total.postponed} changed meanwhile.",
