@@ -2,9 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TypeVar
 
 from celery import shared_task
 from django.conf import settings
@@ -22,8 +20,6 @@ from carts.permanent.sweep import SweepResult
 from carts.permanent.verifying import verify_in_turn
 
 logger = logging.getLogger(__name__)
-
-Told = TypeVar("Told")
 
 # How long a shard may wait for a worker: later than that, the next run has sent another task.
 _WRITE_BEHIND_WAITS = timedelta(minutes=1)
@@ -55,12 +51,13 @@ def save_unsaved_carts() -> None:
 @leave_to_next_run()
 def save_shard(prefix: str, source: str, seconds: float | None = None) -> None:
     """Save the unsaved carts of one shard, the oldest first; after `seconds`, leave the others."""
-    interval = _find_interval()
-    _work_through(
-        save_oldest(prefix=prefix, source=source),
-        rest=lambda worked, age: choose_rest(worked=worked, age=age, interval=interval),
-        seconds=seconds,
-    )
+    began = batch_began = time.monotonic()
+    for age in save_oldest(prefix=prefix, source=source):
+        now = time.monotonic()
+        if seconds is not None and now - began > seconds:
+            break
+        time.sleep(choose_rest(worked=now - batch_began, age=age, interval=_find_interval()))
+        batch_began = time.monotonic()
 
 
 def choose_rest(*, worked: float, age: timedelta, interval: timedelta) -> float:
@@ -81,12 +78,15 @@ def verify_carts() -> None:
 
     In haste it does not rest, but leaves half of the time to other jobs.
     """
-    if settings.CART_VERIFY_HOURS:
-        _work_through(
-            verify_in_turn(),
-            rest=lambda worked, is_hurried: 0 if is_hurried else 2 * worked,
-            seconds=_VERIFY_SECONDS,
-        )
+    if not settings.CART_VERIFY_HOURS:
+        return
+    began = page_began = time.monotonic()
+    for is_hurried in verify_in_turn():
+        now = time.monotonic()
+        if now - began > _VERIFY_SECONDS:
+            break
+        time.sleep(0 if is_hurried else 2 * (now - page_began))
+        page_began = time.monotonic()
 
 
 @shared_task
@@ -123,22 +123,6 @@ def publish_changes() -> None:
 def purge_changes() -> None:
     """Delete changes past their retention."""
     purge_log(now=timezone.now())
-
-
-def _work_through(
-    pages: Iterable[Told], *, rest: Callable[[float, Told], float], seconds: float | None
-) -> None:
-    """Do a job page by page, and end after so many seconds, if any.
-
-    `rest` says for how long to rest after a page, by the seconds it took and what the job told.
-    """
-    began = page_began = time.monotonic()
-    for told in pages:
-        now = time.monotonic()
-        if seconds is not None and now - began > seconds:
-            break
-        time.sleep(rest(now - page_began, told))
-        page_began = time.monotonic()
 
 
 def _save_shards(source: str, *, waits: timedelta, seconds: float) -> None:

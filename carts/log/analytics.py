@@ -4,13 +4,13 @@ The log has every change that was drained from Redis. Not in it, nor in any figu
 that were lost with Redis, and purchases taken out of a cart while it was being restored.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
-from django.db.models import CharField, Count, F, Q, Sum, Value
+from django.db.models import CharField, Count, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Cast, Concat, TruncDate, TruncHour
 
 from carts.models import Cart, CartChange, CartItem, CartStatus
@@ -135,11 +135,8 @@ def count_carts(*, since: datetime) -> CartFigures:
 def find_most_added(*, start: datetime, top: int) -> tuple[SkuFigures, ...]:
     """Return the SKUs of which the most units were added since then. Two queries."""
     changes = CartChange.objects.filter(_ADDED, at__gte=start).order_by().values("sku_id")
-    return _name_skus(
-        changes.annotate(units=Sum(F("after") - F("before")), carts=Count("cart_id", distinct=True))
-        .order_by("-units", "sku_id")
-        .values_list("sku_id", "units", "carts")[:top]
-    )
+    units, carts = Sum(F("after") - F("before")), Count("cart_id", distinct=True)
+    return _rank_skus(changes.annotate(units=units, carts=carts), top)
 
 
 def find_most_abandoned(*, start: datetime, end: datetime, top: int) -> tuple[SkuFigures, ...]:
@@ -149,13 +146,8 @@ def find_most_abandoned(*, start: datetime, end: datetime, top: int) -> tuple[Sk
         cart__updated_at__gte=start,
         cart__updated_at__lt=end,
     )
-    return _name_skus(
-        lines.order_by()
-        .values("sku_id")
-        .annotate(units=Sum("quantity"), carts=Count("pk"))
-        .order_by("-units", "sku_id")
-        .values_list("sku_id", "units", "carts")[:top]
-    )
+    by_sku = lines.order_by().values("sku_id")
+    return _rank_skus(by_sku.annotate(units=Sum("quantity"), carts=Count("pk")), top)
 
 
 def _count_days(start: datetime, days: int) -> tuple[DayFigures, ...]:
@@ -178,8 +170,9 @@ def _count_days(start: datetime, days: int) -> tuple[DayFigures, ...]:
     return tuple(found.get(day, DayFigures(day)) for day in dates)
 
 
-def _name_skus(rows: Iterable[tuple[str, int, int]]) -> tuple[SkuFigures, ...]:
-    found = list(rows)
+def _rank_skus(figures: QuerySet[Any, Any], top: int) -> tuple[SkuFigures, ...]:
+    ranked = figures.order_by("-units", "sku_id").values_list("sku_id", "units", "carts")
+    found = list(ranked[:top])
     skus = Sku.objects.filter(pk__in=[sku_id for sku_id, _, _ in found])
     names = {
         sku_id: (code, product)

@@ -4,14 +4,15 @@ In a row, times are milliseconds since the epoch and money is cents; the databas
 them.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from carts.domain.cart import CartStatus
 
+Milliseconds = Annotated[int, "since the epoch"]
+Cents = Annotated[int, "of the shop's currency"]
 
-@dataclass(frozen=True, slots=True)
-class _Type:
+
+class _Type(NamedTuple):
     """The type that a value is sent in, and the SQL from it to the column's type and back."""
 
     sent: str
@@ -19,18 +20,17 @@ class _Type:
     read: str = "{}"
 
 
-_TYPES: dict[Any, _Type] = {int: _Type("bigint"), bool: _Type("bool")}
 _TEXT = _Type("text")
-
-Milliseconds = Annotated[
-    int,
-    _Type(
+_TYPES: dict[Any, _Type] = {
+    int: _Type("bigint"),
+    bool: _Type("bool"),
+    Cents: _Type("numeric", write="{} / 100.0", read="({} * 100)::bigint"),
+    Milliseconds: _Type(
         "bigint",
         write="timestamptz 'epoch' + {} * interval '1 millisecond'",
         read="(extract(epoch FROM {}) * 1000)::bigint",
     ),
-]
-Cents = Annotated[int, _Type("numeric", write="{} / 100.0", read="({} * 100)::bigint")]
+}
 
 
 class CartRow(NamedTuple):
@@ -87,9 +87,4 @@ def read_columns(row: type, table: str) -> str:
 
 def _list_types(row: type) -> dict[str, _Type]:
     hints = get_type_hints(row, include_extras=True)
-    return {name: _find_type(hint) for name, hint in hints.items()}
-
-
-def _find_type(hint: Any) -> _Type:
-    found = [extra for extra in get_args(hint) if isinstance(extra, _Type)]
-    return found[0] if found else _TYPES.get(hint, _TEXT)
+    return {name: _TYPES.get(hint, _TEXT) for name, hint in hints.items()}

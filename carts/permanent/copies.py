@@ -4,13 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import Q
 
 from carts.domain.cart import Cart, CartOwner
 from carts.domain.settling import Purchase
 from carts.live.keys import settlement_token
 from carts.models import Cart as CartModel
+from carts.permanent import rows
 from carts.permanent.columns import CartRow, LineRow, read_columns
 from carts.permanent.mapping import from_rows
 
@@ -38,12 +38,10 @@ class Copy:
 def read_copy(owner: CartOwner) -> Copy | None:
     """Return the owner's copy in one query, None without any. Raises OperationalError."""
     sql = _GUEST_COPY if owner.is_guest else _USER_COPY
-    with connection.cursor() as cursor:
-        cursor.execute(sql, (owner.key, owner.id, owner.id))
-        found = cursor.fetchone()
-    if found is None:
+    found = rows.fetch(sql, owner.key, owner.id, owner.id)
+    if not found:
         return None
-    *row, is_idle, is_retired, lines, settlements = found
+    *row, is_idle, is_retired, lines, settlements = found[0]
     return Copy(
         cart=from_rows(CartRow._make(row), lines or ()),
         purchases=tuple(
@@ -56,9 +54,7 @@ def read_copy(owner: CartOwner) -> Copy | None:
 
 def read_carts(cart_ids: Collection[str]) -> dict[str, Cart]:
     """Return saved carts by id, whatever their status, in one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CARTS, (list(cart_ids),))
-        found = cursor.fetchall()
+    found = rows.fetch(_CARTS, list(cart_ids))
     return {row[0]: from_rows(CartRow._make(row), lines or ()) for *row, lines in found}
 
 

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
-
 from carts.domain.cart import Cart, CartOwner
 from carts.live import care
 from carts.live.care import HashState
 from carts.live.keys import shard_prefix
 from carts.models import Cart as CartModel
 from carts.models import PendingSettlement
+from carts.permanent import rows
 from carts.permanent.copies import Copy, read_carts, read_copy
 from carts.permanent.verifying import Drift, verify_carts
 
@@ -54,7 +53,7 @@ class CopyStats:
     """What the database holds: carts by owner kind and status, lines, units, and moments."""
 
     carts: dict[str, dict[str, int]]
-    retired: int
+    put_to_rest: int
     lines: int
     units: int
     handed_over: int
@@ -102,21 +101,18 @@ def has_cart(owner: CartOwner) -> bool:
 
 def read_copy_stats() -> CopyStats:
     """Count the rows; reads all of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STATS)
-        rows = cursor.fetchall()
-        cursor.execute("SELECT count(*), coalesce(sum(quantity), 0) FROM carts_cartitem")
-        lines, units = cursor.fetchone()
+    groups = rows.fetch(_STATS)
+    lines, units = rows.fetch(_LINE_STATS)[0]
     carts: dict[str, dict[str, int]] = {"user": {}, "guest": {}}
-    for kind, status, count, *_ in rows:
+    for kind, status, count, *_ in groups:
         carts[kind][status] = count
-    moments = [saved_at for *_, saved_at in rows]
+    moments = [saved_at for *_, saved_at in groups]
     return CopyStats(
         carts=carts,
-        retired=sum(row[3] for row in rows),
+        put_to_rest=sum(group[3] for group in groups),
         lines=lines,
         units=units,
-        handed_over=sum(row[4] for row in rows),
+        handed_over=sum(group[4] for group in groups),
         pending_settlements=PendingSettlement.objects.count(),
         last_saved_at=max(moments, default=None),
     )
@@ -134,6 +130,7 @@ def _describe_copy(copy: Copy | None) -> CopyState | None:
     return CopyState(copy, row.saved_at, row.expires_at, row.retired_at)
 
 
+_LINE_STATS = "SELECT count(*), coalesce(sum(quantity), 0) FROM carts_cartitem"
 _STATS = """
 SELECT CASE WHEN user_id IS NULL THEN 'guest' ELSE 'user' END, status, count(*),
        count(retired_at), count(*) FILTER (WHERE handover <> ''), max(saved_at)

@@ -18,20 +18,20 @@ logger = logging.getLogger(__name__)
 
 
 def repair(drift: Drift) -> bool:
-    """Mend a drift in the right direction, and tell whether it is mended now.
+    """Mend a drift, and tell whether it is mended now.
 
-    The hash is the truth, unless its copy is of another history: then both are united. One that
-    cannot be read makes way for its copy, and is kept for CART_TTL_DAYS; without a copy that may
-    come back it stays.
+    The hash is the truth, unless its copy is of another history: then both are united. A hash that
+    cannot be read is put away for CART_TTL_DAYS, and its copy comes back; it stays without a copy
+    that may.
     """
     if drift.kind == "unreadable":
         _replace_unreadable(drift.owner)
-        return not verify_carts(shard_prefix(drift.owner), [drift.owner]).drifts
-    if drift.kind == "other history":
-        reconcile(drift.owner)
-    elif drift.kind == "differs":
-        care.renew(drift.owner)
-    save_cart(owner=drift.owner, source="repair")
+    else:
+        if drift.kind == "other history":
+            reconcile(drift.owner)
+        elif drift.kind == "differs":
+            care.renew(drift.owner)
+        save_cart(owner=drift.owner, source="repair")
     return not verify_carts(shard_prefix(drift.owner), [drift.owner]).drifts
 
 

@@ -33,7 +33,7 @@ def plan_anew() -> None:
     A plan kept since a table was small reads all of it, line by line of a batch, until the next
     ANALYZE: with 500,000 lines that is 10 seconds a batch. A new one may do so once a batch.
     """
-    _execute(_PLAN_ANEW)
+    execute(_PLAN_ANEW)
 
 
 def lock_carts(carts: Collection[Cart]) -> dict[CartOwner, list[CopyVersion]]:
@@ -55,12 +55,12 @@ def insert_carts(rows: Sequence[CartRow]) -> set[str]:
     Left out are carts whose owner has just been given another one by somebody else, and those of
     users that are gone.
     """
-    return {cart_id for (cart_id,) in _fetch(_INSERT_CARTS, *_columns(sorted(rows)))}
+    return {cart_id for (cart_id,) in fetch(_INSERT_CARTS, *_columns(sorted(rows)))}
 
 
 def update_carts(rows: Sequence[CartRow]) -> set[str]:
     """Write carts over their older rows; return the ids of those written."""
-    return {cart_id for (cart_id,) in _fetch(_UPDATE_CARTS, *_columns(rows))}
+    return {cart_id for (cart_id,) in fetch(_UPDATE_CARTS, *_columns(rows))}
 
 
 def end_carts(versions: Mapping[str, int]) -> None:
@@ -69,13 +69,13 @@ def end_carts(versions: Mapping[str, int]) -> None:
     Each takes the version that its next cart has: a save that read it before it ended, and comes
     late, is older then, and does not bring it back.
     """
-    _execute(_END_CARTS, _array(versions), _array(versions.values()))
-    _execute(_DELETE_BOUGHT_LINES, _array(versions))
+    execute(_END_CARTS, _array(versions), _array(versions.values()))
+    execute(_DELETE_BOUGHT_LINES, _array(versions))
 
 
 def write_lines(lines: Collection[LineRow]) -> None:
     """Insert the lines of carts that have just been inserted; the last statement, as below."""
-    _execute(_WRITE_LINES, *_line_columns(lines))
+    execute(_WRITE_LINES, *_line_columns(lines))
 
 
 def replace_lines(cart_ids: Collection[str], lines: Collection[LineRow]) -> None:
@@ -84,7 +84,7 @@ def replace_lines(cart_ids: Collection[str], lines: Collection[LineRow]) -> None
     The last statement of a transaction. The foreign keys, which are checked at its end, are planned
     once for all rows again: planning each check takes three times as long as checking.
     """
-    _execute(_REPLACE_LINES, *_line_columns(lines), _array(cart_ids))
+    execute(_REPLACE_LINES, *_line_columns(lines), _array(cart_ids))
 
 
 def find_missing_users(user_ids: Collection[str]) -> set[str]:
@@ -93,9 +93,23 @@ def find_missing_users(user_ids: Collection[str]) -> set[str]:
     return set(user_ids) - set(users.values_list("pk", flat=True))
 
 
+def fetch(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def execute(sql: str, *parameters: Any) -> None:
+    """Run a statement that returns nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+
+
 def _find_carts(sql: str, carts: Collection[Cart]) -> dict[CartOwner, list[CopyVersion]]:
     owners = [cart.owner for cart in carts]
-    rows = _fetch(
+    rows = fetch(
         sql,
         _array(cart.id for cart in carts),
         _array(owner.id for owner in owners if not owner.is_guest),
@@ -105,18 +119,6 @@ def _find_carts(sql: str, carts: Collection[Cart]) -> dict[CartOwner, list[CopyV
     for user_id, session_id, *version in rows:
         copies.setdefault(owner_of(user_id, session_id), []).append(CopyVersion(*version))
     return copies
-
-
-def _fetch(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found
-
-
-def _execute(sql: str, *parameters: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
 
 
 def _array(values: Iterable[str | int | bool | None]) -> str:

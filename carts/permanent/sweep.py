@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartNotFound
 from carts.jobs import do_each, register_job
 from carts.live import bulk
 from carts.live.keys import shard_prefix, shard_prefixes
+from carts.permanent import rows
 from carts.permanent.erasing import erase_orphans
 from carts.permanent.mapping import owner_of
 from carts.permanent.saving import save_cart
@@ -82,20 +83,16 @@ def expire_cart(owner: CartOwner) -> SweepResult:
     """
     save_cart(owner=owner, source="expire")
     column = "session_id" if owner.is_guest else "user_id"
-    with connection.cursor() as cursor:
-        # Before its hash goes: in between, a guest's cart must not come back from its copy.
-        cursor.execute(_END_NOW.format(owner=column, columns=_COLUMNS), (owner.id,))
-        found = cursor.fetchone()
-    if found is None:
+    # Before its hash goes: in between, a guest's cart must not come back from its copy.
+    found = rows.fetch(_END_NOW.format(owner=column, columns=_COLUMNS), owner.id)
+    if not found:
         raise CartNotFound
-    return _put_to_rest([_IdleCart._make(found)])
+    return _put_to_rest([_IdleCart._make(found[0])])
 
 
 def count_idle() -> SweepResult:
     """Return what a sweep would end, put to rest and delete now, without changing anything."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_IDLE, (settings.CART_RETENTION_DAYS,))
-        expired, retired, purged = cursor.fetchone()
+    expired, retired, purged = rows.fetch(_COUNT_IDLE, settings.CART_RETENTION_DAYS)[0]
     return SweepResult(expired, retired, purged if settings.CART_RETENTION_DAYS else 0)
 
 
@@ -116,9 +113,7 @@ def _read_pages(sql: str, *parameters: int) -> Iterator[list[_IdleCart]]:
     after: tuple[datetime | str, str] = ("-infinity", "")
     size = settings.CART_SAVE_BATCH
     while True:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, (*parameters, *after, size))
-            page = [_IdleCart._make(row) for row in cursor.fetchall()]
+        page = [_IdleCart._make(row) for row in rows.fetch(sql, *parameters, *after, size)]
         if page:
             after = page[-1].expires_at, page[-1].id
             yield page
@@ -169,17 +164,15 @@ def _change_rows(
 
 
 def _mark_retired(carts: Collection[_IdleCart]) -> set[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(_MARK_RETIRED, ([c.id for c in carts], [c.version for c in carts]))
-        return {cart_id for (cart_id,) in cursor.fetchall()}
+    ids, versions = [cart.id for cart in carts], [cart.version for cart in carts]
+    return {cart_id for (cart_id,) in rows.fetch(_MARK_RETIRED, ids, versions)}
 
 
 def _purge(carts: Collection[_IdleCart]) -> set[str]:
     ids = [cart.id for cart in carts]
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM carts_cartitem WHERE cart_id = ANY(%s::text[])", (ids,))
-        cursor.execute("DELETE FROM carts_cart WHERE id = ANY(%s::text[]) RETURNING id", (ids,))
-        return {cart_id for (cart_id,) in cursor.fetchall()}
+    rows.execute("DELETE FROM carts_cartitem WHERE cart_id = ANY(%s::text[])", ids)
+    purged = rows.fetch("DELETE FROM carts_cart WHERE id = ANY(%s::text[]) RETURNING id", ids)
+    return {cart_id for (cart_id,) in purged}
 
 
 _COLUMNS = ", ".join(_IdleCart._fields)

@@ -76,7 +76,7 @@ def verify_carts(prefix: str, owners: Sequence[CartOwner]) -> Verified:
     verified = _compare(prefix, owners)
     if not verified.drifts:
         return verified
-    # A change or a save between the two reads looks like drift; it does so only once.
+    # A change or a save between reading hash and copy looks like drift, but only once.
     again = _compare(prefix, [drift.owner for drift in verified.drifts])
     return replace(verified, drifts=again.drifts)
 
@@ -132,11 +132,9 @@ def _compare(prefix: str, owners: Sequence[CartOwner]) -> Verified:
     copies = read_carts([live.cart.id for live in hashes.found])
     drifts = [Drift(owner, "", "unreadable") for owner in hashes.unreadable]
     for live in hashes.found:
-        cart = live.cart
-        is_marked = cart.owner in unsaved
-        kind = _judge(live, versions.get(cart.owner, ()), copies.get(cart.id), is_marked=is_marked)
+        cart, copy = live.cart, copies.get(live.cart.id)
+        kind = _judge(live, versions.get(cart.owner, ()), copy, is_marked=cart.owner in unsaved)
         if kind is not None:
-            copy = copies.get(cart.id)
             drifts.append(Drift(cart.owner, cart.id, kind, _compare_lines(cart, copy)))
     return Verified(len(hashes.found) + len(hashes.unreadable), tuple(drifts), unsaved)
 

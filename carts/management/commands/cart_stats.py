@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from carts.live.gauges import read_gauges
-from carts.management.command import CartCommand, Report
+from carts.management.command import CartCommand, Report, name_figures
 from carts.permanent.inspecting import read_copy_stats
 from config.notation import format_time
 
@@ -25,13 +25,7 @@ class Command(CartCommand):
             "counters": living.counters,
         }
         saved_at = copies.last_saved_at
-        database = {
-            "carts": copies.carts,
-            "putToRest": copies.retired,
-            "lines": copies.lines,
-            "units": copies.units,
-            "handedOver": copies.handed_over,
-            "pendingSettlements": copies.pending_settlements,
+        database = name_figures(copies) | {
             "lastSavedAt": format_time(saved_at) if saved_at is not None else None,
         }
         return Report(
