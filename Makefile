@@ -26,7 +26,7 @@ PRODUCTION := $(NO_STORES) ENVIRONMENT=production DEBUG=false ALLOWED_HOSTS=shop
 	SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(64))")
 
 .DEFAULT_GOAL := help
-.PHONY: help up test browser check types format bench lock clean
+.PHONY: help up test browser check check-code check-mypy types format bench lock clean
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,15 +42,21 @@ browser: $(INSTALLED) ## Run the tests in the system's Chromium alone; ARGS="-k 
 	@$(BROWSER_TESTS) $(ARGS)
 
 check: $(INSTALLED) $(TSC) ## Check format, lint, types, imports, migrations and deployment, then test.
+	@$(MAKE) --no-print-directory --jobs 2 check-mypy check-code
+	$(PYTEST)
+	$(BROWSER_TESTS)
+
+# By itself, since it takes as long as all the other checks together.
+check-mypy:
+	$(NO_STORES) $(BIN)/mypy .
+
+check-code:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(NO_STORES) $(BIN)/mypy .
 	$(RUN_TSC) --project config/tsconfig.json
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(PYTEST)
-	$(BROWSER_TESTS)
 
 types: $(TSC) ## Write the storefront client's TypeScript declarations to DATA_DIR/types.
 	@$(RUN_TSC) --allowJs --declaration --emitDeclarationOnly --target es2023 --module esnext \
