@@ -71,29 +71,21 @@ def test_taken_port_is_one_sentence(used_dir: Path) -> None:
     assert find_processes(used_dir) == []
 
 
-def test_second_start_serves_and_stops_on_sigterm(seeded_dir: Path) -> None:
+def test_second_start_serves_and_works_and_stops_on_sigterm(seeded_dir: Path) -> None:
     port = find_free_port()
     shop = start_python("manage.py", "up", DATA_DIR=str(seeded_dir), PORT=str(port))
     with shop:
-        wait_for_line(shop, "Log in")
+        said = wait_for_line(shop, "Log in")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
             ready = json.load(answer)["data"]["status"]
         finish(shop, signal.SIGTERM)
 
     assert ready == "ready"
+    # Jobs are sent only once a worker takes them.
+    assert any("worker |" in line and " ready." in line for line in said)
     assert shop.returncode == 0
     assert find_processes(seeded_dir) == []
     assert not (seeded_dir / "services.env").exists()
-
-
-def test_jobs_are_sent_once_a_worker_takes_them(seeded_dir: Path) -> None:
-    port = str(find_free_port())
-    shop = start_python("manage.py", "up", DATA_DIR=str(seeded_dir), PORT=port)
-    with shop:
-        said = wait_for_line(shop, "Log in")
-        finish(shop, signal.SIGTERM)
-
-    assert any("worker |" in line and " ready." in line for line in said)
 
 
 def test_a_program_that_ends_starts_again_and_the_others_go_on(seeded_dir: Path) -> None:
