@@ -128,14 +128,11 @@ def answer_cart(view: CartView, *, message: str = "Success") -> HttpResponse:
     return answer_document(present_cart(view), message=message)
 
 
-def answer_added(view: CartView) -> HttpResponse:
-    """Return the cart after an addition, with the lines once more as `list` for older clients."""
-    return _answer_with_list(view, message="Product added to cart successfully")
-
-
-def answer_merged(view: CartView, report: Mapping[str, Any]) -> HttpResponse:
-    """Return the user's cart after a merge, as after an addition, and what the merge did."""
-    return _answer_with_list(view, message="Cart merged successfully", merge=report)
+def answer_listed(view: CartView, *, message: str, **members: Any) -> HttpResponse:
+    """Return the cart and these members, with its lines once more as `list` for older clients."""
+    document = present_cart(view)
+    data = document.data | {"list": document.data["items"]} | members
+    return answer_document(CartDocument(data, document.etag), message=message)
 
 
 def answer_document(document: CartDocument, *, message: str = "Success") -> HttpResponse:
@@ -167,12 +164,6 @@ def matches_etag(header: str, etag: str) -> bool:
     """Tell whether an If-None-Match names this tag."""
     tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
     return etag in tags or "*" in tags
-
-
-def _answer_with_list(view: CartView, *, message: str, **members: Any) -> HttpResponse:
-    document = present_cart(view)
-    data = document.data | {"list": document.data["items"]} | members
-    return answer_document(CartDocument(data, document.etag), message=message)
 
 
 def _camelize(line: CappedLine | SkippedLine) -> dict[str, Any]:

@@ -22,10 +22,9 @@ from carts.api.batches import (
     sort_entries,
 )
 from carts.api.presentation import (
-    answer_added,
     answer_cart,
     answer_document,
-    answer_merged,
+    answer_listed,
     answer_unmodified,
     matches_etag,
     parse_etag_versions,
@@ -69,9 +68,9 @@ class CartViewSet(ViewSet):
 
         def perform() -> Made:
             result = lines.add_lines(owner=owner, additions=[addition], context=context)
-            return Made(answer_added(result.require_done()))
+            return Made(_answer_added(result.require_done()))
 
-        return _answer_call(owner, call, perform, lambda _: answer_added(get_cart(owner=owner)))
+        return _answer_call(owner, call, perform, lambda _: _answer_added(get_cart(owner=owner)))
 
     def add_batch(self, request: Request) -> HttpResponse:
         owner = identify_owner(request)
@@ -184,11 +183,11 @@ class CartViewSet(ViewSet):
         def merge_as(context: ChangeContext) -> Made:
             result = merge_carts(guest=guest, user=user, strategy=strategy, context=context)
             report = present_merge(result)
-            return Made(answer_merged(result.view, report), report)
+            return Made(_answer_merged(result.view, report), report)
 
         def replay(report: Details | None) -> HttpResponse:
             if report is not None:
-                return answer_merged(get_cart(owner=user), report)
+                return _answer_merged(get_cart(owner=user), report)
             # What died may have merged nothing yet.
             context = ChangeContext(source="api", request_id=current_request_id())
             return merge_as(context).response
@@ -257,6 +256,14 @@ def describe_change(
         expected_versions=None if expected is None else parse_etag_versions(expected),
         call=call,
     )
+
+
+def _answer_added(view: CartView) -> HttpResponse:
+    return answer_listed(view, message="Product added to cart successfully")
+
+
+def _answer_merged(view: CartView, report: Details) -> HttpResponse:
+    return answer_listed(view, message="Cart merged successfully", merge=report)
 
 
 def _answer_call(

@@ -73,7 +73,8 @@ def add_lines(
             return _show(cart, None, offers, failures)
         outcome = store.add_units(cart, context, entries)
         for entry, result in zip(entries, outcome.entries, strict=False):
-            refusal = _refuse_addition(entry, offers[entry.sku_id], result)
+            total = result.before + entry.units
+            refusal = _refuse(result, offers[entry.sku_id], requested=entry.units, total=total)
             if refusal is not None:
                 failures.update(dict.fromkeys(positions[entry.sku_id], refusal))
         return _show(cart, outcome, offers, failures)
@@ -92,15 +93,14 @@ def update_lines(
     """
 
     def attempt(cart: Cart) -> BatchResult:
-        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
-        settings_by_position, failures = _choose_settings(updates, cart, offers)
-        if not settings_by_position:
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key)
+        chosen, failures = _choose_settings(updates, cart, offers)
+        if not chosen:
             return _show(cart, None, offers, failures)
-        outcome = store.set_lines(cart, context, list(settings_by_position.values()))
-        for (position, setting), result in zip(
-            settings_by_position.items(), outcome.entries, strict=False
-        ):
-            refusal = _refuse_setting(setting, offers.get(setting.sku_id), result)
+        outcome = store.set_lines(cart, context, list(chosen.values()))
+        for (position, setting), result in zip(chosen.items(), outcome.entries, strict=False):
+            offer, wanted = offers.get(setting.sku_id), setting.quantity or 0
+            refusal = _refuse(result, offer, requested=wanted, total=wanted)
             if refusal is not None:
                 failures[position] = refusal
         return _show(cart, outcome, offers, failures)
@@ -114,7 +114,7 @@ def select_merchant(
     """Select or deselect the lines of one merchant; a merchant without a line changes nothing."""
 
     def attempt(cart: Cart) -> BatchResult:
-        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key)
         chosen = [
             LineSetting(sku_id, quantity=None, selected=selected, highest=0)
             for sku_id in cart.sku_ids
@@ -130,7 +130,7 @@ def select_all(*, owner: CartOwner, selected: bool, context: ChangeContext) -> B
     """Select or deselect every line."""
 
     def attempt(cart: Cart) -> BatchResult:
-        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key)
         outcome = store.select_lines(cart, context, selected=selected) if cart.lines else None
         return _show(cart, outcome, offers)
 
@@ -148,7 +148,7 @@ def remove_lines(
     def attempt(cart: Cart) -> BatchResult:
         skus, failures = _choose_lines(item_ids, cart)
         kept = [sku_id for sku_id in cart.sku_ids if sku_id not in skus.values()]
-        offers = read_offers(sku_ids=kept, buyer=owner.key) if kept else {}
+        offers = read_offers(sku_ids=kept, buyer=owner.key)
         if not skus:
             return _show(cart, None, offers, failures)
         outcome = store.drop_lines(cart, context, list(skus.values()))
@@ -182,7 +182,7 @@ def acknowledge_prices(
         skus, failures = _choose_lines(ids, cart)
         for refusal in failures.values():
             raise refusal
-        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
+        offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key)
         revisions = [(sku, offers[sku].revision) for sku in skus.values() if sku in offers]
         outcome = store.acknowledge(cart, context, revisions) if revisions else None
         return _show(cart, outcome, offers)
@@ -273,20 +273,6 @@ def _highest_quantity(offer: Offer) -> int:
     return rules.highest_quantity(offer, max_units=settings.CART_MAX_UNITS_PER_LINE)
 
 
-def _refuse_addition(entry: UnitsToAdd, offer: Offer, result: EntryOutcome) -> CartError | None:
-    match result.code:
-        case "over":
-            return rules.refusal_of(
-                offer,
-                in_cart=result.before,
-                requested=entry.units,
-                total=result.before + entry.units,
-            )
-        case "full":
-            return CartFull()
-    return None
-
-
 def _choose_settings(
     updates: Sequence[Update], cart: Cart, offers: Mapping[str, Offer]
 ) -> tuple[dict[int, LineSetting], Failures]:
@@ -305,19 +291,18 @@ def _choose_settings(
     return chosen, failures
 
 
-def _refuse_setting(
-    setting: LineSetting, offer: Offer | None, result: EntryOutcome
+def _refuse(
+    result: EntryOutcome, offer: Offer | None, *, requested: int, total: int
 ) -> CartError | None:
-    if result.code == "missing":
-        return ItemNotFound()
-    if result.code != "over" or offer is None or setting.quantity is None:
-        return None
-    return rules.refusal_of(
-        offer,
-        in_cart=result.before,
-        requested=setting.quantity,
-        total=setting.quantity,
-    )
+    """Return why the script left an entry out that would make a line `total` units."""
+    match result.code:
+        case "missing":
+            return ItemNotFound()
+        case "full":
+            return CartFull()
+        case "over" if offer is not None:
+            return rules.refusal_of(offer, in_cart=result.before, requested=requested, total=total)
+    return None
 
 
 def _choose_lines(item_ids: Sequence[str], cart: Cart) -> tuple[dict[int, str], Failures]:

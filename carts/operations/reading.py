@@ -28,8 +28,7 @@ class CartView:
 def get_cart(*, owner: CartOwner) -> CartView:
     """Return the owner's cart with live prices. Changes nothing. Raises CartStoreUnavailable."""
     cart = read_cart(owner)
-    offers = read_offers(sku_ids=cart.sku_ids, buyer=owner.key) if cart.lines else {}
-    return view_cart(cart, offers)
+    return view_cart(cart, read_offers(sku_ids=cart.sku_ids, buyer=owner.key))
 
 
 def read_cart(
