@@ -115,7 +115,7 @@ def test_changes_are_narrowed_by_action_source_and_time() -> None:
 
 def test_every_action_that_is_logged_has_words() -> None:
     scripts = (ROOT / "carts/live/lua").glob("*.lua")
-    verbs = re.compile(r"stage_change\([^,]*'(\w+)'(?: or '(\w+)')?,")
+    verbs = re.compile(r"stage_(?:change|removals)\([^,]*'(\w+)'(?: or '(\w+)')?,")
     found = {
         verb
         for script in scripts
