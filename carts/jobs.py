@@ -20,9 +20,9 @@ Entry = TypeVar("Entry")
 
 # An entry that failed is tried again after this long; a cause that was mended needs no more.
 PAUSE = timedelta(minutes=15)
-# What one entry waits for, and is not wrong: others at the same cart, its repair.
+# One entry waits, and nothing is wrong with it: others change its cart, or it is to be repaired.
 _WAITING = (CartContended, CartUnreadable)
-# What all entries wait for: a store that is away.
+# All entries wait for a store that is away.
 _ALL_WAIT = (CartStoreUnavailable, OperationalError, InterfaceError)
 
 _jobs: list[str] = []
@@ -65,13 +65,11 @@ def do_each(
     *,
     name: Callable[[Entry], str] = str,
 ) -> int:
-    """Do each entry of a job by itself; return for how many `do` told that something was done.
+    """Do each entry of a job by itself; return for how many `do` returned True.
 
-    An entry that fails is logged, counted and set aside: the next runs pass it over until its
-    pause is over. One that has to wait is left to the next run. `name` must give away no secret.
-
-    Raises what keeps all entries from being done: CartStoreUnavailable, OperationalError,
-    InterfaceError.
+    An entry that fails is logged, counted and set aside: the runs of its pause pass it over. One
+    that has to wait is left to the next run. `name` must give away no secret. Raises where a store
+    is away: CartStoreUnavailable, OperationalError, InterfaceError.
     """
     aside = find_set_aside(job)
     done = 0

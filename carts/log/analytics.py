@@ -1,7 +1,7 @@
 """How carts are used, by the change log and by the carts' copies.
 
-The log has every change that was drained from Redis. Not in it, nor in any figure here, are changes
-that were lost with Redis, and purchases taken out of a cart while it was being restored.
+The log has every change that was drained from Redis. It lacks changes that were lost with Redis,
+and purchases that were taken out of a cart while it was being restored.
 """
 
 from dataclasses import dataclass

@@ -208,8 +208,8 @@ def _parse_number(value: bytes) -> int:
 def _take_turn() -> None:
     """Wait until no other drain is writing; the turn ends with the transaction.
 
-    A row gets its id when it is written, but is seen once its transaction commits. Without turns, a
-    row could appear after rows with higher ids have been published, and would never be.
+    A row gets its id when it is written, and is seen once its transaction commits. Without turns, a
+    row could be seen after rows with higher ids were published, and would never be published.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
@@ -218,8 +218,8 @@ def _take_turn() -> None:
 def _leave_out_erased(readable: Sequence[_Pair]) -> list[_Pair]:
     """Return the changes without the ids of users that are gone.
 
-    Call it during the turn. Who erases a user takes a turn, too: before this one, and the user is
-    missing here; or after it, and the rows that it writes are found there.
+    Call it during the turn. Who erases a user takes a turn, too: after that one the user is missing
+    here, and before it the rows written here are found there.
     """
     gone = find_missing_users(
         {change.owner_id for _, change in readable if change.owner_kind == "user"}

@@ -15,11 +15,11 @@ _REPAIR = ChangeContext(source="repair")
 def withdraw(cart: Cart) -> bool:
     """Keep every merge from taking this state of a guest's cart; return False where one has.
 
-    The user's cart remembers it like the marks of merges: whichever comes first counts. May be
-    repeated. A cart that is not handed over needs nothing.
+    The user's cart keeps a mark of it, as it does of a merge: whichever comes first counts. It may
+    be repeated. A cart that is not handed over needs no mark.
 
     Raises CartContended where the user's cart keeps changing or cannot be read,
-    CartStoreUnavailable, OperationalError; whether it is withdrawn is unknown then.
+    CartStoreUnavailable, OperationalError; then the mark may have been made or not.
     """
     if cart.handover is None:
         return True
@@ -42,8 +42,8 @@ def _read_user_cart(user: CartOwner) -> Cart:
     """Return the cart in the hash, or the one that was restored, or one that does not exist yet."""
     # Not by `open_cart`: a user who may not change their cart any more may have been handed one.
     state = care.look_at(user)
-    if state is not None and state.found is None:
+    if state is None:
+        return restore_cart(user)
+    if state.found is None:
         raise CartContended
-    if state is not None and state.found is not None:
-        return state.found.cart
-    return restore_cart(user)
+    return state.found.cart

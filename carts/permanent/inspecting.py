@@ -26,9 +26,9 @@ class CopyState:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Both copies of a cart, None where there is none, and what is between them.
+    """A cart's hash and copy, None where there is none, and the drift between them.
 
-    `pending_orders` are orders whose units may still be in one of them.
+    `pending_orders` are orders whose units may still be in one of the two.
     """
 
     living: HashState | None
@@ -62,7 +62,7 @@ class CopyStats:
 
 
 def inspect_cart(owner: CartOwner) -> Inspection:
-    """Look at both copies without changing anything. Raises CartStoreUnavailable."""
+    """Look at hash and copy, and change nothing. Raises CartStoreUnavailable."""
     copy = read_copy(owner)
     drifts = verify_carts(shard_prefix(owner), [owner]).drifts
     return Inspection(
@@ -74,7 +74,7 @@ def inspect_cart(owner: CartOwner) -> Inspection:
 
 
 def inspect_copy(owner: CartOwner) -> Inspection:
-    """Look at the saved copy alone, for when the live store cannot be reached."""
+    """Look at the copy alone, for when the live store cannot be reached."""
     copy = read_copy(owner)
     return Inspection(
         living=None,
@@ -85,7 +85,7 @@ def inspect_copy(owner: CartOwner) -> Inspection:
 
 
 def inspect_past(cart_id: str) -> Inspection:
-    """Look at a saved cart by its id alone: one that is not its owner's any more."""
+    """Look at the copy with this id: of a cart that is not its owner's any more."""
     cart = read_carts([cart_id]).get(cart_id)
     copy = Copy(cart, (), has_expired=False, is_retired=True) if cart is not None else None
     return Inspection(living=None, copy=_describe_copy(copy), drift=None, pending_orders=())

@@ -1,4 +1,4 @@
-"""Carts whose hash came from an older file than their permanent copy: both are kept, united."""
+"""Uniting carts with copies of another history, as after Redis was restored from an older file."""
 
 import logging
 from dataclasses import replace
@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 def reconcile(owner: CartOwner) -> bool:
     """Unite the living cart with its copy if the copy is of another history.
 
-    Return whether it was. The cart is unsaved then. Nothing is changed where the cart has moved on
-    meanwhile; it stays unsaved, and the next save comes here again. One that is being merged stays
-    so, without what the merge has taken: what either copy has beyond that goes the same way.
+    Return whether they were united; then the cart is unsaved. A cart that changes meanwhile stays
+    as it is and unsaved, and the next save tries again. A cart that is being merged stays so: what
+    the merge has taken already is left out, and the rest follows it.
     """
     # The copy first: a saver notes its version in the hash before it writes, so a copy of the
     # same history, however new, is known to a hash that is read after it.

@@ -30,30 +30,30 @@ class CopyVersion(NamedTuple):
 def plan_anew() -> None:
     """Have the statements of this transaction planned for the size the tables have now, by index.
 
-    A plan kept since a table was small reads all of it, line by line of a batch, until the next
-    ANALYZE: with 500,000 lines that is 10 seconds a batch. A new one may do so once a batch.
+    A plan that was made while a table was small reads the whole table for each line of a batch,
+    until the next ANALYZE: 10 seconds a batch with 500,000 lines.
     """
     execute(_PLAN_ANEW)
 
 
 def lock_carts(carts: Collection[Cart]) -> dict[CartOwner, list[CopyVersion]]:
-    """Lock the rows of these carts and of their owners' active ones; return them by owner.
+    """Lock the copies of these carts and of their owners' active ones; return them by owner.
 
-    In id order, so that savers queue up for each other instead of deadlocking.
+    They are locked in id order, so that savers queue up instead of deadlocking.
     """
     return _find_carts(_LOCK_CARTS, carts)
 
 
 def find_carts(carts: Collection[Cart]) -> dict[CartOwner, list[CopyVersion]]:
-    """Return the rows of these carts and of their owners' active ones, by owner."""
+    """Return the copies of these carts and of their owners' active ones, by owner."""
     return _find_carts(_FIND_CARTS, carts)
 
 
 def insert_carts(rows: Sequence[CartRow]) -> set[str]:
     """Insert new carts; return the ids of those inserted.
 
-    Left out are carts whose owner has just been given another one by somebody else, and those of
-    users that are gone.
+    Carts are left out whose owners have got another one meanwhile, and carts of users that are
+    gone.
     """
     return {cart_id for (cart_id,) in fetch(_INSERT_CARTS, *_columns(sorted(rows)))}
 
@@ -66,23 +66,23 @@ def update_carts(rows: Sequence[CartRow]) -> set[str]:
 def end_carts(versions: Mapping[str, int]) -> None:
     """End carts whose owners have begun their next one: EXPIRED where past expiry, else bought.
 
-    Each takes the version that its next cart has: a save that read it before it ended, and comes
-    late, is older then, and does not bring it back.
+    Each takes the version of the cart that follows it: a late save of its last state is older
+    then, and does not bring it back.
     """
     execute(_END_CARTS, _array(versions), _array(versions.values()))
     execute(_DELETE_BOUGHT_LINES, _array(versions))
 
 
 def write_lines(lines: Collection[LineRow]) -> None:
-    """Insert the lines of carts that have just been inserted; the last statement, as below."""
+    """Insert the lines of new carts; the last statement, as that of `replace_lines`."""
     execute(_WRITE_LINES, *_line_columns(lines))
 
 
 def replace_lines(cart_ids: Collection[str], lines: Collection[LineRow]) -> None:
     """Make these the only lines of carts; those that are there already are left alone.
 
-    The last statement of a transaction. The foreign keys, which are checked at its end, are planned
-    once for all rows again: planning each check takes three times as long as checking.
+    It has to be the last statement of its transaction: it ends `plan_anew`, so that the checks of
+    foreign keys that follow are planned once. Planning each takes three times as long as checking.
     """
     execute(_REPLACE_LINES, *_line_columns(lines), _array(cart_ids))
 

@@ -1,7 +1,7 @@
 """Carts that nobody has touched for long: guests' end, users' rest in the database alone.
 
-Goes through the rows in pages of CART_SAVE_BATCH, so that a million take no more memory than one
-page. What time it is, the database says: an application server whose clock jumps ends no carts.
+The sweep reads the copies in pages of CART_SAVE_BATCH, so that a million take the memory of one
+page. It goes by the database's clock: an application server whose clock jumps ends no carts.
 """
 
 import logging
@@ -49,14 +49,13 @@ class SweepResult:
 
 
 def sweep_carts() -> Iterator[SweepResult]:
-    """Do what follows for every cart, yielding the result of each page.
+    """Do the following for every cart; yield the result of each page.
 
-    1. Take away the hash of a cart past its expiry, if it is the state that is saved. A cart with
-       another one is saved instead, and looked at again next time; the hash of the owner's next
-       cart stays.
+    1. Take away the hash of a cart past its expiry, if it is in the state of its copy. If not, save
+       the cart, and leave it to the next sweep; the hash of the owner's next cart stays.
     2. Where no hash is left, end a guest's cart as EXPIRED; a user's stays ACTIVE.
     3. Delete carts that ended CART_RETENTION_DAYS ago, if that is not 0.
-    4. Forget that carts were set aside where somebody, or time, has taken their hashes away.
+    4. Forget carts that were set aside and have no hash any more.
     5. Take away the hashes of users that are gone.
 
     Raises CartStoreUnavailable, OperationalError; the next run goes on from there.
@@ -75,10 +74,10 @@ def sweep_carts() -> Iterator[SweepResult]:
 
 
 def expire_cart(owner: CartOwner) -> SweepResult:
-    """Treat one owner's cart as if nobody had touched it for long, saved as it is now.
+    """Save one owner's cart, and treat it as if nobody had touched it for long.
 
     A guest's cart ends; a user's goes to rest in the database, and comes back when it is next
-    looked at. `kept` is 1 where the cart changed meanwhile: then it stays. Raises CartNotFound
+    looked at. `kept` is 1 where the cart changed meanwhile and stays. Raises CartNotFound
     where no active cart could be saved, CartStoreUnavailable, OperationalError.
     """
     save_cart(owner=owner, source="expire")

@@ -18,8 +18,8 @@ from carts.permanent.copies import read_carts
 from carts.permanent.writing import judge
 
 _VERIFY = register_job("verify_carts")
-# Saving mends these, and nothing is lost by it. To mend the others is for people to decide: of two
-# contents, one would go.
+# Saving mends these, and nothing is lost by it. The others are for people to decide: one of two
+# contents would go.
 _MENDED_BY_SAVING: frozenset[DriftKind] = frozenset({"not saved", "not marked", "other history"})
 
 
@@ -34,12 +34,12 @@ class LineDrift:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A living cart and its copy that are not what they should be to each other.
+    """A difference between a hash and its copy that saving would not mend by itself.
 
     - "unreadable": the hash is not a cart's
-    - "not saved": there is no copy, and nothing says that one has to be made
-    - "not marked": the copy is older, and nothing says that it has to be written
-    - "other history": the copy knows of changes that the hash has never seen
+    - "not saved": there is no copy, and the cart is not marked as unsaved
+    - "not marked": the copy is older, and the cart is not marked as unsaved
+    - "other history": the copy has changes that the hash has never seen
     - "differs": both have the same version, but not the same content
     """
 
@@ -72,7 +72,7 @@ def verify_shard(prefix: str) -> Iterator[Verified]:
 
 
 def verify_carts(prefix: str, owners: Sequence[CartOwner]) -> Verified:
-    """Compare carts of one shard with their copies. What seems to differ is looked at twice."""
+    """Compare carts of one shard with their copies, and those that seem adrift once more."""
     verified = _compare(prefix, owners)
     if not verified.drifts:
         return verified
@@ -84,14 +84,14 @@ def verify_carts(prefix: str, owners: Sequence[CartOwner]) -> Verified:
 def verify_in_turn() -> Iterator[bool]:
     """Compare the carts whose turn it is with their copies: all of them in CART_VERIFY_HOURS.
 
-    1. Look again at carts that had drifted, and forget those that have not any more.
-    2. Go on through all hashes, page by page, where the last run stopped. Drift is noted and
-       counted; what saving mends is marked as unsaved, and the next save mends it.
+    1. Look again at carts that had drifted, and forget those that are mended.
+    2. Go on through all hashes, page by page, from where the last run stopped. Note and count
+       drift, and mark what saving mends as unsaved.
 
-    Yields after each page whether there is haste: after a restart of the live store, and where a
-    saver met a copy that was newer than the cart, the run does not end before the whole round.
-    Runs at the same time, and runs that are broken off, compare some carts twice. Raises
-    CartStoreUnavailable, OperationalError, InterfaceError.
+    Yields after each page whether the round is hurried, as it is after a restart of the live store,
+    and after a saver met a copy newer than its cart; such a run ends only with its round. Two runs
+    at once, or one that was broken off, compare some carts twice. Raises CartStoreUnavailable,
+    OperationalError, InterfaceError.
     """
     for prefix in shard_prefixes():
         drifted = roll.list_drifted(prefix, limit=settings.CART_SAVE_BATCH)

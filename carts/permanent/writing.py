@@ -60,7 +60,7 @@ class WriteResult:
 
 
 class PriceList:
-    """What SKUs cost when they were first asked for; one query for those not asked for before."""
+    """What SKUs cost, each as of when it was first asked for; one query for all new ones."""
 
     def __init__(self) -> None:
         self._cents: dict[str, int | None] = {}
