@@ -87,7 +87,7 @@ def do_each(
             # Without the error's text, which may hold a guest's id.
             where = "".join(format_tb(error.__traceback__))
             logger.error(
-                "%s: %s failed and is set apart: %s\n%s",
+                "%s: %s failed and is set aside: %s\n%s",
                 job, name(entry), type(error).__name__, where,
             )  # fmt: skip
     return done

@@ -97,7 +97,7 @@ def _count_drift(gauges: StoreGauges) -> Metric:
 
 
 def _count_failures(gauges: StoreGauges) -> Metric:
-    text = "Entries of a job that failed and were set apart."
+    text = "Entries of a job that failed and were set aside."
     failures = CounterMetricFamily("cart_job_failures", text, labels=["job"])
     for job in list_jobs():
         failures.add_metric([job], gauges.counters.get(f"{FAILURES}{job}", 0))

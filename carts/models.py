@@ -121,7 +121,7 @@ class Cart(models.Model):
 
 
 class CartItem(models.Model):
-    """A line of a saved cart. `revision` is the SkuRevision it was added at."""
+    """A line of a copy. `revision` is the SkuRevision it was added at."""
 
     cart = models.ForeignKey(
         Cart, models.CASCADE, related_name="items", db_index=False, verbose_name=_("cart")
@@ -160,7 +160,7 @@ class CartItem(models.Model):
 class PendingSettlement(models.Model):
     """Units an order bought that may still be in a cart or in its permanent copy, by SKU.
 
-    Written in the order's own transaction, and removed once a saved cart is without them; until
+    Written in the order's own transaction, and removed once the copy is without them; until
     then, whatever brings the cart back from its copy takes them out. `owner` is the key of a
     CartOwner. Written through `carts.operations.settling` only.
     """

@@ -78,7 +78,7 @@ class Analytics:
 
 @dataclass(frozen=True, slots=True)
 class CartFigures:
-    """Saved carts: how many are alive, how many of them changed lately, and what is in those."""
+    """Copies: how many are of living carts, how many of those changed lately, and their worth."""
 
     alive: int
     changed: int

@@ -53,22 +53,22 @@ def read_copy(owner: CartOwner) -> Copy | None:
 
 
 def read_carts(cart_ids: Collection[str]) -> dict[str, Cart]:
-    """Return saved carts by id, whatever their status, in one query."""
+    """Return the carts of copies by id, whatever their status, in one query."""
     found = rows.fetch(_CARTS, list(cart_ids))
     return {row[0]: from_rows(CartRow._make(row), lines or ()) for *row, lines in found}
 
 
 def find_handed_over(*, saved_before: datetime) -> list[CartOwner]:
-    """Return the guests whose saved carts are on their way into a user's."""
+    """Return the guests whose copies are handed over to a user."""
     carts = CartModel.objects.filter(~Q(handover=""), status="ACTIVE", saved_at__lt=saved_before)
     found = carts.order_by("updated_at").values_list("session_id", flat=True)
     return [CartOwner.for_guest(guest_id) for guest_id in found if guest_id is not None]
 
 
 def has_merged(user: CartOwner, token: str) -> bool:
-    """Tell whether a saved cart of the user has taken in the guest's cart of this merge token.
+    """Tell whether a copy of the user's has taken in the guest's cart of this merge token.
 
-    One that has ended counts: it does not come back, and the next cart knows nothing of it.
+    One that has ended counts, too: it does not come back, and the next cart knows nothing of it.
     """
     carts = CartModel.objects.filter(user_id=user.id, merged__contains=token)
     return carts.exclude(merged__contains=f"-{token}").exists()

@@ -307,7 +307,7 @@ def test_orders_that_cannot_be_cancelled_do_not_hold_up_the_others(
 
     assert Order.objects.get(status="PENDING").pk == broken
     assert set(Order.objects.filter(status="CANCELLED").values_list("pk", flat=True)) == {*others}
-    failure = f"cancel_unpaid_orders: {broken} failed and is set apart"
+    failure = f"cancel_unpaid_orders: {broken} failed and is set aside"
     assert caplog.text.count(failure) == 1
     assert Order.objects.get(pk=broken).buyer not in caplog.text
 

@@ -1,4 +1,4 @@
-"""Show both copies of one cart side by side."""
+"""Show a cart's hash and copy side by side."""
 
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta

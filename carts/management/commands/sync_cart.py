@@ -1,4 +1,4 @@
-"""Save carts to the database, compare both copies, and mend what differs."""
+"""Save carts to the database, compare hashes with copies, and mend drift."""
 
 import time
 from argparse import Namespace
