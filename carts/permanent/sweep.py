@@ -175,22 +175,18 @@ def _purge(carts: Collection[_IdleCart]) -> set[str]:
 
 
 _COLUMNS = ", ".join(_IdleCart._fields)
-_IDLE_CARTS = f"""
+_PAGE = f"""
 SELECT {_COLUMNS}
 FROM carts_cart
-WHERE retired_at IS NULL AND expires_at < now() AND (expires_at, id) > (%s::timestamptz, %s)
+WHERE expires_at < {{before}} AND {{state}} AND (expires_at, id) > (%s::timestamptz, %s)
 ORDER BY expires_at, id
 LIMIT %s
 """  # noqa: S608
+_IDLE_CARTS = _PAGE.format(before="now()", state="retired_at IS NULL")
 # A cart that is not retired may still have a hash that tells of its end.
-_OLD_CARTS = f"""
-SELECT {_COLUMNS}
-FROM carts_cart
-WHERE status <> 'ACTIVE' AND retired_at IS NOT NULL
-  AND expires_at < now() - %s * interval '1 day' AND (expires_at, id) > (%s::timestamptz, %s)
-ORDER BY expires_at, id
-LIMIT %s
-"""  # noqa: S608
+_OLD_CARTS = _PAGE.format(
+    before="now() - %s * interval '1 day'", state="status <> 'ACTIVE' AND retired_at IS NOT NULL"
+)
 _END_NOW = """
 UPDATE carts_cart
 SET retired_at = NULL,
