@@ -20,6 +20,7 @@ from carts.permanent.copies import read_copy
 from carts.permanent.saving import SaveResult, save_cart, save_oldest
 from carts.permanent.writing import PriceList, WriteResult, make_copy, write_copies
 from config.stores import database
+from orders import checkout
 from tests.carts.permanent.copies import (
     lose_hash,
     owner_of,
@@ -103,7 +104,7 @@ def test_a_copy_written_late_does_not_bring_back_what_was_bought(
     write_old_copy = read_to_save(owner_of(shopper))
     redis_server.flushdb()
     with monkeypatch.context() as patch:
-        patch.setattr("orders.checkout.settle", lambda *_, **__: None)
+        patch.setattr(checkout, "settle", lambda *_, **__: None)
         place_order(shopper)
     redis_server.flushdb()
     # The first cart comes back as bought, and its end is never saved by itself.
@@ -122,7 +123,7 @@ def test_uniting_with_a_copy_written_late_does_not_bring_back_what_was_bought(
     sku, other = SkuFactory.create_batch(2)
     shopper.add(sku, 2)
     with monkeypatch.context() as patch:
-        patch.setattr("orders.checkout.settle", lambda *_, **__: None)
+        patch.setattr(checkout, "settle", lambda *_, **__: None)
         place_order(shopper)
     shopper.add(other, 1)
     write_old_copy = read_to_save(owner_of(shopper))

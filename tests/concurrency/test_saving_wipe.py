@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from carts.domain.cart import Cart, CartOwner
+from carts.operations import reading
 from products.models import Sku
 from tests.carts.permanent.copies import save_all, saved_units
 from tests.carts.shopper import Shopper, addition_of, new_guest, quantities_of
@@ -111,7 +112,7 @@ def test_without_the_restore_carts_are_partial_after_a_wipe(
     """The twin."""
     sku = SkuFactory.create()
     [story] = begin_stories(1)
-    monkeypatch.setattr("carts.operations.reading.restore_cart", begin_cart)
+    monkeypatch.setattr(reading, "restore_cart", begin_cart)
     redis_server.flushdb()
 
     assert quantities_of(story.shopper.add(sku)) == {sku.id: 1}

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from redis import Redis
 
+from orders import listing
 from orders.lifecycle import cancel_expired_orders, pay_order
 from orders.models import LineReturn, Order, OrderEvent
 from orders.settlement import return_due_lines
@@ -268,7 +269,7 @@ def test_the_time_to_pay_is_a_setting(user: Shopper) -> None:
 
 
 def test_the_task_cancels_more_orders_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orders.listing._BATCH", 2)
+    monkeypatch.setattr(listing, "_BATCH", 2)
     sku = SkuFactory.create(stock=5)
     for _ in range(5):
         buy(new_guest(), sku)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from accounts.api import carts
 from products.models import Sku
 from tests.accounts.api.test_login import without_redis
 from tests.accounts.calls import Response, bearer, error_of, get, log_in, post, sign_in
@@ -183,7 +184,7 @@ def test_an_error_nobody_thought_of_keeps_nobody_from_signing_in(
     def fail(**_options: object) -> None:
         raise ZeroDivisionError(GUEST)
 
-    monkeypatch.setattr("accounts.api.carts.merge_carts", fail)
+    monkeypatch.setattr(carts, "merge_carts", fail)
 
     response = log_in(user, x_guest_id=GUEST)
 

@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -122,7 +123,7 @@ def test_a_token_that_was_accepted_before_dies_at_its_end(
     header = f"Bearer {token}"
     assert get("/api/auth/me", authorization=header).status_code == 200
 
-    monkeypatch.setattr("accounts.api.authentication.time.time", lambda: float(token["exp"]))
+    monkeypatch.setattr(time, "time", lambda: float(token["exp"]))
 
     assert error_of(get("/api/auth/me", authorization=header)) == NOT_VALID
 

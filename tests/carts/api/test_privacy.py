@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from carts.operations import lines
 from config.logs import JSONFormatter
 from tests.carts.api.test_store_down import without_store
 from tests.carts.shopper import Shopper, addition_of, item_id
@@ -54,7 +55,7 @@ def test_not_even_the_traceback_of_a_bug(
         raise ZeroDivisionError
 
     caplog.set_level("DEBUG")
-    monkeypatch.setattr("carts.operations.lines.read_offers", break_down)
+    monkeypatch.setattr(lines, "read_offers", break_down)
     guest.client.raise_request_exception = False
 
     response = guest.call("POST", "/cart", addition_of(SkuFactory.create()))

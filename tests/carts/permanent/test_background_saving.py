@@ -65,7 +65,7 @@ def test_without_write_behind_the_hourly_run_saves_them_all(redis_server: Redis)
 def test_a_run_rests_after_each_batch(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     change_carts()
     rests: list[float] = []
-    monkeypatch.setattr("time.sleep", rests.append)
+    monkeypatch.setattr(time, "sleep", rests.append)
 
     began = time.monotonic()
     tasks.save_changed_carts()

@@ -8,7 +8,7 @@ from redis import Redis
 from carts.live import bulk, codec
 from carts.live.keys import cart_key
 from carts.models import PendingSettlement
-from carts.permanent import writing
+from carts.permanent import saving, writing
 from carts.permanent.saving import SaveResult, save_cart
 from tests.carts.permanent.copies import (
     hash_of,
@@ -285,7 +285,7 @@ def test_a_copy_saved_while_an_older_one_was_restored_is_united(
         return write_copies(*args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr("carts.permanent.saving.write_copies", lose_restore_and_write)
+        patch.setattr(saving, "write_copies", lose_restore_and_write)
         save_all()
     guest.add(new, 3)
 

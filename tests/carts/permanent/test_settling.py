@@ -12,6 +12,7 @@ from carts.domain.settling import Purchase, take_purchases
 from carts.live import store
 from carts.live.store import ChangeContext
 from carts.models import PendingSettlement
+from carts.operations import settling
 from carts.operations.merging import merge_carts
 from carts.operations.purchasing import schedule_settlement
 from carts.operations.reading import read_cart
@@ -106,7 +107,7 @@ def test_a_crash_between_the_cart_and_its_copy_takes_the_units_once(
     shopper.add(sku, 5)
     buy(shopper, {sku: 2})
     with monkeypatch.context() as patch:
-        patch.setattr("carts.operations.settling.save_cart", crash)
+        patch.setattr(settling, "save_cart", crash)
         with pytest.raises(Crashed):
             settle()
     lose(redis_server)

@@ -102,7 +102,7 @@ def test_drift_that_a_person_has_to_mend_is_noted_until_somebody_does(
 def test_a_round_goes_on_where_the_last_run_stopped(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("carts.live.roll._LEAST_KEYS", 5)
+    monkeypatch.setattr(roll, "_LEAST_KEYS", 5)
     sku, guests = SkuFactory.create(), [new_guest() for _ in range(40)]
     verify_all()
     for guest in guests:
@@ -123,7 +123,7 @@ def test_a_save_that_meets_a_newer_copy_has_all_carts_compared_at_once(
     redis_server: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.CART_SAVE_BATCH = 5
-    monkeypatch.setattr("carts.live.roll._LEAST_KEYS", 5)
+    monkeypatch.setattr(roll, "_LEAST_KEYS", 5)
     sku, guests = SkuFactory.create(), [new_guest() for _ in range(40)]
     for guest in guests:
         guest.add(sku)

@@ -12,6 +12,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from redis import Redis
 
+from config.http import ratelimit
+from products import listing
 from products.listing import ORDERINGS
 from products.models import Product, Sku
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
@@ -406,7 +408,7 @@ def test_the_catalogue_is_shown_while_nothing_can_be_counted(
     client: Client, sensor: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = Redis(port=1, socket_connect_timeout=0.1)
-    monkeypatch.setattr("config.http.ratelimit.get_redis_connection", lambda _: nobody)
+    monkeypatch.setattr(ratelimit, "get_redis_connection", lambda _: nobody)
 
     assert [client.get("/api/products").status_code for _ in range(3)] == [200, 200, 200]
 
@@ -416,12 +418,12 @@ def test_a_search_counts_and_shows_the_first_results_alone(
 ) -> None:
     for price in range(1, 8):
         SkuFactory.create(product__name=f"Lamp {price}", price=price)
-    monkeypatch.setattr("products.listing.MAX_SEARCH_RESULTS", 5)
+    monkeypatch.setattr(listing, "MAX_SEARCH_RESULTS", 5)
     query = {"search": "lamp", "ordering": "price", "pageSize": "3"}
 
     # Once where all that is found is sorted, once where it is read in order.
     for most_sorted in (10, 6):
-        monkeypatch.setattr("products.listing._MOST_SORTED", most_sorted)
+        monkeypatch.setattr(listing, "_MOST_SORTED", most_sorted)
         pages = [get_data(client, "/api/products", page=str(page), **query) for page in (1, 2, 3)]
 
         prices = [[item["price"] for item in page["items"]] for page in pages]
