@@ -11,6 +11,8 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.http import ratelimit
 from products import listing
@@ -407,7 +409,7 @@ def test_an_address_reads_the_catalogue_only_so_often(client: Client, sensor: Pr
 def test_the_catalogue_is_shown_while_nothing_can_be_counted(
     client: Client, sensor: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nobody = Redis(port=1, socket_connect_timeout=0.1)
+    nobody = Redis(port=1, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(ratelimit, "get_redis_connection", lambda _: nobody)
 
     assert [client.get("/api/products").status_code for _ in range(3)] == [200, 200, 200]
