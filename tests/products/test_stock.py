@@ -2,14 +2,13 @@
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from threading import Barrier
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import F
 from pytest_django import DjangoAssertNumQueries
 
 from products import stock
@@ -294,17 +293,24 @@ def test_buying_and_returning_many_skus_in_any_order_loses_no_unit_and_never_dea
 
 
 @pytest.mark.django_db(transaction=True)
-def test_in_opposite_orders_two_buyers_deadlock() -> None:
-    first, second = SkuFactory.create_batch(2)
+def test_locked_in_opposite_orders_two_buyers_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (sku.id for sku in SkuFactory.create_batch(2, stock=5))
     both_hold_one = Barrier(2)
 
-    def lock_in_turn(skus: tuple[Sku, Sku]) -> None:
-        with transaction.atomic():
-            Sku.objects.filter(id=skus[0].id).update(stock=F("stock") - 1)
-            both_hold_one.wait(PATIENCE_SECONDS)
-            Sku.objects.filter(id=skus[1].id).update(stock=F("stock") - 1)
+    def lock_as_given(sku_ids: Collection[str]) -> None:
+        one, other = sku_ids
+        Sku.objects.select_for_update().get(pk=one)
+        both_hold_one.wait(PATIENCE_SECONDS)
+        Sku.objects.select_for_update().get(pk=other)
 
-    outcomes = run_together(lock_in_turn, [(first, second), (second, first)], threads=2)
+    def return_units(sku_ids: tuple[str, str]) -> None:
+        with transaction.atomic():
+            give_back(buyer=BUYER, units=dict.fromkeys(sku_ids, 1))
+
+    assert buy(BUYER, {first: 2, second: 2})
+    monkeypatch.setattr(stock, "_lock_skus", lock_as_given)
+
+    outcomes = run_together(return_units, [(first, second), (second, first)], threads=2)
 
     (deadlock,) = [each for each in outcomes if each is not None]
     assert isinstance(deadlock, OperationalError)
