@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from config.notation import format_time
+
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id", "taskName"}
 
 
@@ -13,9 +15,8 @@ class JSONFormatter(logging.Formatter):
     """Write time, level, logger, request id and message, and what `extra` adds to them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, Any] = {
-            "time": f"{moment.isoformat(timespec='milliseconds')[:-6]}Z",
+            "time": format_time(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname,
             "logger": record.name,
             "requestId": getattr(record, "request_id", "-"),
