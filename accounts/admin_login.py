@@ -18,7 +18,7 @@ from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 from accounts.errors import InvalidCredentials
 from accounts.services import check_credentials, confirm_password
 from config.errors import ServiceError
-from config.http.context import client_address
+from config.http.clients import client_address
 from config.http.errors import STATUSES, STORE_RETRY_SECONDS
 from config.http.ratelimit import RateLimited, RateLimiterUnavailable
 

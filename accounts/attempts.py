@@ -24,7 +24,7 @@ from django.conf import settings
 from accounts.errors import InvalidCredentials
 from accounts.models import User
 from config.hashing import hash_secret
-from config.http.context import network_of
+from config.http.clients import network_of
 from config.http.ratelimit import (
     Charge,
     RateLimit,

@@ -17,7 +17,7 @@ from carts.domain.returning import OrderedLine, ReturnedLine
 from carts.jobs import do_each, register_job
 from carts.operations import ChangeContext, list_unsettled, settle_order
 from carts.operations import return_lines as return_lines_to_cart
-from config.http.context import current_request_id
+from config.http.recording import current_request_id
 from orders.listing import list_ids
 from orders.models import LineReturn, Order
 

@@ -10,7 +10,7 @@ from carts.api.presentation import present_cart, present_merge
 from carts.domain.cart import CartOwner, parse_guest_id
 from carts.operations import ChangeContext, get_cart, merge_carts, save_cart
 from config.errors import ServiceError
-from config.http.context import current_request_id
+from config.http.recording import current_request_id
 
 logger = logging.getLogger(__name__)
 

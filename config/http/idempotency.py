@@ -20,7 +20,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from config.errors import ServiceError
-from config.http.context import client_network
+from config.http.clients import client_network
 from config.http.errors import refuse_service_error
 from config.http.ratelimit import HOUR_MS, Charge, RateLimit, RateLimited, active_charges
 

@@ -1,49 +1,54 @@
-"""Middleware: a request id and the envelope for /api, the usual stack for pages and admin only."""
+"""What each request passes: all are recorded, an API call is checked, a page passes the site's."""
 
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.middleware import AuthenticationMiddleware
-from django.contrib.messages.middleware import MessageMiddleware
-from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import BadRequest, DisallowedHost
-from django.core.handlers.exception import response_for_exception
+from django.core.handlers.exception import convert_exception_to_response, response_for_exception
 from django.db import DataError
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.middleware.clickjacking import XFrameOptionsMiddleware
-from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
-from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
+from django.utils.module_loading import import_string
 
 from config.errors import ServiceError
-from config.http.context import begin_request
 from config.http.envelope import refuse
 from config.http.errors import handle_api_exception, refuse_service_error
 from config.http.parsing import check_body
+from config.http.recording import begin_request, record_request
 
 logger = logging.getLogger(__name__)
 
+Handler = Callable[[HttpRequest], HttpResponseBase]
 
-class RequestContextMiddleware:
-    """Begin the request: its name, its language, and an envelope for what goes wrong under /api.
+# Probes come by address, under a host name nobody allowed, and need no session either.
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_NO_BODY = frozenset({None, "", "0"})
 
-    A thread keeps the language of its last request, so each request begins with the default one.
-    Only the site's middleware chooses another later: the API speaks English.
+
+class RequestMiddleware:
+    """Name and record each request; the first of all, so that none goes unseen.
+
+    What goes wrong under /api is answered in the envelope.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        begun = perf_counter()
         name = begin_request(request)
+        # A thread keeps the language of its last request. The API speaks English; for pages, the
+        # site's middleware chooses another later.
         translation.activate(settings.LANGUAGE_CODE)
         response = self._respond(request)
         response["X-Request-ID"] = name
+        record_request(request, response.status_code, perf_counter() - begun)
         return response
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
@@ -59,29 +64,60 @@ class RequestContextMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        if not _is_api(request):
-            return None
-        known = handle_api_exception(error, {})
-        if known is not None:
-            return known
-        logger.error("unhandled error on %s %s", request.method, request.path, exc_info=error)
-        return refuse(status=500, message="Internal server error", error={"type": "internal_error"})
+        if _is_api(request):
+            return _answer_failure(request, error)
+        if _is_unstorable(error):
+            return response_for_exception(request, BadRequest("what was sent cannot be stored"))
+        return None
 
 
-class BodyMiddleware:
-    """Refuse a body that the API cannot read, before anything is done without it."""
+class SiteMiddleware:
+    """Lead pages through SITE_MIDDLEWARE, which API calls and probes pass by.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    The API has no session, no CSRF token and no messages. A body that the API cannot read is
+    refused before anything is done without it.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
+        self._site: Any = get_response
+        for name in reversed(settings.SITE_MIDDLEWARE):
+            middleware = import_string(name)(self._site)
+            if isinstance(middleware, CsrfViewMiddleware):
+                # Django calls it between finding a view and calling it.
+                self.process_view = middleware.process_view
+            self._site = convert_exception_to_response(middleware)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not _is_api(request):
+        if request.path_info in _PROBES:
             return self.get_response(request)
-        try:
-            check_body(request)
-        except ServiceError as error:
-            return refuse_service_error(error)
+        if not _is_api(request):
+            return self._site(request)  # type: ignore[no-any-return]
+        meta = request.META
+        if meta.get("CONTENT_LENGTH") not in _NO_BODY or "HTTP_TRANSFER_ENCODING" in meta:
+            try:
+                check_body(request)
+            except ServiceError as error:
+                return refuse_service_error(error)
         return self.get_response(request)
+
+
+def refuse_nul(get_response: Handler) -> Handler:
+    """Refuse a page that is asked for with a NUL, which the database cannot take.
+
+    What else it cannot take, such as a number beyond any column or a NUL in a form, is refused
+    when the database has refused it. The API names the field by itself.
+    """
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info:
+            raise Http404
+        cookies = request.COOKIES.values()
+        if "%00" in request.META["QUERY_STRING"] or any("\0" in value for value in cookies):
+            raise BadRequest("a NUL was sent")
+        return get_response(request)
+
+    return respond
 
 
 def _is_api(request: HttpRequest) -> bool:
@@ -96,61 +132,12 @@ def _envelop(response: HttpResponseBase) -> HttpResponseBase:
     return refuse(status=status, message=message, error={"type": slug}, headers=headers)
 
 
-# Probes come by address, under a host name nobody allowed, and need no session either.
-_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-
-
-def _for_site_only(middleware: Any) -> Any:
-    """Return the middleware as one which requests to the API and probes pass by.
-
-    The API has no session, no CSRF token and no messages.
-    """
-
-    class SiteOnly(middleware):  # type: ignore[misc]
-        def __call__(self, request: HttpRequest) -> HttpResponseBase:
-            if _is_api(request) or request.path_info in _PROBES:
-                return self.get_response(request)  # type: ignore[no-any-return]
-            return super().__call__(request)  # type: ignore[no-any-return]
-
-    return SiteOnly
-
-
-SiteSessionMiddleware = _for_site_only(SessionMiddleware)
-SiteLocaleMiddleware = _for_site_only(LocaleMiddleware)
-SiteCommonMiddleware = _for_site_only(CommonMiddleware)
-SiteCsrfViewMiddleware = _for_site_only(CsrfViewMiddleware)
-SiteAuthenticationMiddleware = _for_site_only(AuthenticationMiddleware)
-SiteMessageMiddleware = _for_site_only(MessageMiddleware)
-SiteXFrameOptionsMiddleware = _for_site_only(XFrameOptionsMiddleware)
-
-
-class StorableMiddleware:
-    """Refuse what pages are sent that the database cannot take; the API names the field by itself.
-
-    A NUL is seen at once: in a path it names nothing. What else there is, such as a number beyond
-    any column or a NUL in a form, is refused when the database has refused it.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not _is_api(request):
-            _refuse_nul(request)
-        return self.get_response(request)
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        if _is_api(request) or not _is_unstorable(error):
-            return None
-        return response_for_exception(request, BadRequest("what was sent cannot be stored"))
-
-
-def _refuse_nul(request: HttpRequest) -> None:
-    if "\0" in request.path_info:
-        raise Http404
-    cookies = request.COOKIES.values()
-    if "%00" in request.META["QUERY_STRING"] or any("\0" in value for value in cookies):
-        raise BadRequest("a NUL was sent")
+def _answer_failure(request: HttpRequest, error: Exception) -> HttpResponseBase:
+    known = handle_api_exception(error, {})
+    if known is not None:
+        return known
+    logger.error("unhandled error on %s %s", request.method, request.path, exc_info=error)
+    return refuse(status=500, message="Internal server error", error={"type": "internal_error"})
 
 
 def _is_unstorable(error: Exception) -> bool:

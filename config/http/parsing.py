@@ -59,11 +59,8 @@ class NotAnObject(ServiceError):
 
 def find_body_limit(path: str) -> int:
     """Return how many bytes a request to this path may send."""
-    if path.startswith("/api/"):
-        limit: int = settings.MAX_BODY_BYTES
-    else:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    return limit
+    is_api = path.startswith("/api/")
+    return settings.MAX_BODY_BYTES if is_api else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def check_body(request: HttpRequest) -> None:

@@ -32,8 +32,7 @@ _DISCARDED_BYTES = 1024 * 1024
 # A refusal is counted, logged and open to other origins as every answer is.
 _REFUSING = (
     "corsheaders.middleware.CorsMiddleware",
-    "config.http.middleware.RequestContextMiddleware",
-    "config.http.recording.RecordingMiddleware",
+    "config.http.middleware.RequestMiddleware",
 )
 
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from config.errors import InvalidField
-from config.http.context import client_network
+from config.http.clients import client_network
 from config.http.envelope import answer
 from config.http.openapi import PAGE_PARAMETERS, document_answer, document_errors
 from config.http.pagination import page_data, read_page

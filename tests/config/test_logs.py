@@ -14,7 +14,7 @@ import pytest
 from celery import current_app
 from django.test import Client
 
-from config.http.context import begin_task
+from config.http.recording import begin_task
 from config.logs import JSONFormatter
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user
 from tests.config.project import (

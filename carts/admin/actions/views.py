@@ -25,7 +25,7 @@ from carts.domain.errors import CartError, CartStoreUnavailable
 from carts.live.store import ChangeContext
 from carts.models import Cart
 from carts.permanent.inspecting import inspect_cart
-from config.http.context import current_request_id
+from config.http.recording import current_request_id
 from config.staff import name_actor
 
 ACTION_URL = "carts_cart_do"

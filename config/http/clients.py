@@ -1,9 +1,7 @@
-"""What is known of the request or task under way: its id, and the address it came from."""
+"""Who sends a request: the address that a client is judged by."""
 
 import logging
 import re
-import secrets
-from contextvars import ContextVar
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -16,27 +14,6 @@ logger = logging.getLogger(__name__)
 _CLIENT_PREFIX_LENGTH = 64
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]+)?", re.ASCII)
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]+", re.ASCII)
-
-_SAFE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_current_id: ContextVar[str] = ContextVar("request_id", default="-")
-
-
-def begin_request(request: HttpRequest) -> str:
-    """Name the request by its X-Request-ID if that is harmless (1..64), else by a new id."""
-    sent = request.META.get("HTTP_X_REQUEST_ID", "")
-    name = sent if _SAFE_ID.fullmatch(sent) else secrets.token_hex(8)
-    _current_id.set(name)
-    return name
-
-
-def begin_task(task_id: str) -> None:
-    """Let log lines name the task by its id, as they name a request."""
-    _current_id.set(task_id)
-
-
-def current_request_id() -> str:
-    """Return the id of the request or task that this thread is at, or "-" outside one."""
-    return _current_id.get()
 
 
 def client_address(request: HttpRequest) -> str:
@@ -106,11 +83,3 @@ def _warn_of_unknown_proxy() -> None:
         "requests come with X-Forwarded-For, but TRUSTED_PROXIES is 0: behind a proxy, limits by"
         " address count all clients as one"
     )
-
-
-class RequestIdFilter(logging.Filter):
-    """Give every log record the id of the request or task it belongs to."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = _current_id.get()
-        return True
