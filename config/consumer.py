@@ -9,9 +9,9 @@ _REST_SECONDS = 1.0
 
 
 class PatientConsumer(Consumer):
-    """Asks a broker that takes no changes again and again, with a rest, and leaves nothing open.
+    """Asks a broker that takes no changes again after a rest, and closes what was opened.
 
-    Celery's own asks ten times a second, and forgets to close what it has opened for it.
+    Celery's own consumer asks ten times a second, and leaves its refused connections open.
     """
 
     amqheartbeat: Any

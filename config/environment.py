@@ -1,4 +1,4 @@
-"""Reading settings from the environment, so that all that is wrong there is told at once."""
+"""Settings read from the environment, so that all faults there are told at once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
@@ -39,7 +39,7 @@ def check_networks(networks: Iterable[str]) -> None:
 
 
 def _read_on(read: Reader) -> Reader:
-    """Make a reader give the default in place of a value with a fault, and "" without one."""
+    """Make a reader return the default for a faulty value, or "" where it has no default."""
 
     def read_or_note(self: Env, name: str, default: Any = ..., **options: Any) -> Any:
         value = read(self, name, default, **options)

@@ -4,7 +4,7 @@ A cart's name, in addresses and links, is its id where there is a copy of it, el
 "guest-<hash>": a guest's id is a secret.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
@@ -63,7 +63,7 @@ class OwnerLink:
 def find_owner(name: str) -> CartOwner | None:
     """Return whose cart a name means, None for an unknown one.
 
-    Raises CartStoreUnavailable for a guest's hash that the change log does not lead to a copy from.
+    Raises CartStoreUnavailable where only the live store could tell which guest a hash means.
     """
     if not is_id(name):
         return None
@@ -141,15 +141,14 @@ def _find_guest(digest: str) -> CartOwner | None:
     return CartOwner.for_guest(guest_id) if guest_id else find_guest(digest)
 
 
-def _name_carts(owners: Iterable[CartOwner]) -> dict[CartOwner, str]:
+def _name_carts(owners: Sequence[CartOwner]) -> dict[CartOwner, str]:
     """Return the names of these owners' carts.
 
     Guests without a copy are noted, so that the links to them can be followed.
     """
-    wanted = list(owners)
-    ids = find_copy_ids(wanted)
-    note_guests([owner for owner in wanted if owner.is_guest and owner not in ids])
-    return {owner: ids.get(owner) or _name_owner(owner) for owner in wanted}
+    ids = find_copy_ids(owners)
+    note_guests([owner for owner in owners if owner.is_guest and owner not in ids])
+    return {owner: ids.get(owner) or _name_owner(owner) for owner in owners}
 
 
 def _name_owner(owner: CartOwner) -> str:

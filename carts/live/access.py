@@ -1,7 +1,7 @@
-"""Which access tokens are refused before they expire, although cart calls look no user up.
+"""Access tokens that cart calls refuse before they expire, without looking up the user.
 
-One hash for each user with ended tokens, gone when the last of them has expired: the least
-generation that is still good, and one field for each ended family.
+Each user with ended tokens has one hash. It holds the least generation that is still good, and a
+field for each ended family. It expires with the last of these tokens.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How the live store is doing, as it tells itself."""
+"""The state of the live store, as the store itself reports it."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class StoreGauges:
-    """The state of all shards together; ages are seconds, 0.0 where there is nothing to be old.
+    """The state of all shards together; ages are in seconds, 0.0 where nothing waits.
 
     `counters` are those of the scripts and of `carts.live.counters`, by name.
     """

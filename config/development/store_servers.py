@@ -27,7 +27,7 @@ POSTGRES_ACCOUNT = "cartwright"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _ANSWER_SECONDS = 2
-# It names the socket; stated, so that PGPORT in somebody's environment changes nothing.
+# Part of the socket's name. It is set, so that PGPORT in the environment has no effect.
 _SOCKET_PORT = 5432
 _SOCKET_NAME = f".s.PGSQL.{_SOCKET_PORT}"
 # The shortest limit of the systems this runs on; Linux allows 107 bytes.

@@ -1,5 +1,6 @@
 """The view behind every button of a cart's page."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -37,7 +38,7 @@ class CartActions:
     log_change: Any
     message_user: Any
     has_view_permission: Any
-    render_page: Any
+    render_page: Callable[..., HttpResponse]
 
     def act_view(self, request: HttpRequest, name: str, action: str) -> HttpResponse:
         """Do something to a cart. An action that destroys something is done once it is confirmed.
@@ -80,7 +81,7 @@ class CartActions:
     ) -> HttpResponse:
         """Show what will happen. To confirm it is to confirm it for this version of the cart."""
         sent = {key: request.POST[key] for key in intent.values if key in request.POST}
-        page: HttpResponse = self.render_page(
+        return self.render_page(
             request,
             "confirm",
             title=preview.title or str(action.label),
@@ -90,7 +91,6 @@ class CartActions:
             preview=preview,
             values={**sent, "version": intent.version, **preview.values},
         )
-        return page
 
 
 def _read_intent(request: HttpRequest, name: str, action: Action) -> Intent:

@@ -1,6 +1,6 @@
 """The search box above the list: finds carts by their owner, by an order, by what is in them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django import forms
@@ -40,7 +40,7 @@ class CartSearch:
 
     message_user: Any
     has_view_permission: Any
-    render_page: Any
+    render_page: Callable[..., HttpResponse]
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
         """Lead to the one cart that is meant, or show those that may be.
@@ -76,13 +76,10 @@ class CartSearch:
             targets.append(holders_url(sku.pk))
         if not targets:
             # The text goes back into the box alone: addresses are logged, and it may be private.
-            nothing: HttpResponse = self.render_page(
-                request, "found", title=_("No cart was found."), text=text
-            )
-            return nothing
+            return self.render_page(request, "found", title=_("No cart was found."), text=text)
         if len(targets) == 1:
             return HttpResponseRedirect(targets[0])
-        page: HttpResponse = self.render_page(
+        return self.render_page(
             request,
             "found",
             title=_("Several carts may be meant"),
@@ -92,7 +89,6 @@ class CartSearch:
                 *([[Link(sku.code, holders_url(sku.pk), _("SKU"))]] if sku is not None else []),
             ],
         )
-        return page
 
     def _show_holders(self, request: HttpRequest, sku: Sku) -> HttpResponse:
         found = find_holders(sku.pk)
@@ -102,7 +98,7 @@ class CartSearch:
         if not found.is_complete:
             notes.append(_("There are more carts than are shown."))
         links = link_owners([holding.owner for holding in found.carts])
-        page: HttpResponse = self.render_page(
+        return self.render_page(
             request,
             "found",
             title=_("Carts with %(sku)s") % {"sku": sku.code},
@@ -118,7 +114,6 @@ class CartSearch:
                 for link, holding in zip(links, found.carts, strict=True)
             ],
         )
-        return page
 
 
 def holders_url(sku_id: str) -> str:
