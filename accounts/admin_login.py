@@ -18,9 +18,8 @@ from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 from accounts.errors import InvalidCredentials
 from accounts.services import check_credentials, confirm_password
 from config.errors import ServiceError
-from config.http.clients import client_address
 from config.http.errors import STATUSES, STORE_RETRY_SECONDS
-from config.http.ratelimit import RateLimited, RateLimiterUnavailable
+from config.http.ratelimit import RateLimited, RateLimiterUnavailable, client_address
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]

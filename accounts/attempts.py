@@ -24,13 +24,13 @@ from django.conf import settings
 from accounts.errors import InvalidCredentials
 from accounts.models import User
 from config.hashing import hash_secret
-from config.http.clients import network_of
 from config.http.ratelimit import (
     Charge,
     RateLimit,
     RateLimited,
     RateLimiterUnavailable,
     enforce_limits,
+    network_of,
     take_back,
 )
 

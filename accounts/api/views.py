@@ -21,10 +21,9 @@ from accounts.errors import TokenNotValid
 from accounts.models import User
 from accounts.services import check_credentials, read_living_user, register_user
 from accounts.tokens import issue_tokens, revoke_tokens, rotate_tokens
-from config.http.clients import client_address, client_network
 from config.http.envelope import answer
 from config.http.parsing import read_object
-from config.http.ratelimit import Charge, RateLimit, enforce_limits
+from config.http.ratelimit import Charge, RateLimit, client_address, client_network, enforce_limits
 
 _GUEST_ID_BYTES = 16
 

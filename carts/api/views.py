@@ -41,12 +41,11 @@ from carts.live.store import ChangeContext
 from carts.operations import lines
 from carts.operations.merging import merge_carts
 from carts.operations.reading import CartView, get_cart
-from config.http.clients import client_network
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error
 from config.http.idempotency import Details, KeyedCall, Made, answer_once, read_call
 from config.http.parsing import read_object
-from config.http.ratelimit import Charge, RateLimit, active_charges
+from config.http.ratelimit import Charge, RateLimit, active_charges, client_network
 from config.http.recording import current_request_id
 
 

@@ -20,9 +20,15 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from config.errors import ServiceError
-from config.http.clients import client_network
 from config.http.errors import refuse_service_error
-from config.http.ratelimit import HOUR_MS, Charge, RateLimit, RateLimited, active_charges
+from config.http.ratelimit import (
+    HOUR_MS,
+    Charge,
+    RateLimit,
+    RateLimited,
+    active_charges,
+    client_network,
+)
 
 KEY_PATTERN = "[ -~]{1,128}"
 _KEY = re.compile(KEY_PATTERN, re.ASCII)

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from config.http.clients import client_address, is_forwarded_by_others
 from config.http.envelope import refuse
+from config.http.ratelimit import client_address, is_forwarded_by_others
 
 # For collectors of the apps, which find out their figures when they are read.
 app_registry = CollectorRegistry()

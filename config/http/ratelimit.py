@@ -1,13 +1,18 @@
-"""Rate limits: a fixed window per subject, counted atomically in Redis.
+"""Rate limits, counted in Redis for a fixed window, and the address that a client is counted by.
 
-A window lets through at most twice its limit around a boundary, which is the accepted inexactness.
+Around the end of a window, at most twice the limit comes through; that is accepted.
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, ClassVar
 
+from django.conf import settings
+from django.http import HttpRequest
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
@@ -19,6 +24,11 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 
 logger = logging.getLogger(__name__)
+
+# What one client is given at least.
+_CLIENT_PREFIX_LENGTH = 64
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]+)?", re.ASCII)
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+", re.ASCII)
 
 # KEYS[1] the counter; ARGV[1] the window in ms. Returns {count, ms until the window ends}.
 _COUNT_SCRIPT = """
@@ -78,7 +88,7 @@ class Charge:
 
     @property
     def undoing_command(self) -> Command:
-        """The Redis command that counts this request no more."""
+        """The Redis command that takes this request off the count."""
         return ("EVAL", _TAKE_BACK_SCRIPT, 1, self._key)
 
     def check(self, reply: Sequence[int]) -> None:
@@ -109,9 +119,9 @@ def enforce_limits(charges: Sequence[Charge]) -> None:
 
 
 def enforce_limits_if_counted(charges: Sequence[Charge]) -> None:
-    """Count a request that needs the database alone, and is served while nothing can be counted.
+    """Count a request against each limit, and let it pass uncounted when Redis cannot be asked.
 
-    Raises RateLimited.
+    For requests that need the database alone. Raises RateLimited.
     """
     try:
         enforce_limits(charges)
@@ -120,11 +130,46 @@ def enforce_limits_if_counted(charges: Sequence[Charge]) -> None:
 
 
 def take_back(charges: Sequence[Charge]) -> None:
-    """Count a request no more that was within its limits, in one round trip.
+    """Take a request that was within its limits off their counts, in one round trip.
 
     Raises RateLimiterUnavailable.
     """
     _execute([charge.undoing_command for charge in active_charges(charges)])
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address that the client is judged by, "" where the server knows none.
+
+    With TRUSTED_PROXIES = n, that is the n-th entry from the right of X-Forwarded-For: what stands
+    left of it is the client's own claim. Where there is no such entry, because the request did not
+    pass all n proxies, or the entry is no address, it is the peer of the connection.
+    """
+    forwarded = _forwarded_address(request)
+    if forwarded is not None:
+        return str(forwarded)
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    return str(_parse_address(peer) or peer)
+
+
+def client_network(request: HttpRequest) -> str:
+    """Return what a limit by address counts the client by."""
+    return network_of(client_address(request))
+
+
+def network_of(address: str) -> str:
+    """Return what a limit counts by: an IPv6 client has all of a /64 to itself."""
+    parsed = _parse_address(address)
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(ip_network((parsed, _CLIENT_PREFIX_LENGTH), strict=False))
+
+
+def is_forwarded_by_others(request: HttpRequest) -> bool:
+    """Tell whether the request came by a proxy that TRUSTED_PROXIES does not count.
+
+    The client's address is then that proxy's, which may stand in a trusted network.
+    """
+    return "HTTP_X_FORWARDED_FOR" in request.META and _forwarded_address(request) is None
 
 
 def _execute(commands: Sequence[Command]) -> list[Any]:
@@ -135,3 +180,37 @@ def _execute(commands: Sequence[Command]) -> list[Any]:
         return [take_value(reply) for reply in replies]
     except RedisError as error:
         raise RateLimiterUnavailable from error
+
+
+def _forwarded_address(request: HttpRequest) -> IPv4Address | IPv6Address | None:
+    header = request.META.get("HTTP_X_FORWARDED_FOR")
+    if header is None:
+        return None
+    proxies: int = settings.TRUSTED_PROXIES
+    if not proxies:
+        _warn_of_unknown_proxy()
+        return None
+    hops = header.split(",")
+    return _parse_address(hops[-proxies]) if len(hops) >= proxies else None
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address as proxies write it: with or without a port, IPv6 perhaps in brackets."""
+    text = text.strip()
+    if match := _BRACKETED.fullmatch(text) or _WITH_PORT.fullmatch(text):
+        text = match[1]
+    try:
+        # A zone names an interface of whoever wrote it.
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    # What a socket for both families calls a client that speaks IPv4.
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@cache
+def _warn_of_unknown_proxy() -> None:
+    logger.warning(
+        "requests come with X-Forwarded-For, but TRUSTED_PROXIES is 0: behind a proxy, limits by"
+        " address count all clients as one"
+    )

@@ -20,13 +20,18 @@ from carts.api.views import identify_owner
 from carts.domain.cart import CartOwner
 from carts.operations import ChangeContext
 from config.errors import ServiceError
-from config.http.clients import client_network
 from config.http.envelope import answer
 from config.http.errors import refuse_service_error
 from config.http.idempotency import Answer, KeyedCall, Made, answer_once, read_call
 from config.http.pagination import page_data, read_page
 from config.http.parsing import read_object
-from config.http.ratelimit import Charge, RateLimit, active_charges, enforce_limits_if_counted
+from config.http.ratelimit import (
+    Charge,
+    RateLimit,
+    active_charges,
+    client_network,
+    enforce_limits_if_counted,
+)
 from config.http.recording import current_request_id
 from orders.api import documentation
 from orders.api.inputs import read_draft, read_notice, read_restore_cart, read_status

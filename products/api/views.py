@@ -10,11 +10,10 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from config.errors import InvalidField
-from config.http.clients import client_network
 from config.http.envelope import answer
 from config.http.openapi import PAGE_PARAMETERS, document_answer, document_errors
 from config.http.pagination import page_data, read_page
-from config.http.ratelimit import Charge, RateLimit, enforce_limits_if_counted
+from config.http.ratelimit import Charge, RateLimit, client_network, enforce_limits_if_counted
 from products.api.presentation import (
     present_merchant,
     present_product,

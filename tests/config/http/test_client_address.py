@@ -6,8 +6,8 @@ import pytest
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from config.http import clients
-from config.http.clients import client_address, client_network
+from config.http import ratelimit
+from config.http.ratelimit import client_address, client_network
 
 PEER = "192.0.2.1"
 
@@ -95,7 +95,7 @@ def test_a_proxy_that_nobody_told_of_is_noticed_once(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.TRUSTED_PROXIES = 0
-    clients._warn_of_unknown_proxy.cache_clear()
+    ratelimit._warn_of_unknown_proxy.cache_clear()
     request = RequestFactory().get("/", headers={"X-Forwarded-For": "198.51.100.7"})
 
     with caplog.at_level(logging.WARNING):
