@@ -1,3 +1,1 @@
-from config.celery import app as celery_app
-
-__all__ = ("celery_app",)
+"""What all apps share (http, stores, serving), and the roof above them (admin, shop, settings)."""

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
+from config.celery import app as celery_app
 from config.checks import find_faults
 from config.schedule import create_missing_jobs
 from config.stores.database import bound_waits
@@ -18,5 +19,7 @@ class ConfigConfig(AppConfig):
         if faults := find_faults():
             where = " in production" if settings.IS_PRODUCTION else ""
             sys.exit(f"Cartwright does not start{where} like this: {' '.join(faults)}")
+        # A task that is called in any thread is one of this application.
+        celery_app.set_default()
         connection_created.connect(bound_waits)
         post_migrate.connect(create_missing_jobs, sender=apps.get_app_config("django_celery_beat"))

@@ -8,6 +8,8 @@ from typing import Any
 from celery import Celery
 from celery.signals import task_prerun, worker_init
 
+from config.http.recording import begin_task
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 _NICENESS = 10
@@ -20,10 +22,6 @@ app.autodiscover_tasks()
 @task_prerun.connect
 def name_task(task_id: str, **_: Any) -> None:
     """Have the log lines of a task carry its id."""
-    # This package comes before all others, and the client of Prometheus, imported there, reads
-    # at once where processes share their figures: `config.server` says it later.
-    from config.http.recording import begin_task
-
     begin_task(task_id)
 
 
