@@ -18,13 +18,13 @@ from config.shop.policy import PAGE_POLICY, with_policy
 @with_policy(PAGE_POLICY)
 def show_page(request: HttpRequest, *, template: str, **context: str) -> HttpResponse:
     """Show a page; `context` is what its address names, such as a product's id."""
-    return render(request, template, {"currency": settings.CART_CURRENCY} | context)
+    return render(request, template, _describe_shop() | context)
 
 
 @with_policy(PAGE_POLICY)
 def show_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Say that there is no such page."""
-    return render(request, "404.html", {"currency": settings.CART_CURRENCY}, status=404)
+    return render(request, "404.html", _describe_shop(), status=404)
 
 
 @with_policy(PAGE_POLICY)
@@ -60,5 +60,14 @@ def show_failure(request: HttpRequest) -> HttpResponseBase:
 
 
 def _refuse(request: HttpRequest, status: int, title: str, text: str) -> HttpResponseBase:
-    context = {"title": title, "text": text, "currency": settings.CART_CURRENCY}
+    context = {"title": title, "text": text} | _describe_shop()
     return render(request, "refused.html", context, status=status)
+
+
+def _describe_shop() -> dict[str, str]:
+    """Return what every page tells its scripts; numbers as scripts read them, not as people do."""
+    return {
+        "currency": settings.CART_CURRENCY,
+        "low_stock": str(settings.CART_LOW_STOCK),
+        "max_units": str(settings.CART_MAX_UNITS_PER_LINE),
+    }

@@ -4,11 +4,10 @@ import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
 import { cloneTemplate, drawList, showImage, showOnly, showText, slot } from "./elements.js";
 import { fill, formatMoney, formatVariant, pageAddress } from "./format.js";
+import { showOriginalPrice } from "./prices.js";
 import { describeLimit, describeReason, describeShortage } from "./refusals.js";
 
 /** @import { Cart, CartItem, UnavailableItem } from "../cart-client.js" */
-
-const MAX_QUANTITY = 9_999;
 
 /**
  * Keep a host showing the cart.
@@ -182,7 +181,7 @@ function nameControls(line, name) {
 export function connectStepper(host, onQuantity) {
   const field = slot(host, "quantity");
   const step = (/** @type {number} */ by) => {
-    const quantity = Math.min(Math.max(readQuantity(field) + by, 1), MAX_QUANTITY);
+    const quantity = Math.min(Math.max(readQuantity(field) + by, 1), Number(field.max));
     field.value = String(quantity);
     onQuantity(quantity);
   };
@@ -219,8 +218,8 @@ function updateLine(line, item, currency) {
   showImage(slot(line, "image"), product.images[0]);
   showText(line, "variant", formatVariant(sku.attributes));
   showText(line, "price", formatMoney(item.price, currency));
-  const isReduced = product.originalPrice !== null && product.originalPrice > item.price;
-  showText(line, "original", isReduced ? formatMoney(product.originalPrice ?? 0, currency) : "");
+  const { originalPrice } = product;
+  showOriginalPrice(line, { price: item.price, originalPrice }, currency);
   showText(line, "total", formatMoney(item.totalPrice, currency));
   const field = slot(line, "quantity");
   field.dataset.shown = String(quantity);

@@ -71,7 +71,7 @@ class CartState extends EventTarget {
    * Show a quantity now, and ask for it once the buyer has stopped clicking.
    *
    * @param {string} itemId
-   * @param {number} quantity 1 to 9999.
+   * @param {number} quantity From 1 to the most that a line may have.
    */
   setQuantity(itemId, quantity) {
     const wish = this.#quantities.get(itemId) ?? { quantity, timer: undefined, isSending: false };

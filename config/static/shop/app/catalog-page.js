@@ -4,17 +4,17 @@ import { CartApiError } from "../cart-client.js";
 import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
 import { byId, cloneTemplate, drawList, showImage, showText, slot } from "./elements.js";
-import { retryFailure } from "./failure.js";
+import { retryFailure, showFailure } from "./failure.js";
 import { fill, formatMoney, pageAddress } from "./format.js";
 import { drawPages } from "./pages.js";
-import { describeError, describeShortage } from "./refusals.js";
+import { showOriginalPrice } from "./prices.js";
+import { describeLowStock } from "./refusals.js";
 import { openDrawer } from "./shell.js";
 
 /** @import { Page, Product } from "../cart-client.js" */
 
 const PAGE_SIZE = 20;
 const SEARCH_DEBOUNCE_MS = 300;
-const LOW_STOCK = 10;
 
 const filters = byId("filters");
 const search = byId("search");
@@ -84,19 +84,17 @@ async function load() {
     drawProducts(found);
   } catch (error) {
     if (signal.aborted) return;
+    clearProducts();
     showFailure(error);
   }
   grid.setAttribute("aria-busy", "false");
 }
 
-/** @param {unknown} error */
-function showFailure(error) {
+function clearProducts() {
   grid.replaceChildren();
   byId("no-results").hidden = true;
   byId("pages").hidden = true;
   byId("result-count").textContent = "";
-  slot(byId("failure"), "text").textContent = describeError(error);
-  byId("failure").hidden = false;
 }
 
 /** @param {Page<Product>} found */
@@ -134,9 +132,8 @@ function updateCard(card, { price, originalPrice, stock, images, merchant }) {
   showImage(slot(card, "image"), images[0]);
   showText(card, "merchant", merchant.name);
   showText(card, "price", formatMoney(price));
-  const isReduced = originalPrice !== null && originalPrice > price;
-  showText(card, "original", isReduced ? formatMoney(originalPrice) : "");
-  showText(card, "flag", stock <= LOW_STOCK ? describeShortage(stock) : "");
+  showOriginalPrice(card, { price, originalPrice });
+  showText(card, "flag", describeLowStock(stock));
   card.classList.toggle("card-sold-out", stock === 0);
   slot(card, "add").disabled = stock === 0;
 }

@@ -1,6 +1,21 @@
 /** A page that could not be loaded: it is tried again when that is asked for, or makes sense. */
 
-import { byId, slot } from "./elements.js";
+import { byId, showOnly, slot } from "./elements.js";
+import { describeError } from "./refusals.js";
+
+/**
+ * Show why a page could not be loaded, and offer to try again unless what it shows is missing.
+ *
+ * @param {unknown} error Anything but a refusal by the API is thrown.
+ * @param {HTMLElement[]} [states] Of which the failure is the one to show.
+ */
+export function showFailure(error, states = [], isMissing = false) {
+  const failure = byId("failure");
+  slot(failure, "text").textContent = describeError(error);
+  slot(failure, "retry").hidden = isMissing;
+  failure.hidden = false;
+  showOnly(states, failure);
+}
 
 /**
  * Load again by the failure's button; and by itself, while the failure is shown, when the network is

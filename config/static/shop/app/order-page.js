@@ -4,7 +4,7 @@ import { CartApiError } from "../cart-client.js";
 import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
 import { byId, cloneTemplate, showImage, showOnly, showText, slot } from "./elements.js";
-import { retryFailure } from "./failure.js";
+import { retryFailure, showFailure } from "./failure.js";
 import { fill, formatClock, formatMoney, formatTime, pageAddress } from "./format.js";
 import { showNotice } from "./notices.js";
 import { drawStatus } from "./order-status.js";
@@ -27,12 +27,9 @@ async function load() {
     drawOrder(await client.getOrder(article.dataset.orderId));
     showOnly(states, article);
   } catch (error) {
-    const sentence = describeError(error);
+    if (!(error instanceof CartApiError)) throw error;
     // An order once shown stays; it will be looked at again.
-    if (shown) return;
-    slot(byId("failure"), "text").textContent = sentence;
-    slot(byId("failure"), "retry").hidden = /** @type {CartApiError} */ (error).status === 404;
-    showOnly(states, byId("failure"));
+    if (!shown) showFailure(error, states, error.status === 404);
   }
 }
 

@@ -2,11 +2,10 @@
 
 import { client } from "./client.js";
 import { byId, cloneTemplate, drawList, showImage, showOnly, slot } from "./elements.js";
-import { retryFailure } from "./failure.js";
+import { retryFailure, showFailure } from "./failure.js";
 import { fill, formatMoney, formatTime, pageAddress } from "./format.js";
 import { drawStatus } from "./order-status.js";
 import { drawPages } from "./pages.js";
-import { describeError } from "./refusals.js";
 import "./shell.js";
 
 /** @import { Order } from "../cart-client.js" */
@@ -42,8 +41,7 @@ async function load() {
     drawPages(found, (number) => pageAddress("orders", { status, page: number }));
     showOnly(states, found.total ? list : byId("no-orders"));
   } catch (error) {
-    slot(byId("failure"), "text").textContent = describeError(error);
-    showOnly(states, byId("failure"));
+    showFailure(error, states);
   }
 }
 

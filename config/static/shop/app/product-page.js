@@ -4,14 +4,13 @@ import { CartApiError } from "../cart-client.js";
 import { connectStepper, readQuantity } from "./cart-lines.js";
 import { client } from "./client.js";
 import { byId, cloneTemplate, showImage, showOnly, showText, slot } from "./elements.js";
-import { retryFailure } from "./failure.js";
+import { retryFailure, showFailure } from "./failure.js";
 import { formatMoney, formatVariant, pageAddress } from "./format.js";
-import { describeError, describeLimit, describeShortage } from "./refusals.js";
+import { showOriginalPrice } from "./prices.js";
+import { describeError, describeLimit, describeLowStock, describeShortage } from "./refusals.js";
 import { openDrawer } from "./shell.js";
 
 /** @import { ProductDetail, Sku } from "../cart-client.js" */
-
-const LOW_STOCK = 10;
 
 const article = byId("product");
 const form = byId("add-form");
@@ -25,10 +24,8 @@ async function load() {
     drawProduct(await client.getProduct(article.dataset.productId));
     showOnly(states, article);
   } catch (error) {
-    slot(byId("failure"), "text").textContent = describeError(error);
-    slot(byId("failure"), "retry").hidden =
-      /** @type {CartApiError} */ (error).type === "not_found";
-    showOnly(states, byId("failure"));
+    if (!(error instanceof CartApiError)) throw error;
+    showFailure(error, states, error.type === "not_found");
   }
 }
 
@@ -79,9 +76,8 @@ function drawSku() {
   if (!chosen) return;
   const { price, originalPrice, stock, purchaseLimit, code } = chosen;
   slot(article, "price").textContent = formatMoney(price);
-  const isReduced = originalPrice !== null && originalPrice > price;
-  showText(article, "original", isReduced ? formatMoney(originalPrice) : "");
-  const figures = [stock <= LOW_STOCK ? describeShortage(stock) : gettext("In stock")];
+  showOriginalPrice(article, { price, originalPrice });
+  const figures = [describeLowStock(stock) || gettext("In stock")];
   if (purchaseLimit !== null) figures.push(describeLimit(purchaseLimit, null));
   slot(article, "stock").textContent = figures.join(" · ");
   slot(article, "code").textContent = code;

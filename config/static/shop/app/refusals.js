@@ -57,6 +57,11 @@ export function describeShortage(available) {
   return fill(text, { count: available });
 }
 
+/** @param {number} stock */
+export function describeLowStock(stock) {
+  return stock <= Number(document.documentElement.dataset.lowStock) ? describeShortage(stock) : "";
+}
+
 /**
  * @param {number} limit
  * @param {number | null} remaining
