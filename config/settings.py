@@ -15,9 +15,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from environs import validate
 from phonenumbers import SUPPORTED_REGIONS
-from psycopg.conninfo import conninfo_to_dict
 
 from config.environment import Environment, check_currency, check_networks, find_faults
+from config.stores.urls import configure_database, configure_redis
 from config.theme import THEME
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -155,24 +155,6 @@ DATABASE_URL = env.str("DATABASE_URL")
 REDIS_URL = env.str("REDIS_URL")
 STORES_ARE_EMBEDDED = env.bool("STORES_ARE_EMBEDDED", False)
 
-
-def parse_database_url(url: str) -> dict[str, Any]:
-    """Return Django's connection settings for a libpq URL such as postgresql://user:pw@host/name.
-
-    Parameters Django has no name for (sslmode, application_name, ...) are passed to libpq as given.
-    """
-    parts = conninfo_to_dict(url)
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": str(parts.pop("dbname", "cartwright")),
-        "USER": str(parts.pop("user", "")),
-        "PASSWORD": str(parts.pop("password", "")),
-        "HOST": str(parts.pop("host", "")),
-        "PORT": str(parts.pop("port", "")),
-        "OPTIONS": parts,
-    }
-
-
 DATABASE_STATEMENT_TIMEOUT_MS = env.int("DATABASE_STATEMENT_TIMEOUT_MS", 10_000)
 # Longer than the second after which PostgreSQL looks for deadlocks, which it ends for one side.
 DATABASE_LOCK_TIMEOUT_MS = env.int("DATABASE_LOCK_TIMEOUT_MS", 1_500)
@@ -181,54 +163,20 @@ DATABASE_IDLE_TIMEOUT_MS = env.int("DATABASE_IDLE_TIMEOUT_MS", 5_000)
 # Set to 0 behind a transaction-pooling proxy, which cannot keep prepared statements.
 DATABASE_PREPARE_THRESHOLD = env.int("DATABASE_PREPARE_THRESHOLD", 3)
 
-_database = parse_database_url(DATABASE_URL)
-_database["OPTIONS"] = {
-    "connect_timeout": 2,
-    # Results in binary, as the catalogue reads them, come from no other cursor.
-    "server_side_binding": True,
-    "prepare_threshold": DATABASE_PREPARE_THRESHOLD or None,
-    **_database["OPTIONS"],
-}
-if DATABASE_PREPARE_THRESHOLD:
-    # For what no transaction encloses: a transaction brings its own. A pooler would refuse them.
-    _database["OPTIONS"].setdefault(
-        "options",
-        f"-c statement_timeout={DATABASE_STATEMENT_TIMEOUT_MS}"
-        f" -c lock_timeout={DATABASE_LOCK_TIMEOUT_MS}",
+DATABASES = {
+    "default": configure_database(
+        DATABASE_URL,
+        statement_timeout_ms=DATABASE_STATEMENT_TIMEOUT_MS,
+        lock_timeout_ms=DATABASE_LOCK_TIMEOUT_MS,
+        prepare_threshold=DATABASE_PREPARE_THRESHOLD,
     )
-else:
-    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
-_database["CONN_MAX_AGE"] = None
-DATABASES = {"default": _database}
+}
 
 REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", 0.3)
-
-
-def describe_redis(url: str) -> dict[str, Any]:
-    """Return the cache settings for one Redis database.
-
-    Nothing here retries by itself, because a change that timed out may have been applied: a client
-    that retried was seen to apply one "+1" 11 times.
-    """
-    return {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": url,
-        "OPTIONS": {
-            "CONNECTION_POOL_CLASS": "config.stores.redis.ThreadPool",
-            "CONNECTION_POOL_KWARGS": {
-                "socket_timeout": REDIS_TIMEOUT_SECONDS,
-                "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
-                "retry": None,
-                "retry_on_timeout": False,
-                "decode_responses": False,
-                # The one the carts' own reading of replies is for.
-                "protocol": 2,
-            },
-        },
-    }
-
-
-CACHES = {"default": describe_redis(REDIS_URL), "carts": describe_redis(REDIS_URL)}
+CACHES = {
+    name: configure_redis(REDIS_URL, timeout_seconds=REDIS_TIMEOUT_SECONDS)
+    for name in ("default", "carts")
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.StatelessJWTAuthentication"],

@@ -17,7 +17,7 @@ from django.test import override_settings
 from redis import Redis
 
 from config.development.store_servers import Postgres, Valkey, find_postgres_programs
-from config.settings import parse_database_url
+from config.stores.urls import parse_database_url
 from tests.config.project import PATIENCE_SECONDS, name_stores
 
 PRODUCTION_TIMEOUT_SECONDS = 0.3
