@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
 from config.notation import MAX_CENTS
-from config.stores.readiness import EvictionPolicy, StoreUnavailable, read_eviction_policy
+from config.stores.readiness import EvictionPolicy, read_eviction_policy
 from products.bounds import MAX_PRICE
 
 MIN_SECRET_LENGTH = 50
@@ -118,11 +118,9 @@ def check_eviction_policy(
 ) -> list[CheckMessage]:
     """Complain where the carts' Redis may drop carts to make room."""
     hint = "Set maxmemory-policy to noeviction."
-    try:
-        policy = read_eviction_policy()
-    except StoreUnavailable:
-        return [Info("Redis cannot be asked for its eviction policy.", id="config.I001")]
-    match policy:
+    match read_eviction_policy():
+        case None:
+            return [Info("Redis cannot be asked for its eviction policy.", id="config.I001")]
         case EvictionPolicy.DROPS_CARTS:
             return [Error("Redis drops carts when it is full.", hint=hint, id="config.E001")]
         case EvictionPolicy.WOULD_DROP_CARTS:

@@ -48,7 +48,7 @@ def standby(
 ) -> Iterator[OwnPostgres]:
     """A database that goes on to read alone, as the old primary does after a failover."""
     # It has all tables, and no row that tells of migrations.
-    monkeypatch.setattr(readiness, "_check_migrations", lambda _: None)
+    monkeypatch.setattr(readiness, "_lacks_migrations", lambda _: False)
     with use_database(own_postgres.url, statement_timeout_ms=5_000):
         yield own_postgres
         set_read_only(own_postgres, "off")
