@@ -5,6 +5,9 @@ from typing import Any, ClassVar
 
 from config.notation import camel_case
 
+# What people are told while a part of the service cannot be reached.
+UNAVAILABLE = "Service is temporarily unavailable"
+
 
 @dataclasses.dataclass(eq=False)
 class ServiceError(Exception):

@@ -9,14 +9,13 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 
-from config.errors import ServiceError
+from config.errors import UNAVAILABLE, ServiceError
 from config.http.envelope import refuse
 from config.stores.database import has_lost_race
 
 logger = logging.getLogger(__name__)
 
 STORE_RETRY_SECONDS = 1
-_UNAVAILABLE = "Service is temporarily unavailable"
 
 STATUSES: dict[str, int] = {
     # config.http
@@ -94,7 +93,28 @@ class Overloaded(ServiceError):
     """More requests wait than can be served soon. This one has not begun."""
 
     code: ClassVar[str] = "overloaded"
-    message: ClassVar[str] = "Service is temporarily unavailable"
+    message: ClassVar[str] = UNAVAILABLE
+
+
+class DatabaseUnavailable(ServiceError):
+    """The database cannot be reached, does not answer in time, or takes no changes for now."""
+
+    code: ClassVar[str] = "database_unavailable"
+    message: ClassVar[str] = UNAVAILABLE
+
+
+class DatabaseBusy(ServiceError):
+    """Others hold the rows that are to be changed."""
+
+    code: ClassVar[str] = "database_busy"
+    message: ClassVar[str] = "Others are changing the same, try again"
+
+
+class InternalError(ServiceError):
+    """A bug; the log tells where."""
+
+    code: ClassVar[str] = "internal_error"
+    message: ClassVar[str] = "Internal server error"
 
 
 def refuse_service_error(
@@ -113,7 +133,7 @@ def refuse_service_error(
 
 
 def handle_api_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
-    """Answer what a DRF view raised; None hands a bug on to Django, which logs it as a 500."""
+    """Answer what a DRF view raised; return None for a bug, which Django then logs as a 500."""
     match error:
         case ServiceError():
             return refuse_service_error(error)
@@ -128,22 +148,11 @@ def handle_api_exception(error: Exception, context: Mapping[str, Any]) -> HttpRe
         case BadRequest() | SuspiciousOperation():
             return refuse(status=400, message="Bad request", error={"type": "bad_request"})
         case OperationalError() | InterfaceError():
-            return _refuse_database_error(error)
+            logger.warning("database unavailable: %s", type(error.__cause__ or error).__name__)
+            return refuse_service_error(
+                DatabaseBusy() if has_lost_race(error) else DatabaseUnavailable()
+            )
     return None
-
-
-def _refuse_database_error(error: OperationalError | InterfaceError) -> HttpResponse:
-    """Return the answer for a database which cannot be reached, does not answer in time, takes no
-    changes for now, or has others at the rows that are to be changed.
-    """
-    logger.warning("database unavailable: %s", type(error.__cause__ or error).__name__)
-    is_busy = has_lost_race(error)
-    return refuse(
-        status=503,
-        message="Others are changing the same, try again" if is_busy else _UNAVAILABLE,
-        error={"type": "database_busy" if is_busy else "database_unavailable"},
-        headers={"Retry-After": str(STORE_RETRY_SECONDS)},
-    )
 
 
 def _refuse_framework_error(error: exceptions.APIException) -> HttpResponse:

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 
 from config.errors import ServiceError
 from config.http.envelope import refuse
-from config.http.errors import handle_api_exception, refuse_service_error
+from config.http.errors import InternalError, handle_api_exception, refuse_service_error
 from config.http.parsing import check_body
 from config.http.recording import begin_request, record_request
 
@@ -126,10 +126,13 @@ def _is_api(request: HttpRequest) -> bool:
 
 def _envelop(response: HttpResponseBase) -> HttpResponseBase:
     status = HTTPStatus(response.status_code)
-    message = {404: "Not found", 500: "Internal server error"}.get(status, status.phrase)
-    slug = {500: "internal_error"}.get(status, status.name.lower())
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return refuse_service_error(InternalError())
+    message = "Not found" if status == HTTPStatus.NOT_FOUND else status.phrase
     headers = {"Allow": response["Allow"]} if "Allow" in response else None
-    return refuse(status=status, message=message, error={"type": slug}, headers=headers)
+    return refuse(
+        status=status, message=message, error={"type": status.name.lower()}, headers=headers
+    )
 
 
 def _answer_failure(request: HttpRequest, error: Exception) -> HttpResponseBase:
@@ -137,7 +140,7 @@ def _answer_failure(request: HttpRequest, error: Exception) -> HttpResponseBase:
     if known is not None:
         return known
     logger.error("unhandled error on %s %s", request.method, request.path, exc_info=error)
-    return refuse(status=500, message="Internal server error", error={"type": "internal_error"})
+    return refuse_service_error(InternalError())
 
 
 def _is_unstorable(error: Exception) -> bool:

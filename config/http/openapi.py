@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.http import Http404, HttpResponse
 from django.utils.functional import lazy
 from drf_spectacular.drainage import set_override
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -20,8 +21,16 @@ from rest_framework import exceptions, serializers
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from config.errors import InvalidField
-from config.http.envelope import refuse
-from config.http.errors import STATUSES, Overloaded, RequestTimedOut, handle_api_exception
+from config.http.envelope import answer as envelop
+from config.http.errors import (
+    STATUSES,
+    DatabaseBusy,
+    DatabaseUnavailable,
+    InternalError,
+    Overloaded,
+    RequestTimedOut,
+    handle_api_exception,
+)
 from config.http.idempotency import (
     KEY_PATTERN,
     IdempotencyKeyReused,
@@ -45,16 +54,15 @@ def _fill(text: str) -> str:
 # documentation is made.
 name_settings = lazy(_fill, str)
 
-GUEST_ID_HEADER = OpenApiParameter(
+_header = partial(OpenApiParameter, location=OpenApiParameter.HEADER)
+GUEST_ID_HEADER = _header(
     "X-Guest-ID",
     {"type": "string", "pattern": f"^{GUEST_ID_PATTERN}$"},
-    OpenApiParameter.HEADER,
     description="The guest whose cart is meant; ignored where a bearer token is sent.",
 )
-IDEMPOTENCY_KEY_HEADER = OpenApiParameter(
+IDEMPOTENCY_KEY_HEADER = _header(
     "Idempotency-Key",
     {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
-    OpenApiParameter.HEADER,
     description=name_settings(
         "Makes a retry safe for {settings.IDEMPOTENCY_HOURS} hours: a repeat does nothing, and is "
         "told what came of the first request; a cart is shown as it is now, an order as it was "
@@ -62,29 +70,22 @@ IDEMPOTENCY_KEY_HEADER = OpenApiParameter(
         "another request, the same call with another body is refused (422)."
     ),
 )
-REPLAYED_HEADER = OpenApiParameter(
+REPLAYED_HEADER = _header(
     "Idempotent-Replayed",
     {"type": "string", "enum": ["true"]},
-    OpenApiParameter.HEADER,
     description="The request came before with this Idempotency-Key; this is what came of it.",
     response=[200, 400, 404, 409],
 )
-IF_MATCH_HEADER = OpenApiParameter(
+IF_MATCH_HEADER = _header(
     "If-Match",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
     description="The ETag of the cart this change is meant for; 412 if the cart has moved on.",
 )
-IF_NONE_MATCH_HEADER = OpenApiParameter(
+IF_NONE_MATCH_HEADER = _header(
     "If-None-Match",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
     description="The ETag of the copy at hand; 304 if it is still what would be answered.",
 )
-ETAG_HEADER = OpenApiParameter(
+ETAG_HEADER = _header(
     "ETag",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
     description="Names this state of the cart, for If-Match and If-None-Match.",
     response=[200, 304, 412],
 )
@@ -151,14 +152,8 @@ def document_answer(
     """
     examples = []
     if example is not None:
-        value = {
-            "code": 200,
-            "message": message,
-            "data": example,
-            "success": True,
-            "timestamp": EXAMPLE_TIME,
-        }
-        examples.append(OpenApiExample(name, value=value, response_only=True))
+        value = _read_envelope(envelop(example, message=message))
+        examples.append(OpenApiExample(name, value, response_only=True))
     return OpenApiResponse(_wrap(data, name), description=description or message, examples=examples)
 
 
@@ -339,40 +334,36 @@ def _answer_to(error: Exception) -> Any:
     response = handle_api_exception(error, {})
     if response is None:
         raise ValueError(f"no answer to {error!r}")
+    return _read_envelope(response)
+
+
+def _read_envelope(response: HttpResponse) -> Any:
     return json.loads(response.content) | {"timestamp": EXAMPLE_TIME}
 
 
 def _sample(slug: str) -> Any:
     """Return an envelope of this slug, or None where the caller shows what belongs to it."""
-    if slug in _SAMPLES:
-        return _answer_to(_SAMPLES[slug])
-    if slug not in _SENTENCES:
-        return None
-    answer = refuse(status=STATUSES[slug], message=_SENTENCES[slug], error={"type": slug})
-    return json.loads(answer.content) | {"timestamp": EXAMPLE_TIME}
+    return _answer_to(_SAMPLES[slug]) if slug in _SAMPLES else None
 
 
 # What stands for a failure that is documented by its slug.
 _SAMPLES: dict[str, Exception] = {
     "body_too_large": BodyTooLarge(max_bytes=64 * 1024),
+    "database_busy": DatabaseBusy(),
+    "database_unavailable": DatabaseUnavailable(),
+    "internal_error": InternalError(),
     "invalid_body": NotAnObject(),
     "invalid_field": InvalidField(field="page", reason="must be a whole number"),
     "malformed_json": exceptions.ParseError("Malformed JSON: duplicate key"),
     "method_not_allowed": exceptions.MethodNotAllowed("PATCH"),
     "not_authenticated": exceptions.NotAuthenticated(),
+    "not_found": Http404(),
     "overloaded": Overloaded(),
     "rate_limited": RateLimited(retry_after_seconds=30),
     "rate_limiter_unavailable": RateLimiterUnavailable(),
     "request_timeout": RequestTimedOut(),
     "token_not_valid": InvalidToken(),
     "unsupported_media_type": exceptions.UnsupportedMediaType("text/plain"),
-}
-# Of failures that are answered where no error reaches the API's handler, or not without a log line.
-_SENTENCES = {
-    "database_busy": "Others are changing the same, try again",
-    "database_unavailable": "Service is temporarily unavailable",
-    "internal_error": "Internal server error",
-    "not_found": "Not found",
 }
 
 

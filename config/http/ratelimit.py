@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from config.errors import ServiceError
+from config.errors import UNAVAILABLE, ServiceError
 from config.hashing import hash_secret
 from config.stores.redis import Command, exchange, take_value
 
@@ -71,7 +71,7 @@ class RateLimiterUnavailable(ServiceError):
     """The counters cannot be reached, and what they protect must not go unprotected."""
 
     code: ClassVar[str] = "rate_limiter_unavailable"
-    message: ClassVar[str] = "Service is temporarily unavailable"
+    message: ClassVar[str] = UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
