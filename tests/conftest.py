@@ -23,10 +23,12 @@ def _empty_redis(redis_server: Redis) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _quick_passwords() -> Iterator[None]:
-    """Hash passwords fast: a strong hash takes as long as a whole test."""
+def _quick_settings() -> Iterator[None]:
+    """Leave out what takes as long as a whole test: strong hashes of passwords, and the list of all
+    static files, which WhiteNoise otherwise makes for each new client.
+    """
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    with override_settings(PASSWORD_HASHERS=hashers):
+    with override_settings(PASSWORD_HASHERS=hashers, WHITENOISE_AUTOREFRESH=True):
         yield
 
 
