@@ -5,6 +5,8 @@ PORT ?= 8000
 DATA_DIR ?= .local
 ARGS ?=
 export PORT DATA_DIR
+# Images of containers set it; each process that the tests start would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
