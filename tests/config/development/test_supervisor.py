@@ -8,13 +8,14 @@ from config.development import supervisor
 from config.development.supervisor import ProgramEnded, Supervisor
 supervisor.PAUSES_SECONDS = (0.1, 0.2, 0.3)
 supervisor.STEADY_SECONDS = {steady}
-with Supervisor() as programs:
-    programs.start("other", ["sleep", "600"], {{}})
-    programs.start("bad", [sys.executable, "-c", "print('here'); raise SystemExit(3)"], {{}})
-    try:
+try:
+    with Supervisor() as programs:
+        programs.start("other", ["sleep", "600"], {{}})
+        programs.start("bad", [sys.executable, "-c", "print('here'); raise SystemExit(3)"], {{}})
         programs.{wait}
-    except ProgramEnded as ended:
-        print(ended.name, "ended with", ended.exit_code)
+except ProgramEnded as ended:
+    # Only now all that the programs have said is passed on.
+    print(ended.name, "ended with", ended.exit_code)
 """
 
 
