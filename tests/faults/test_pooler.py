@@ -18,9 +18,9 @@ pytestmark = [
 ]
 
 # What reads and writes each table in each way: binary results, locks by row and by number, batches,
-# time-outs, settings for one transaction, and the same from several threads.
+# time-outs, settings for one transaction, and the same from several threads. Tests of orders add to
+# carts, too.
 TESTS = [
-    "tests/carts/api/test_adding.py",
     "tests/carts/log/test_rows.py",
     "tests/carts/permanent/test_saving.py",
     "tests/config/stores/test_database.py",
