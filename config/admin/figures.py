@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import wraps
 from itertools import groupby
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from django.db import InterfaceError, OperationalError
 from django_celery_beat.models import PeriodicTask
@@ -26,7 +27,6 @@ from carts.log.analytics import (
     find_most_added,
 )
 from carts.models import UnreadableChange
-from config.admin.memory import Remembered
 from config.stores.database import bound_statements
 from orders.models import Payment, PaymentFlag
 
@@ -40,6 +40,11 @@ POPULAR_DAYS = 7
 PAYMENT_DAYS = 7
 _TOP = 8
 _PATIENCE = timedelta(seconds=5)
+_FLAGGED_FOR = timedelta(days=PAYMENT_DAYS)
+_FIRST_DAY = timedelta(days=DAYS - 1)
+_FIRST_POPULAR_DAY = timedelta(days=POPULAR_DAYS - 1)
+# How long before midnight the hours begin that are counted at every look.
+_RECENT = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +76,46 @@ class WorkFigures:
     flagged_payments: int
 
 
-def read_log(now: datetime) -> LogFigures | None:
-    """Read the change log: at most six queries, most of them remembered for a while."""
-    return _attempt(lambda: _read_log(now))
+class Remembered(Generic[Figures]):
+    """What a function last returned, kept for `lifetime` and for the midnight it was asked for."""
+
+    def __init__(self, read: Callable[[datetime], Figures], lifetime: timedelta) -> None:
+        self._read = read
+        self._lifetime = lifetime
+        self._known: tuple[datetime, datetime, Figures] | None = None
+
+    def get(self, midnight: datetime, *, now: datetime) -> Figures:
+        """Return the figures. Raises what the function raises; nothing is remembered then."""
+        known = self._known
+        # If the clock was set back, their age is not known.
+        if known and known[0] == midnight and timedelta() <= now - known[1] < self._lifetime:
+            return known[2]
+        figures = self._read(midnight)
+        self._known = midnight, now, figures
+        return figures
+
+    def forget(self) -> None:
+        """Read the figures anew next time."""
+        self._known = None
 
 
-def read_copies(now: datetime) -> CopyFigures | None:
-    """Read the carts' copies: at most four queries."""
-    midnight = _find_midnight(now)
-    return _attempt(
-        lambda: CopyFigures(_carts.get(midnight, now=now), _abandoned.get(midnight, now=now))
-    )
-
-
-def read_work(now: datetime) -> WorkFigures | None:
-    """Read how background work is doing: three queries."""
-    return _attempt(lambda: _read_work(now))
-
-
-def read_store() -> StoreGauges | None:
-    """Ask the live store how it is."""
-    try:
-        return read_gauges()
-    except CartStoreUnavailable:
-        return None
+_past = Remembered(
+    lambda midnight: count_hours(start=midnight - _FIRST_DAY, end=midnight - _RECENT),
+    timedelta(days=1),
+)
+_recent = Remembered(
+    lambda midnight: count_hours(start=midnight - _RECENT, end=midnight + timedelta(days=1)),
+    timedelta(seconds=10),
+)
+_added = Remembered(
+    lambda midnight: find_most_added(start=midnight - _FIRST_POPULAR_DAY, top=_TOP),
+    timedelta(minutes=5),
+)
+_carts = Remembered(lambda midnight: count_carts(since=midnight), timedelta(seconds=10))
+_abandoned = Remembered(
+    lambda midnight: find_most_abandoned(start=midnight - _FIRST_DAY, end=midnight, top=_TOP),
+    timedelta(minutes=5),
+)
 
 
 def forget_figures() -> None:
@@ -103,16 +124,24 @@ def forget_figures() -> None:
         remembered.forget()
 
 
-def _attempt(read: Callable[[], Figures]) -> Figures | None:
-    try:
-        with bound_statements(_PATIENCE):
-            return read()
-    except (OperationalError, InterfaceError) as error:
-        logger.warning("figures cannot be read: %s", str(error).partition("\n")[0])
-        return None
+def _patiently(read: Callable[[datetime], Figures]) -> Callable[[datetime], Figures | None]:
+    """Have a function return None where the database does not answer in time; a decorator."""
+
+    @wraps(read)
+    def read_or_warn(now: datetime) -> Figures | None:
+        try:
+            with bound_statements(_PATIENCE):
+                return read(now)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("figures cannot be read: %s", str(error).partition("\n")[0])
+            return None
+
+    return read_or_warn
 
 
-def _read_log(now: datetime) -> LogFigures:
+@_patiently
+def read_log(now: datetime) -> LogFigures:
+    """Read the change log: at most six queries, most of them remembered for a while."""
     midnight = _find_midnight(now)
     hours = _past.get(midnight, now=now) + _recent.get(midnight, now=now)
     gone = tuple(figures for figures in hours if figures.start <= now)
@@ -121,6 +150,33 @@ def _read_log(now: datetime) -> LogFigures:
         days=tuple(_sum_days(gone)),
         most_added=_added.get(midnight, now=now),
     )
+
+
+@_patiently
+def read_copies(now: datetime) -> CopyFigures:
+    """Read the carts' copies: at most four queries."""
+    midnight = _find_midnight(now)
+    return CopyFigures(_carts.get(midnight, now=now), _abandoned.get(midnight, now=now))
+
+
+@_patiently
+def read_work(now: datetime) -> WorkFigures:
+    """Read how background work is doing: three queries."""
+    flagged = Payment.objects.exclude(flag=PaymentFlag.NONE)
+    runs = PeriodicTask.objects.filter(enabled=True, last_run_at__isnull=False)
+    return WorkFigures(
+        last_run=runs.order_by("-last_run_at").values_list("last_run_at", flat=True).first(),
+        unreadable=UnreadableChange.objects.count(),
+        flagged_payments=flagged.filter(received_at__gt=now - _FLAGGED_FOR).count(),
+    )
+
+
+def read_store() -> StoreGauges | None:
+    """Ask the live store how it is; None where it does not answer."""
+    try:
+        return read_gauges()
+    except CartStoreUnavailable:
+        return None
 
 
 def _sum_days(hours: tuple[ActivityFigures, ...]) -> list[ActivityFigures]:
@@ -138,49 +194,5 @@ def _sum_days(hours: tuple[ActivityFigures, ...]) -> list[ActivityFigures]:
     return days
 
 
-def _read_work(now: datetime) -> WorkFigures:
-    flagged = Payment.objects.exclude(flag=PaymentFlag.NONE)
-    runs = PeriodicTask.objects.filter(enabled=True, last_run_at__isnull=False)
-    return WorkFigures(
-        last_run=runs.order_by("-last_run_at").values_list("last_run_at", flat=True).first(),
-        unreadable=UnreadableChange.objects.count(),
-        flagged_payments=flagged.filter(received_at__gt=now - _FLAGGED_FOR).count(),
-    )
-
-
 def _find_midnight(now: datetime) -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-# Where the hours that are counted at every look begin, before midnight.
-_RECENT = timedelta(days=2)
-_FLAGGED_FOR = timedelta(days=PAYMENT_DAYS)
-_FIRST_DAY = timedelta(days=DAYS - 1)
-_FIRST_POPULAR_DAY = timedelta(days=POPULAR_DAYS - 1)
-
-
-def _count_past(midnight: datetime) -> tuple[ActivityFigures, ...]:
-    return count_hours(start=midnight - _FIRST_DAY, end=midnight - _RECENT)
-
-
-def _count_recent(midnight: datetime) -> tuple[ActivityFigures, ...]:
-    return count_hours(start=midnight - _RECENT, end=midnight + timedelta(days=1))
-
-
-def _find_added(midnight: datetime) -> tuple[SkuFigures, ...]:
-    return find_most_added(start=midnight - _FIRST_POPULAR_DAY, top=_TOP)
-
-
-def _find_abandoned(midnight: datetime) -> tuple[SkuFigures, ...]:
-    return find_most_abandoned(start=midnight - _FIRST_DAY, end=midnight, top=_TOP)
-
-
-def _count_carts(midnight: datetime) -> CartFigures:
-    return count_carts(since=midnight)
-
-
-_past = Remembered(_count_past, timedelta(days=1))
-_recent = Remembered(_count_recent, timedelta(seconds=10))
-_added = Remembered(_find_added, timedelta(minutes=5))
-_carts = Remembered(_count_carts, timedelta(seconds=10))
-_abandoned = Remembered(_find_abandoned, timedelta(minutes=5))

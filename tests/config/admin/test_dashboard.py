@@ -24,8 +24,8 @@ from carts.models import Cart, UnreadableChange
 from config.admin import figures
 from config.admin.charts import draw_lines
 from config.admin.dashboard import Dashboard, describe_shop
+from config.admin.figures import Remembered
 from config.admin.health import list_checks
-from config.admin.memory import Remembered
 from orders.models import Payment
 from products.models import Sku
 from tests.accounts.factories import PASSWORD, StaffFactory
@@ -324,24 +324,25 @@ def test_a_chart_is_drawn_from_its_figures() -> None:
 
 
 def test_figures_are_remembered_for_their_lifetime_and_key() -> None:
-    asked: list[str] = []
+    a, b, broken = (NOW + timedelta(days=days) for days in range(3))
+    asked: list[datetime] = []
 
-    def read(key: str) -> int:
+    def read(key: datetime) -> int:
         asked.append(key)
-        if key == "broken":
+        if key == broken:
             raise LookupError
         return len(asked)
 
     remembered = Remembered(read, timedelta(seconds=10))
     almost, over = NOW + timedelta(seconds=9.9), NOW + timedelta(seconds=10)
 
-    assert [remembered.get("a", now=now) for now in (NOW, almost, over, NOW)] == [1, 1, 2, 3]
-    assert remembered.get("b", now=NOW) == 4
+    assert [remembered.get(a, now=now) for now in (NOW, almost, over, NOW)] == [1, 1, 2, 3]
+    assert remembered.get(b, now=NOW) == 4
     with pytest.raises(LookupError):
-        remembered.get("broken", now=NOW)
-    assert remembered.get("b", now=NOW) == 4
+        remembered.get(broken, now=NOW)
+    assert remembered.get(b, now=NOW) == 4
     remembered.forget()
-    assert remembered.get("b", now=NOW) == 6
+    assert remembered.get(b, now=NOW) == 6
 
 
 def test_a_login_without_a_page_to_go_to_leads_here(client: Client) -> None:
