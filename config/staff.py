@@ -1,6 +1,6 @@
-"""What every app's admin is built upon: its base classes and filters, and how logs name staff.
+"""What every app's admin is built upon: base classes, filters, and how logs name staff.
 
-It knows no app. Pages that know all apps are `config.admin`'s.
+This module knows no app. The pages that know all apps are in `config.admin`.
 """
 
 from datetime import datetime
@@ -28,9 +28,10 @@ def name_actor(request: HttpRequest) -> str:
     return f"{STAFF}{request.user.pk}"
 
 
-def find_username(actor: str) -> Subquery:
-    """Return the expression for the username of the member of staff in that column, or NULL."""
-    people = get_user_model()._default_manager.filter(pk=Substr(OuterRef(actor), len(STAFF) + 1))
+def find_username(column: str, *, prefix: str = STAFF) -> Subquery:
+    """Return the username, or NULL, of the user whose id a column has after `prefix`."""
+    user_id = Substr(OuterRef(column), len(prefix) + 1)
+    people = get_user_model()._default_manager.filter(pk=user_id)
     return Subquery(people.values("username"))
 
 

@@ -19,7 +19,7 @@ from unfold.admin import TabularInline
 
 from carts.admin.moments import Cell, show_moment
 from carts.admin.naming import owner_url
-from carts.admin.sections import Link, Section, register_finder, register_section
+from carts.admin.sections import Section, register_finder, register_section
 from carts.domain.cart import CartOwner
 from carts.operations import is_settled
 from config.staff import ReadOnlyAdmin, StaffAdmin, StrictActions, find_username, name_actor
@@ -279,9 +279,9 @@ def _tell_refusal(order: Order, refusal: InvalidTransition) -> str:
     }
 
 
-def _describe(order: Order) -> list[Cell | Link]:
+def _describe(order: Order) -> list[Cell]:
     return [
-        Link(order.number, reverse("admin:orders_order_change", args=[order.pk])),
+        Cell(order.number, url=reverse("admin:orders_order_change", args=[order.pk])),
         Cell(str(OrderStatus(order.status).label)),
         Cell(f"{order.total_amount} {order.currency}"),
         show_moment(order.created_at, now=timezone.now()),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.auth import get_user_model
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
@@ -96,10 +95,9 @@ class CartChangeAdmin(_LogAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CartChange]:
         changes: QuerySet[CartChange] = super().get_queryset(request)
-        users = get_user_model()._default_manager.filter(pk=OuterRef("owner_id"))
         skus = Sku.objects.filter(pk=OuterRef("sku_id"))
         return changes.annotate(
-            username=Subquery(users.values("username")),
+            username=find_username("owner_id", prefix=""),
             code=Subquery(skus.values("code")),
             staff=find_username("actor"),
         )

@@ -11,10 +11,11 @@ from django.utils.translation import ngettext
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in a place of a table: a text, and a smaller one beside it."""
+    """What stands in a place of a table: a text, a smaller one beside it, and where it leads."""
 
     text: str = ""
     note: str = ""
+    url: str = ""
 
 
 def show_moment(moment: datetime | None, *, now: datetime) -> Cell:

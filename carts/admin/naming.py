@@ -4,7 +4,7 @@ A cart's name, in addresses and links, is its id where there is a copy of it, el
 "guest-<hash>": a guest's id is a secret.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
@@ -93,11 +93,18 @@ def owner_url(owner: CartOwner) -> str:
 
 def link_owners(owners: Sequence[CartOwner]) -> list[OwnerLink]:
     """Return links to the carts of these owners; two queries. Raises CartStoreUnavailable."""
-    names, usernames = _name_carts(owners), _read_usernames(owners)
+    names = _name_carts(owners)
+    usernames = read_usernames(owner.id for owner in owners if not owner.is_guest)
     return [
         OwnerLink(owner, usernames.get(owner.id) or label_owner(owner), page_url(names[owner]))
         for owner in owners
     ]
+
+
+def read_usernames(user_ids: Iterable[str]) -> dict[str, str]:
+    """Return the usernames of these users by id, in one query."""
+    users = get_user_model()._default_manager.filter(pk__in=set(user_ids))
+    return dict(users.values_list("pk", "username"))
 
 
 def label_owner(owner: CartOwner) -> str:
@@ -154,10 +161,3 @@ def _name_carts(owners: Sequence[CartOwner]) -> dict[CartOwner, str]:
 def _name_owner(owner: CartOwner) -> str:
     """Return the name of an owner's cart without a copy."""
     return f"{GUEST}{hash_secret(owner.key)}" if owner.is_guest else f"{USER}{owner.id}"
-
-
-def _read_usernames(owners: Sequence[CartOwner]) -> dict[str, str]:
-    """Return the names of the users among the owners by id, in one query."""
-    ids = [owner.id for owner in owners if not owner.is_guest]
-    users = get_user_model()._default_manager.filter(pk__in=ids)
-    return dict(users.values_list("pk", "username"))

@@ -14,21 +14,12 @@ from carts.domain.cart import CartOwner
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A cell that leads to a page of the admin."""
-
-    text: str
-    url: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Section:
     """A table on a cart's page; `more_url` leads to the rest of it, "" where there is none."""
 
     title: str
     headers: Sequence[str]
-    rows: Sequence[Sequence[Cell | Link]]
+    rows: Sequence[Sequence[Cell]]
     more_url: str = ""
 
 

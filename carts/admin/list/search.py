@@ -17,7 +17,7 @@ from carts.admin.list.finding import find_holders, find_similar_users, find_user
 from carts.admin.moments import Cell, show_moment
 from carts.admin.naming import GUEST, find_owner, link_owners
 from carts.admin.refusals import tell_store_down
-from carts.admin.sections import Link, find_by_others
+from carts.admin.sections import find_by_others
 from carts.domain.cart import CartOwner, parse_guest_id
 from carts.domain.errors import CartStoreUnavailable, InvalidGuestId
 from carts.permanent.inspecting import has_cart
@@ -85,8 +85,8 @@ class CartSearch:
             title=_("Several carts may be meant"),
             headers=(_("Cart of"),),
             rows=[
-                *[[Link(link.label, link.url)] for link in links],
-                *([[Link(sku.code, holders_url(sku.pk), _("SKU"))]] if sku is not None else []),
+                *[[Cell(link.label, url=link.url)] for link in links],
+                *([[Cell(sku.code, _("SKU"), holders_url(sku.pk))]] if sku is not None else []),
             ],
         )
 
@@ -106,7 +106,7 @@ class CartSearch:
             headers=(_("Cart of"), _("Units in Redis"), _("Units saved"), _("Copy changed")),
             rows=[
                 [
-                    Link(link.label, link.url),
+                    Cell(link.label, url=link.url),
                     _show_units(holding.living_units),
                     _show_units(holding.copy_units),
                     show_moment(holding.changed_at, now=timezone.now()),

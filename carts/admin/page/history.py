@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.contrib.auth import get_user_model
-
 from carts.admin.moments import Cell, show_moment
-from carts.admin.naming import name_change, name_source
+from carts.admin.naming import name_change, name_source, read_usernames
 from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live.keys import shard_prefix
@@ -71,8 +69,7 @@ def list_changes(owner: CartOwner, *, now: datetime) -> list[ChangeRow]:
 def _read_names(actors: list[str]) -> dict[str, str]:
     """Return the names of users and staff by how the log calls them, in one query."""
     people = {actor: actor.removeprefix(STAFF) for actor in actors if actor}
-    users = get_user_model()._default_manager.filter(pk__in=set(people.values()))
-    names = dict(users.values_list("pk", "username"))
+    names = read_usernames(people.values())
     return {actor: names[pk] for actor, pk in people.items() if pk in names}
 
 
