@@ -1,4 +1,4 @@
-"""Attempts at a change which is planned for a state that others may change before it is made."""
+"""Changes planned for a state that others may change first: each is attempted until it is made."""
 
 import logging
 from collections.abc import Callable
@@ -15,15 +15,15 @@ MAX_ATTEMPTS = 8
 
 
 class Overtaken(Exception):
-    """Another change came first, so an attempt must begin again; the argument says why."""
+    """Another change came first, so the attempt begins again; the argument says why."""
 
 
 def attempt_until_done(
     attempt: Callable[[], Result], *, contended: type[Exception] = CartContended
 ) -> Result:
-    """Return what the attempt returns; begin it again, from its reading, where it was Overtaken.
+    """Return what an attempt returns that reads its own state; begin again where it is Overtaken.
 
-    Raises `contended` after MAX_ATTEMPTS, and whatever else the attempt raises at once.
+    Raises `contended` after MAX_ATTEMPTS, and at once whatever else the attempt raises.
     """
     return attempt_from(None, lambda _: attempt(), read=lambda: None, contended=contended)
 
@@ -35,7 +35,10 @@ def attempt_from(
     read: Callable[[], State],
     contended: type[Exception] = CartContended,
 ) -> Result:
-    """Return what the attempt makes of a state, of the one then read where it was Overtaken."""
+    """Return what the attempt makes of a state; where it is Overtaken, begin again from `read`.
+
+    Raises as `attempt_until_done` does.
+    """
     for number in range(MAX_ATTEMPTS):
         try:
             return attempt(state if number == 0 else read())

@@ -29,8 +29,8 @@ def name_task(task_id: str, **_: Any) -> None:
 def stand_back(**_: Any) -> None:
     """Leave the cores to those who shop, and do the jobs with what remains.
 
-    Linux on a desktop or a bare machine shares cores out by session before it looks at processes,
-    so that a session of the worker's own has to stand back, too.
+    Linux on a desktop or a bare machine divides the cores among sessions before it looks at
+    processes, so a session of the worker's own has to stand back, too.
     """
     os.nice(_NICENESS)
     if os.getsid(0) == os.getpid():

@@ -1,4 +1,4 @@
-"""The base of every expected failure. `config.http.errors` has the statuses of their answers."""
+"""The base of every expected failure; `config.http.errors` has the status of each."""
 
 import dataclasses
 from typing import Any, ClassVar

@@ -116,7 +116,7 @@ TEMPLATES = [
     },
 ]
 
-# The others' hashes are renewed by the first when their users log in.
+# When a user logs in, the first replaces a hash that the other made.
 PASSWORD_HASHERS = [
     "accounts.hashers.Argon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -133,7 +133,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
-# The second has what the theme says, which comes in English alone.
+# The second translates the theme, which comes in English alone.
 LOCALE_PATHS = [BASE_DIR / "config" / "locale", BASE_DIR / "config" / "locale_theme"]
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -277,7 +277,7 @@ CART_RETENTION_DAYS = env.int("CART_RETENTION_DAYS", 90)
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", 24)
 
 ORDER_PAYMENT_MINUTES = env.int("ORDER_PAYMENT_MINUTES", 30)
-# Whose numbers those without a country code are, as two letters.
+# The country of phone numbers without a country code, as two letters.
 ORDER_PHONE_REGION = env.str(
     "ORDER_PHONE_REGION", "CN", validate=validate.OneOf(sorted(SUPPORTED_REGIONS))
 )
@@ -293,24 +293,25 @@ PAYMENT_WEBHOOK_SECRET = env.str("PAYMENT_WEBHOOK_SECRET", "")
 PAYMENT_WEBHOOK_TOLERANCE_SECONDS = env.int("PAYMENT_WEBHOOK_TOLERANCE_SECONDS", 300)
 
 UNFOLD = THEME
-# For who opens the login page itself: the theme's form does not say where to go then.
+# Where a login leads from the login page itself: the theme's form does not say it then.
 LOGIN_REDIRECT_URL = "admin:index"
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
-# Else every start of beat would write a job of its own that clears results away.
+# Otherwise beat would add a job of its own, to clear results away, whenever it starts.
 CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# However long the broker is away, or takes no changes: a full disk, a failover, a full memory.
+# A worker waits however long the broker is away or takes no changes, as during a failover or
+# while its disk or memory is full.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_WORKER_CONSUMER = "config.consumer:PatientConsumer"
-# A task whose whole worker died comes again after this long; the limit keeps a slow one from
-# meeting its own repetition. Periodic jobs go on where the last one stopped, so neither loses work.
+# A task comes again this long after its whole worker died; the limit keeps a slow task from
+# meeting its repetition. Periodic jobs go on where the last one stopped, so no work is lost.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_TASK_TIME_LIMIT = 540
 CELERY_TIMEZONE = "UTC"
@@ -327,7 +328,7 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000 if IS_PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
-# They look into MIDDLEWARE for classes that are in SITE_MIDDLEWARE.
+# These look in MIDDLEWARE for classes that SITE_MIDDLEWARE has.
 SILENCED_SYSTEM_CHECKS = [
     *("admin.E408", "admin.E409", "admin.E410"),
     *("security.W002", "security.W003"),

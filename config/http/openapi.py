@@ -50,8 +50,8 @@ def _fill(text: str) -> str:
     return text.format(settings=settings)
 
 
-# A text that names settings, such as "{settings.IDEMPOTENCY_HOURS}": they are read when the
-# documentation is made.
+# Takes a text that names settings, such as "{settings.IDEMPOTENCY_HOURS}", and fills them in when
+# the documentation is made.
 name_settings = lazy(_fill, str)
 
 _header = partial(OpenApiParameter, location=OpenApiParameter.HEADER)
@@ -162,8 +162,8 @@ def document_errors(
 ) -> dict[int, OpenApiResponse]:
     """Describe failures by status: each a slug of `STATUSES`, or an error to be shown as example.
 
-    405, 500 and the 503 of a server that is overloaded belong to all. `data` is what failures carry
-    as such, by slug.
+    405, 500 and the 503 of an overloaded server belong to all calls. `data` is what failures carry
+    in that member, by slug.
     """
     shown: dict[int, dict[str, Any]] = {}
     for failure in (*failures, "method_not_allowed", "internal_error", "overloaded"):
@@ -330,7 +330,7 @@ def _wrap(data: Any, name: str, **members: Any) -> serializers.Serializer[Any]:
 
 
 def _answer_to(error: Exception) -> Any:
-    """Return the envelope the API answers this error with, at a fixed time."""
+    """Return the API's answer to this error, at a fixed time."""
     response = handle_api_exception(error, {})
     if response is None:
         raise ValueError(f"no answer to {error!r}")

@@ -34,7 +34,7 @@ _CANCEL_SECONDS = 0.5
 # The server answers, but serves nobody on this connection: it has become a standby or its disk is
 # full, or it has ended a transaction that rested for too long.
 _OUT_OF_SERVICE = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
-# What a transaction fails with that is in the way of others, and may go through the next time.
+# What ends a transaction that met others, and may go through the next time.
 _LOST_RACES = (errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure)
 # A deadlock costs a second each time, and a row that is not free in time may stay so for long.
 _MAX_BEGINNINGS = 5
@@ -49,9 +49,9 @@ _BEGUN_AGAIN = Counter(
 class BoundedConnection(Connection[Any]):
     """A connection that is given up a while after a statement's time is over.
 
-    That is `patience_ms`, or without one DATABASE_STATEMENT_TIMEOUT_MS, if it is not 0. What was
-    being asked for fails with OperationalError then; whether it was done is unknown. A server that
-    takes no changes for now is told by OperationalError, too.
+    The time is `patience_ms`, or DATABASE_STATEMENT_TIMEOUT_MS where that is None; 0 sets no bound.
+    The statement then fails with OperationalError, and may have been done all the same. A server
+    that takes no changes for now raises OperationalError, too.
     """
 
     patience_ms: int | None = None
@@ -111,12 +111,12 @@ def bound_waits(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 def in_transaction(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Have a function run in a transaction, which begins again where it lost a race; a decorator.
+    """Run a function in a transaction, which begins again when it lost a race; a decorator.
 
-    That is a deadlock, a serialization failure or a lock that was not free in time: the function
-    starts anew then, and must be safe to repeat. It starts 5 times at the most, and once again
-    after a lock's time is over; then its OperationalError is raised. Within an open transaction it
-    is a part of that one, which cannot begin again in its middle: the outermost does.
+    It loses by a deadlock, a serialization failure, or a lock that was not free in time. As the
+    function starts anew then, it must be safe to repeat. After 5 starts, or a second lock that was
+    not free, its OperationalError is raised. Within an open transaction the function is a part of
+    that one, and the outermost begins again.
     """
 
     @wraps(function)
@@ -169,7 +169,7 @@ def has_lost_race(error: Exception) -> bool:
 
 
 def allow_rest(patience: timedelta) -> None:
-    """Let the open transaction rest for so long, instead of as long as all others may."""
+    """Let the open transaction rest for this long, not for as long as all others."""
     patience_ms = patience // timedelta(milliseconds=1)
     name = "idle_in_transaction_session_timeout"
     with connection.cursor() as cursor:
@@ -178,9 +178,9 @@ def allow_rest(patience: timedelta) -> None:
 
 @contextmanager
 def bound_statements(patience: timedelta) -> Iterator[None]:
-    """Let each statement of a transaction take this long, instead of as long as all others may.
+    """Run a transaction in which each statement may take this long, not as long as all others.
 
-    What takes longer fails with OperationalError.
+    One that takes longer fails with OperationalError.
     """
     patience_ms = patience // timedelta(milliseconds=1)
     with transaction.atomic(), connection.cursor() as cursor:
