@@ -156,38 +156,14 @@ def handle_api_exception(error: Exception, context: Mapping[str, Any]) -> HttpRe
 
 
 def _refuse_framework_error(error: exceptions.APIException) -> HttpResponse:
-    status = error.status_code
-    slug = _FRAMEWORK_SLUGS.get(type(error), "") or _slug_of(error)
-    description: dict[str, Any] = {"type": slug}
-    headers: dict[str, str] = {}
     if isinstance(error, exceptions.ValidationError):
-        description["fields"] = error.detail
+        description = {"type": "invalid_field", "fields": error.detail}
         return refuse(status=400, message="Invalid request", error=description)
+    status = error.status_code
+    headers: dict[str, str] = {}
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         status = 401
         headers["WWW-Authenticate"] = getattr(error, "auth_header", None) or "Bearer"
-    return refuse(
-        status=status, message=_sentence_of(error.detail), error=description, headers=headers
-    )
-
-
-_FRAMEWORK_SLUGS: dict[type[exceptions.APIException], str] = {
-    exceptions.MethodNotAllowed: "method_not_allowed",
-    exceptions.NotAuthenticated: "not_authenticated",
-    exceptions.NotFound: "not_found",
-    exceptions.ParseError: "malformed_json",
-    exceptions.UnsupportedMediaType: "unsupported_media_type",
-    exceptions.ValidationError: "invalid_field",
-}
-
-
-def _slug_of(error: exceptions.APIException) -> str:
-    codes = error.get_codes()
-    if isinstance(codes, dict):
-        codes = codes.get("code", error.default_code)
-    return str(codes if isinstance(codes, str) else error.default_code)
-
-
-def _sentence_of(detail: Any) -> str:
-    # simplejwt's errors carry {"detail": ..., "code": ...} where DRF's carry a string.
-    return str(detail.get("detail", "")) if isinstance(detail, dict) else str(detail)
+    is_malformed = isinstance(error, exceptions.ParseError)
+    slug = "malformed_json" if is_malformed else str(error.get_codes())
+    return refuse(status=status, message=str(error.detail), error={"type": slug}, headers=headers)

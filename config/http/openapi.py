@@ -18,7 +18,6 @@ from drf_spectacular.utils import (
     inline_serializer,
 )
 from rest_framework import exceptions, serializers
-from rest_framework_simplejwt.exceptions import InvalidToken
 
 from config.errors import InvalidField
 from config.http.envelope import answer as envelop
@@ -362,7 +361,9 @@ _SAMPLES: dict[str, Exception] = {
     "rate_limited": RateLimited(retry_after_seconds=30),
     "rate_limiter_unavailable": RateLimiterUnavailable(),
     "request_timeout": RequestTimedOut(),
-    "token_not_valid": InvalidToken(),
+    "token_not_valid": exceptions.AuthenticationFailed(
+        "Token is invalid or expired", "token_not_valid"
+    ),
     "unsupported_media_type": exceptions.UnsupportedMediaType("text/plain"),
 }
 
