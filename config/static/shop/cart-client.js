@@ -40,12 +40,9 @@ export * from "./cart-client/types.js";
 /** @import { KeyStorage } from "./cart-client/storage.js" */
 /** @import { CartNews, SessionNews } from "./cart-client/tabs.js" */
 /** @import { Call } from "./cart-client/transport.js" */
-/**
- * @import {
- *   CallOptions, Cart, Merchant, MergeReport, Order, Page, Product, ProductDetail, SignIn, User,
- *   Validation,
- * } from "./cart-client/types.js"
- */
+/** @import { CallOptions, Cart, MergeReport, SignIn, User } from "./cart-client/types.js" */
+/** @import { Merchant, Order, Page, Product, ProductDetail } from "./cart-client/types.js" */
+/** @import { Summary, Validation } from "./cart-client/types.js" */
 
 /**
  * @typedef {object} ClientEvents
@@ -274,10 +271,7 @@ export class CartClient extends ClientEventTarget {
     return /** @type {Promise<any>} */ (this.#cart(adding("/cart/merge", guest, options)));
   }
 
-  /**
-   * @returns {Promise<{ totalAmount: number, totalItems: number, selectedItems: number,
-   *   selectedAmount: number }>}
-   */
+  /** @returns {Promise<Summary>} */
   getSummary() {
     return this.#data({ method: "GET", path: "/cart/summary" });
   }
@@ -372,8 +366,7 @@ export class CartClient extends ClientEventTarget {
 
   /** @param {Call} call */
   async #data(call) {
-    const identify = () => this.#identity.identify(call.as);
-    return readData(await this.#transport.send(call, identify));
+    return readData(await this.#transport.send(call, () => this.#identity.identify(call.as)));
   }
 
   /**
@@ -398,8 +391,7 @@ export class CartClient extends ClientEventTarget {
 
   /** @param {Call} call */
   async #signIn(call) {
-    const identify = () => this.#identity.identify("guest");
-    const answer = await this.#transport.send(call, identify);
+    const answer = await this.#transport.send(call, () => this.#identity.identify("guest"));
     const { user, cart, merge, ...tokens } = readData(answer);
     await this.#identity.signIn(user, tokens);
     if (cart) this.#newest.learn({ ...answer, owner: this.#identity.owner }, cart);
@@ -412,10 +404,7 @@ export class CartClient extends ClientEventTarget {
     else if (!this.#newest.hear(news)) this.getCart().catch(() => undefined);
   }
 
-  /**
-   * @param {string} type
-   * @param {unknown} detail
-   */
+  /** @type {(type: string, detail: unknown) => void} */
   #fire(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }

@@ -72,11 +72,7 @@ function drawGuestNote() {
   showText(form, "guest-note", count ? fill(text, { count }) : "");
 }
 
-function start() {
-  slot(form, "other").search = location.search;
-  form.addEventListener("submit", submit);
-  cartState.addEventListener("change", drawGuestNote);
-  drawGuestNote();
-}
-
-start();
+slot(form, "other").search = location.search;
+form.addEventListener("submit", submit);
+cartState.addEventListener("change", drawGuestNote);
+drawGuestNote();

@@ -4,7 +4,7 @@ import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
 import { cloneTemplate, drawList, showImage, showOnly, showText, slot } from "./elements.js";
 import { fill, formatMoney, formatVariant, pageAddress } from "./format.js";
-import { showOriginalPrice } from "./prices.js";
+import { showPrices } from "./prices.js";
 import { describeLimit, describeReason, describeShortage } from "./refusals.js";
 
 /** @import { Cart, CartItem, UnavailableItem } from "../cart-client.js" */
@@ -12,8 +12,7 @@ import { describeLimit, describeReason, describeShortage } from "./refusals.js";
 /**
  * Keep a host showing the cart.
  *
- * @param {HTMLElement} host
- * @param {(cart: Cart | null) => void} drawTotals
+ * @type {(host: HTMLElement, drawTotals: (cart: Cart | null) => void) => void}
  */
 export function showCart(host, drawTotals) {
   slot(host, "retry").addEventListener("click", () => void cartState.refresh());
@@ -32,13 +31,9 @@ export function showCart(host, drawTotals) {
   draw();
 }
 
-/**
- * @param {HTMLElement} host
- * @param {Cart | null} cart
- */
+/** @type {(host: HTMLElement, cart: Cart | null) => void} */
 function drawState(host, cart) {
-  const names = ["loading", "failure", "empty", "content"];
-  const states = names.map((name) => slot(host, name));
+  const states = ["loading", "failure", "empty", "content"].map((name) => slot(host, name));
   slot(host, "failure-text").textContent = cartState.failure;
   showOnly(states, slot(host, nameState(cart)));
 }
@@ -50,10 +45,7 @@ function nameState(cart) {
   return client.hasIdentity ? "loading" : "empty";
 }
 
-/**
- * @param {HTMLElement} host
- * @param {Cart} cart
- */
+/** @type {(host: HTMLElement, cart: Cart) => void} */
 function drawContent(host, cart) {
   drawPriceBanner(host, cart);
   drawList(slot(host, "groups"), groupByMerchant(cart.items), {
@@ -69,10 +61,7 @@ function drawContent(host, cart) {
   });
 }
 
-/**
- * @param {HTMLElement} host
- * @param {Cart} cart
- */
+/** @type {(host: HTMLElement, cart: Cart) => void} */
 function drawPriceBanner(host, cart) {
   const count = cart.items.filter((item) => item.extraData.priceChange).length;
   const text = ngettext(
@@ -83,12 +72,8 @@ function drawPriceBanner(host, cart) {
   showText(host, "price-banner", count ? fill(text, { count }) : "", "price-text");
 }
 
-/**
- * Merchants come in the order of their first line.
- *
- * @param {CartItem[]} items
- */
-function groupByMerchant(items) {
+/** Merchants come in the order of their first line. */
+function groupByMerchant(/** @type {CartItem[]} */ items) {
   /** @type {Map<string, CartItem[]>} */
   const groups = new Map();
   for (const item of items) {
@@ -101,21 +86,18 @@ function groupByMerchant(items) {
 /** @param {CartItem[]} items */
 function createGroup([{ product }]) {
   const group = cloneTemplate("cart-group");
-  const { id: merchantId } = product.merchant;
-  slot(group, "merchant").textContent = product.merchant.name;
-  slot(group, "selected").addEventListener("change", (/** @type {any} */ event) => {
+  const { id: merchantId, name } = product.merchant;
+  slot(group, "merchant").textContent = name;
+  const box = slot(group, "selected");
+  box.addEventListener("change", () => {
     const items = cartState.cart?.items.filter((item) => item.product.merchant.id === merchantId);
     const ids = (items ?? []).map(({ id }) => id);
-    void cartState.select({ merchantId }, ids, event.currentTarget.checked);
+    void cartState.select({ merchantId }, ids, box.checked);
   });
   return group;
 }
 
-/**
- * @param {HTMLElement} group
- * @param {CartItem[]} items
- * @param {string} currency
- */
+/** @type {(group: HTMLElement, items: CartItem[], currency: string) => void} */
 function updateGroup(group, items, currency) {
   drawTriState(slot(group, "selected"), items);
   drawList(slot(group, "lines"), items, {
@@ -125,10 +107,7 @@ function updateGroup(group, items, currency) {
   });
 }
 
-/**
- * @param {HTMLInputElement} box
- * @param {CartItem[]} items
- */
+/** @type {(box: HTMLInputElement, items: CartItem[]) => void} */
 export function drawTriState(box, items) {
   const chosen = items.filter(({ selected }) => selected).length;
   box.checked = items.length > 0 && chosen === items.length;
@@ -142,22 +121,17 @@ function createLine({ id, productId, skuId, product }) {
   name.textContent = product.name;
   name.href = pageAddress(`products/${productId}`, { sku: skuId });
   nameControls(line, product.name);
-  slot(line, "selected").addEventListener("change", (/** @type {any} */ event) => {
-    void cartState.select({ itemIds: [id] }, [id], event.currentTarget.checked);
-  });
+  const box = slot(line, "selected");
+  box.addEventListener("change", () => cartState.select({ itemIds: [id] }, [id], box.checked));
   slot(line, "remove").addEventListener("click", () => void removeLine(line, id));
   slot(line, "acknowledge").addEventListener("click", () => void cartState.acknowledge([id]));
-  slot(line, "reduce").addEventListener("click", (/** @type {any} */ event) => {
-    cartState.setQuantity(id, Number(event.currentTarget.value));
-  });
+  const reduce = slot(line, "reduce");
+  reduce.addEventListener("click", () => cartState.setQuantity(id, Number(reduce.value)));
   connectStepper(line, (quantity) => cartState.setQuantity(id, quantity));
   return line;
 }
 
-/**
- * @param {HTMLElement} line
- * @param {string} name
- */
+/** @type {(line: HTMLElement, name: string) => void} */
 function nameControls(line, name) {
   const labels = {
     selected: gettext("Select %(name)s"),
@@ -175,8 +149,7 @@ function nameControls(line, name) {
 /**
  * Make a stepper's buttons and field say which quantity is wanted.
  *
- * @param {Element} host
- * @param {(quantity: number) => void} onQuantity
+ * @type {(host: Element, onQuantity: (quantity: number) => void) => void}
  */
 export function connectStepper(host, onQuantity) {
   const field = slot(host, "quantity");
@@ -207,19 +180,13 @@ export function readQuantity(field) {
   return field.checkValidity() ? Number(field.value) : Number(field.dataset.shown ?? 1);
 }
 
-/**
- * @param {HTMLElement} line
- * @param {CartItem} item
- * @param {string} currency
- */
+/** @type {(line: HTMLElement, item: CartItem, currency: string) => void} */
 function updateLine(line, item, currency) {
-  const { product, sku, quantity } = item;
+  const { product, sku, quantity, price } = item;
   slot(line, "selected").checked = item.selected;
   showImage(slot(line, "image"), product.images[0]);
   showText(line, "variant", formatVariant(sku.attributes));
-  showText(line, "price", formatMoney(item.price, currency));
-  const { originalPrice } = product;
-  showOriginalPrice(line, { price: item.price, originalPrice }, currency);
+  showPrices(line, { price, originalPrice: product.originalPrice }, currency);
   showText(line, "total", formatMoney(item.totalPrice, currency));
   const field = slot(line, "quantity");
   field.dataset.shown = String(quantity);
@@ -229,11 +196,7 @@ function updateLine(line, item, currency) {
   drawLineNotices(line, item, currency);
 }
 
-/**
- * @param {HTMLElement} line
- * @param {CartItem} item
- * @param {string} currency
- */
+/** @type {(line: HTMLElement, item: CartItem, currency: string) => void} */
 function drawLineNotices(line, { id, quantity, product, extraData }, currency) {
   const { priceChange, purchaseLimit, remainingLimit, lowStock } = extraData;
   const change = priceChange && {
@@ -274,13 +237,8 @@ function createUnavailable({ id, snapshot }) {
   return line;
 }
 
-/**
- * Remove a line, and keep the focus near where it was.
- *
- * @param {HTMLElement} line
- * @param {string} itemId
- */
-async function removeLine(line, itemId) {
+/** Remove a line, and keep the focus near where it was. */
+async function removeLine(/** @type {HTMLElement} */ line, /** @type {string} */ itemId) {
   const host = line.closest("[data-cart]");
   const buttons = [...(host?.querySelectorAll('[data-slot="remove"]') ?? [])];
   const place = buttons.indexOf(slot(line, "remove"));
@@ -291,11 +249,7 @@ async function removeLine(line, itemId) {
   /** @type {HTMLElement | undefined} */ (goal)?.focus();
 }
 
-/**
- * @param {HTMLElement} line
- * @param {UnavailableItem} item
- * @param {string} currency
- */
+/** @type {(line: HTMLElement, item: UnavailableItem, currency: string) => void} */
 function updateUnavailable(line, { snapshot, quantity, reason }, currency) {
   showImage(slot(line, "image"), snapshot.image);
   const price = formatMoney(snapshot.price, currency);

@@ -19,17 +19,14 @@ function drawAround(cart) {
   drawTotals(slot(host, "summary"), cart);
 }
 
-function start() {
-  slot(host, "select-all").addEventListener("change", (/** @type {any} */ event) => {
-    const ids = cartState.cart?.items.map(({ id }) => id) ?? [];
-    void cartState.select({ all: true }, ids, event.currentTarget.checked);
-  });
-  slot(host, "remove-selected").addEventListener("click", () => {
-    const chosen = cartState.cart?.items.filter(({ selected }) => selected) ?? [];
-    if (chosen.length) void cartState.removeAll(chosen.map(({ id }) => id));
-  });
-  slot(host, "clear").addEventListener("click", () => void cartState.clear());
-  showCart(host, drawAround);
-}
-
-start();
+const all = slot(host, "select-all");
+all.addEventListener("change", () => {
+  const ids = cartState.cart?.items.map(({ id }) => id) ?? [];
+  void cartState.select({ all: true }, ids, all.checked);
+});
+slot(host, "remove-selected").addEventListener("click", () => {
+  const chosen = cartState.cart?.items.filter(({ selected }) => selected) ?? [];
+  if (chosen.length) void cartState.removeAll(chosen.map(({ id }) => id));
+});
+slot(host, "clear").addEventListener("click", () => void cartState.clear());
+showCart(host, drawAround);

@@ -1,7 +1,4 @@
-/**
- * The cart as it is shown: the newest one known, with the changes on top that the API has not
- * answered yet. A refused change is taken back, and its line says why.
- */
+/** The cart as it is shown: the newest one known, with the changes that are not answered yet. */
 
 import { CartApiError } from "../cart-client.js";
 import { client } from "./client.js";
@@ -10,9 +7,7 @@ import { showNotice } from "./notices.js";
 import { describeError } from "./refusals.js";
 
 /** @import { Cart, CartItem } from "../cart-client.js" */
-/**
- * @typedef {{ quantity: number, timer: number | undefined, isSending: boolean }} WantedQuantity
- */
+/** @typedef {{ quantity: number, timer?: number, isSending: boolean }} WantedQuantity */
 
 const DEBOUNCE_MS = 350;
 
@@ -39,7 +34,7 @@ class CartState extends EventTarget {
   /** @returns {Cart | null} The cart to show; null while it is not known. */
   get cart() {
     const { cart } = client;
-    if (cart === null || (this.#quantities.size === 0 && this.#selections.size === 0)) return cart;
+    if (cart === null || this.isSettled) return cart;
     return sumUp({ ...cart, items: cart.items.map((item) => this.#applyWishes(item)) });
   }
 
@@ -67,14 +62,9 @@ class CartState extends EventTarget {
     this.#draw();
   }
 
-  /**
-   * Show a quantity now, and ask for it once the buyer has stopped clicking.
-   *
-   * @param {string} itemId
-   * @param {number} quantity From 1 to the most that a line may have.
-   */
-  setQuantity(itemId, quantity) {
-    const wish = this.#quantities.get(itemId) ?? { quantity, timer: undefined, isSending: false };
+  /** Show a quantity now, and ask for it once the buyer has stopped clicking. */
+  setQuantity(/** @type {string} */ itemId, /** @type {number} */ quantity) {
+    const wish = this.#quantities.get(itemId) ?? { quantity, isSending: false };
     clearTimeout(wish.timer);
     wish.quantity = quantity;
     wish.timer = setTimeout(() => this.#sendQuantity(itemId), DEBOUNCE_MS);
@@ -106,24 +96,17 @@ class CartState extends EventTarget {
 
   /** @param {string} itemId */
   async remove(itemId) {
-    const item = client.cart?.items.find(({ id }) => id === itemId);
-    this.#forgetQuantity(itemId);
-    if (!(await this.attempt(() => client.removeItem(itemId)))) return;
-    if (item) this.#offerUndo([item]);
+    await this.#removeLines([itemId], () => client.removeItem(itemId));
   }
 
   /** @param {string[]} itemIds Of lines that can or cannot be bought; at least one. */
   async removeAll(itemIds) {
-    const items = (client.cart?.items ?? []).filter(({ id }) => itemIds.includes(id));
-    itemIds.forEach((itemId) => this.#forgetQuantity(itemId));
-    const removed = await this.attempt(() => client.removeItems(itemIds));
-    if (removed && items.length) this.#offerUndo(items);
+    await this.#removeLines(itemIds, () => client.removeItems(itemIds));
   }
 
   async clear() {
-    const items = client.cart?.items ?? [];
-    items.forEach(({ id }) => this.#forgetQuantity(id));
-    if ((await this.attempt(() => client.clearCart())) && items.length) this.#offerUndo(items);
+    const itemIds = client.cart?.items.map(({ id }) => id) ?? [];
+    await this.#removeLines(itemIds, () => client.clearCart());
   }
 
   /** @param {string[]} [itemIds] */
@@ -137,13 +120,8 @@ class CartState extends EventTarget {
     await this.#lastSelection;
   }
 
-  /**
-   * Make a call; where it is refused, say why and show the cart as it really is.
-   *
-   * @param {() => Promise<unknown>} call
-   * @returns {Promise<boolean>} Whether it was done.
-   */
-  async attempt(call) {
+  /** Make a call and tell whether it was done; if not, say why and show the cart as it is. */
+  async attempt(/** @type {() => Promise<unknown>} */ call) {
     try {
       await call();
       return true;
@@ -177,11 +155,7 @@ class CartState extends EventTarget {
     this.#draw();
   }
 
-  /**
-   * @param {string} itemId
-   * @param {WantedQuantity} wish
-   * @param {unknown} error
-   */
+  /** @type {(itemId: string, wish: WantedQuantity, error: unknown) => void} */
   #refuseQuantity(itemId, wish, error) {
     if (this.#quantities.get(itemId) === wish) {
       this.#forgetQuantity(itemId);
@@ -192,6 +166,13 @@ class CartState extends EventTarget {
     // Something has changed behind the cart that is shown: stock, limit, or the line itself.
     if (error.status !== 0) void this.refresh();
     else this.#unreached.add(itemId);
+  }
+
+  /** @type {(itemIds: string[], call: () => Promise<unknown>) => Promise<void>} */
+  async #removeLines(itemIds, call) {
+    const items = client.cart?.items.filter(({ id }) => itemIds.includes(id)) ?? [];
+    itemIds.forEach((itemId) => this.#forgetQuantity(itemId));
+    if ((await this.attempt(call)) && items.length) this.#offerUndo(items);
   }
 
   /** @param {CartItem[]} items That were removed. */
@@ -242,27 +223,15 @@ class CartState extends EventTarget {
 export const cartState = new CartState();
 
 /** @param {CartItem[]} items */
-async function addAgain(items) {
-  if (items.length > 1) {
-    const additions = items.map(({ productId, skuId, quantity }) => ({
-      productId,
-      skuId,
-      quantity,
-    }));
-    await client.addItems(additions);
-    return;
-  }
+function addAgain(items) {
   const [{ productId, skuId, quantity, selected }] = items;
-  await client.addItem({ productId, skuId, quantity, selected });
+  if (items.length === 1) return client.addItem({ productId, skuId, quantity, selected });
+  const lines = items.map(({ productId, skuId, quantity }) => ({ productId, skuId, quantity }));
+  return client.addItems(lines);
 }
 
-/**
- * Count the totals anew, in cents as the API does.
- *
- * @param {Cart} cart
- * @returns {Cart}
- */
-function sumUp(cart) {
+/** Count the totals anew, in cents as the API does. */
+function sumUp(/** @type {Cart} */ cart) {
   const chosen = cart.items.filter(({ selected }) => selected);
   const totalAmount = chosen.reduce((sum, item) => sum + cents(item.totalPrice), 0) / 100;
   const itemCount = chosen.reduce((sum, item) => sum + item.quantity, 0);

@@ -5,11 +5,11 @@ import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
 import { byId, cloneTemplate, drawList, showImage, showText, slot } from "./elements.js";
 import { retryFailure, showFailure } from "./failure.js";
-import { fill, formatMoney, pageAddress } from "./format.js";
+import { fill, pageAddress, readAddress } from "./format.js";
 import { drawPages } from "./pages.js";
-import { showOriginalPrice } from "./prices.js";
+import { showPrices } from "./prices.js";
 import { describeLowStock } from "./refusals.js";
-import { openDrawer } from "./shell.js";
+import { openDrawer, opensElsewhere } from "./shell.js";
 
 /** @import { Page, Product } from "../cart-client.js" */
 
@@ -23,15 +23,8 @@ let lastLoad = new AbortController();
 /** @type {number | undefined} */
 let searchTimer;
 
-function readAddress() {
-  const parameters = new URLSearchParams(location.search);
-  return {
-    search: parameters.get("search") ?? "",
-    merchantId: parameters.get("merchantId") ?? "",
-    inStock: parameters.get("inStock") ?? "",
-    ordering: parameters.get("ordering") ?? "",
-    page: parameters.get("page") ?? "",
-  };
+function readWishes() {
+  return readAddress("search", "merchantId", "inStock", "ordering", "page");
 }
 
 function readControls() {
@@ -45,7 +38,7 @@ function readControls() {
 }
 
 function fillControls() {
-  const wanted = readAddress();
+  const wanted = readWishes();
   search.elements.search.value = wanted.search;
   filters.elements.inStock.checked = wanted.inStock === "true";
   filters.elements.ordering.value = wanted.ordering;
@@ -71,7 +64,7 @@ async function load() {
   const { signal } = lastLoad;
   grid.setAttribute("aria-busy", "true");
   try {
-    const { page, inStock, ordering, ...rest } = readAddress();
+    const { page, inStock, ordering, ...rest } = readWishes();
     const query = {
       ...rest,
       inStock: inStock === "true" || undefined,
@@ -104,7 +97,7 @@ function drawProducts(found) {
   byId("result-count").textContent = fill(text, { count: total });
   byId("no-results").hidden = total > 0;
   drawList(grid, items, { key: ({ id }) => id, create: createCard, update: updateCard });
-  drawPages(found, (page) => pageAddress("", { ...readAddress(), page: page === 1 ? "" : page }));
+  drawPages(found, (page) => pageAddress("", { ...readWishes(), page: page === 1 ? "" : page }));
 }
 
 /** @param {Product} product */
@@ -124,24 +117,17 @@ function createCard({ id, name, skuCount }) {
   return card;
 }
 
-/**
- * @param {HTMLElement} card
- * @param {Product} product
- */
+/** @type {(card: HTMLElement, product: Product) => void} */
 function updateCard(card, { price, originalPrice, stock, images, merchant }) {
   showImage(slot(card, "image"), images[0]);
   showText(card, "merchant", merchant.name);
-  showText(card, "price", formatMoney(price));
-  showOriginalPrice(card, { price, originalPrice });
+  showPrices(card, { price, originalPrice });
   showText(card, "flag", describeLowStock(stock));
   card.classList.toggle("card-sold-out", stock === 0);
   slot(card, "add").disabled = stock === 0;
 }
 
-/**
- * @param {string} productId
- * @param {HTMLButtonElement} button
- */
+/** @type {(productId: string, button: HTMLButtonElement) => Promise<void>} */
 async function addProduct(productId, button) {
   button.setAttribute("aria-busy", "true");
   const isAdded = await cartState.attempt(() => client.addItem({ productId, quantity: 1 }));
@@ -163,35 +149,31 @@ async function loadMerchants() {
 /** @param {MouseEvent} event */
 function followPage(event) {
   const link = /** @type {HTMLElement} */ (event.target).closest("a[data-page]");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!link || opensElsewhere(event)) return;
   event.preventDefault();
   goTo(/** @type {HTMLAnchorElement} */ (link).getAttribute("href") ?? "");
   byId("catalog-title").focus();
 }
 
-function start() {
+fillControls();
+filters.addEventListener("change", followControls);
+search.addEventListener("submit", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  clearTimeout(searchTimer);
+  followControls();
+});
+search.addEventListener("input", () => {
+  clearTimeout(searchTimer);
+  searchTimer = setTimeout(followControls, SEARCH_DEBOUNCE_MS);
+});
+byId("pages").addEventListener("click", followPage);
+retryFailure(load);
+window.addEventListener("popstate", () => {
   fillControls();
-  filters.addEventListener("change", followControls);
-  search.addEventListener("submit", (/** @type {Event} */ event) => {
-    event.preventDefault();
-    clearTimeout(searchTimer);
-    followControls();
-  });
-  search.addEventListener("input", () => {
-    clearTimeout(searchTimer);
-    searchTimer = setTimeout(followControls, SEARCH_DEBOUNCE_MS);
-  });
-  byId("pages").addEventListener("click", followPage);
-  retryFailure(load);
-  window.addEventListener("popstate", () => {
-    fillControls();
-    void load();
-  });
   void load();
-  loadMerchants().catch((error) => {
-    // Without them the shop can be used all the same.
-    if (!(error instanceof CartApiError)) throw error;
-  });
-}
-
-start();
+});
+void load();
+loadMerchants().catch((error) => {
+  // Without them the shop can be used all the same.
+  if (!(error instanceof CartApiError)) throw error;
+});

@@ -3,7 +3,7 @@
 import { CartApiError, newKey } from "../cart-client.js";
 import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
-import { byId, cloneTemplate, drawList, showImage, showOnly, slot } from "./elements.js";
+import { byId, cloneTemplate, drawList, drawTexts, showImage, showOnly, slot } from "./elements.js";
 import { checkForm, showProblems } from "./forms.js";
 import { fill, formatMoney, formatVariant, pageAddress } from "./format.js";
 import { describeError, describeReason } from "./refusals.js";
@@ -14,11 +14,7 @@ import "./shell.js";
 const form = byId("checkout");
 const problem = byId("order-problem");
 const states = [byId("loading"), byId("nothing"), form];
-/**
- * What was tried last; trying the same again is the same order.
- *
- * @type {{ text: string, key: string } | null}
- */
+/** @type {{ text: string, key: string } | null} Trying the same again is the same order. */
 let lastTry = null;
 let isPlacing = false;
 
@@ -45,18 +41,12 @@ function draw() {
   byId("order-total").textContent = formatMoney(cart.totalAmount, cart.currency);
 }
 
-/**
- * @param {HTMLElement} line
- * @param {CartItem} item
- * @param {string} currency
- */
+/** @type {(line: HTMLElement, item: CartItem, currency: string) => void} */
 function drawLine(line, { product, sku, price, quantity, totalPrice }, currency) {
   showImage(slot(line, "image"), product.images[0]);
   slot(line, "name").textContent = product.name;
-  const figures = `${formatMoney(price, currency)} × ${quantity}`;
-  slot(line, "figures").textContent = [formatVariant(sku.attributes), figures]
-    .filter(Boolean)
-    .join(" · ");
+  const figures = [formatVariant(sku.attributes), `${formatMoney(price, currency)} × ${quantity}`];
+  slot(line, "figures").textContent = figures.filter(Boolean).join(" · ");
   slot(line, "total").textContent = formatMoney(totalPrice, currency);
 }
 
@@ -125,7 +115,7 @@ async function refuse(error) {
     type === "price_changed"
       ? gettext("Prices have changed meanwhile. Check the new total, then place the order again.")
       : sentence;
-  slot(problem, "issues").replaceChildren(...describeIssues(data));
+  drawTexts(slot(problem, "issues"), describeIssues(data));
   problem.hidden = false;
   problem.focus();
 }
@@ -133,17 +123,11 @@ async function refuse(error) {
 /** @param {Validation | null} validation */
 function describeIssues(validation) {
   return (validation?.issues ?? []).map(({ productName, codes }) => {
-    const entry = document.createElement("li");
     const reasons = codes.map(describeReason).join(", ");
-    entry.textContent = fill(gettext("%(name)s: %(reasons)s"), { name: productName, reasons });
-    return entry;
+    return fill(gettext("%(name)s: %(reasons)s"), { name: productName, reasons });
   });
 }
 
-function start() {
-  form.addEventListener("submit", submit);
-  cartState.addEventListener("change", draw);
-  draw();
-}
-
-start();
+form.addEventListener("submit", submit);
+cartState.addEventListener("change", draw);
+draw();

@@ -1,14 +1,8 @@
-/**
- * Elements made from the page's <template>s. Parts are found by their data-slot; texts are set as
- * text, so nothing from the API is ever read as HTML.
- */
+/** The page's elements. Texts are set as text, so that nothing from the API is read as HTML. */
 
 const CLONE = "[data-clone]";
 
-/**
- * @param {string} id Of the template.
- * @returns {HTMLElement}
- */
+/** @param {string} id Of the template. */
 export function cloneTemplate(id) {
   const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
   const element = template.content.firstElementChild;
@@ -18,11 +12,9 @@ export function cloneTemplate(id) {
 }
 
 /**
- * Find a part of an element. The parts of clones inside it are theirs alone, whatever their names.
+ * Find a part by its data-slot; null if there is none. The parts of clones inside are not meant.
  *
- * @param {Element} parent
- * @param {string} name
- * @returns {any} null where it has no such part.
+ * @type {(parent: Element, name: string) => any}
  */
 export function slot(parent, name) {
   const owner = parent.closest(CLONE);
@@ -30,21 +22,15 @@ export function slot(parent, name) {
   return parts.find((part) => part.closest(CLONE) === owner) ?? null;
 }
 
-/**
- * @param {string} id
- * @returns {any}
- */
+/** @type {(id: string) => any} */
 export function byId(id) {
   return document.getElementById(id);
 }
 
 /**
- * Show a text in a slot, and the slot only while there is one.
+ * Show a slot while there is a text for it, or for the slot `inner` in it.
  *
- * @param {Element} parent
- * @param {string} name
- * @param {string} text
- * @param {string} [inner] The slot that takes the text, if it is not the one to show.
+ * @type {(parent: Element, name: string, text: string, inner?: string) => void}
  */
 export function showText(parent, name, text, inner = name) {
   const element = slot(parent, inner);
@@ -52,19 +38,23 @@ export function showText(parent, name, text, inner = name) {
   slot(parent, name).hidden = text === "";
 }
 
-/**
- * Show exactly one of several states.
- *
- * @param {HTMLElement[]} states
- * @param {HTMLElement} shown
- */
+/** @type {(states: HTMLElement[], shown: HTMLElement) => void} */
 export function showOnly(states, shown) {
   for (const state of states) state.hidden = state !== shown;
 }
 
+/** @type {(list: Element, texts: string[]) => void} */
+export function drawTexts(list, texts) {
+  const entries = texts.map((text) => {
+    const entry = document.createElement("li");
+    entry.textContent = text;
+    return entry;
+  });
+  list.replaceChildren(...entries);
+}
+
 /**
- * Make a list's children be those of the entries, in order. Elements that stay are not touched
- * otherwise, so that focus and what is being typed survive.
+ * Draw a list's entries in order. Elements that stay keep the focus and what is being typed.
  *
  * @template T
  * @param {Element} list
@@ -95,13 +85,8 @@ export function drawList(list, entries, { key, create, update = () => undefined 
   }
 }
 
-/**
- * Show a picture of this host; the page's policy forbids others.
- *
- * @param {HTMLImageElement} image
- * @param {string | undefined} address
- */
-export function showImage(image, address) {
+/** Show a picture of this host; the page's policy forbids others. */
+export function showImage(/** @type {HTMLImageElement} */ image, address = "") {
   const url = address ? new URL(address, location.href) : null;
   const isOurs = url?.origin === location.origin;
   image.hidden = !isOurs;

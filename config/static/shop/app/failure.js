@@ -6,8 +6,7 @@ import { describeError } from "./refusals.js";
 /**
  * Show why a page could not be loaded, and offer to try again unless what it shows is missing.
  *
- * @param {unknown} error Anything but a refusal by the API is thrown.
- * @param {HTMLElement[]} [states] Of which the failure is the one to show.
+ * @type {(error: unknown, states?: HTMLElement[], isMissing?: boolean) => void}
  */
 export function showFailure(error, states = [], isMissing = false) {
   const failure = byId("failure");
@@ -17,13 +16,8 @@ export function showFailure(error, states = [], isMissing = false) {
   showOnly(states, failure);
 }
 
-/**
- * Load again by the failure's button; and by itself, while the failure is shown, when the network is
- * back or somebody comes back to the page.
- *
- * @param {() => unknown} load
- */
-export function retryFailure(load) {
+/** Load again by the failure's button, and when the network or the person is back. */
+export function retryFailure(/** @type {() => unknown} */ load) {
   const failure = byId("failure");
   const retryIfShown = () => {
     if (!failure.hidden) load();

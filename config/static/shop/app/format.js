@@ -2,16 +2,14 @@
 
 const page = document.documentElement;
 const language = page.lang;
+const shopCurrency = page.dataset.currency ?? "CNY";
 /** @type {Map<string, Intl.NumberFormat>} */
 const moneyFormats = new Map();
 const timeFormat = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 const clockFormat = new Intl.DateTimeFormat(language, { timeStyle: "short" });
 
-/**
- * @param {number} amount
- * @param {string} [currency] That of the cart or order; the shop's own where there is none.
- */
-export function formatMoney(amount, currency = page.dataset.currency ?? "CNY") {
+/** Give the currency of the cart or order; without one, the shop's own is taken. */
+export function formatMoney(/** @type {number} */ amount, currency = shopCurrency) {
   let format = moneyFormats.get(currency);
   if (!format) {
     const currencyDisplay = "narrowSymbol";
@@ -36,26 +34,31 @@ export function formatVariant(attributes) {
   return Object.values(attributes).join(" / ");
 }
 
-/**
- * Put values into a translated text: `%(name)s`.
- *
- * @param {string} text
- * @param {Record<string, string | number>} values
- */
+/** @type {(text: string, values: Record<string, string | number>) => string} */
 export function fill(text, values) {
   return interpolate(text, values, true);
 }
 
 /**
- * Return the address of one of the shop's pages.
+ * Return the address of one of the shop's pages; query entries that are "" are left out.
  *
- * @param {string} path
- * @param {Record<string, string | number | undefined>} [query]
+ * @type {(path: string, query?: Record<string, string | number>) => string}
  */
 export function pageAddress(path, query = {}) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== "") parameters.set(name, String(value));
+    if (value !== "") parameters.set(name, String(value));
   }
   return `${page.dataset.root}${path}${parameters.size ? `?${parameters}` : ""}`;
+}
+
+/**
+ * Read parameters of this page's address; "" where one is missing.
+ *
+ * @type {<T extends string>(...names: T[]) => Record<T, string>}
+ */
+export function readAddress(...names) {
+  const parameters = new URLSearchParams(location.search);
+  const entries = names.map((name) => [name, parameters.get(name) ?? ""]);
+  return Object.fromEntries(entries);
 }

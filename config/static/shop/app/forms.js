@@ -2,13 +2,8 @@
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
-/**
- * Say beside each field what is wrong with it, and go to the first one.
- *
- * @param {HTMLFormElement} form
- * @returns {boolean} Whether all is well.
- */
-export function checkForm(form) {
+/** Tell whether all fields are well filled in, and show the problems of those that are not. */
+export function checkForm(/** @type {HTMLFormElement} */ form) {
   /** @type {Record<string, string[]>} */
   const problems = {};
   for (const element of form.elements) {
@@ -20,9 +15,9 @@ export function checkForm(form) {
 }
 
 /**
- * @param {HTMLFormElement} form
- * @param {Record<string, string[]>} problems By field name.
- * @returns {boolean} Whether there is none.
+ * Show problems beside their fields, and go to the first one. Return whether there is none.
+ *
+ * @type {(form: HTMLFormElement, problems: Record<string, string[]>) => boolean}
  */
 export function showProblems(form, problems) {
   /** @type {Field | null} */
@@ -49,43 +44,31 @@ function describeProblem({ validity, value, type, required }) {
   return "";
 }
 
-/**
- * The API's own words about a field, in the page's language where they are known.
- *
- * @param {Record<string, string[]>} fields
- */
-export function translateProblems(fields) {
-  const known = new Map([
-    [
-      "This password is too short. It must contain at least 8 characters.",
-      gettext("Take at least 8 characters."),
-    ],
-    ["This password is too common.", gettext("This password is too common.")],
-    ["This password is entirely numeric.", gettext("Take more than digits.")],
-    [
-      "The password is too similar to the username.",
-      gettext("This is too much like your username."),
-    ],
-    [
-      "The password is too similar to the email.",
-      gettext("This is too much like your e-mail address."),
-    ],
-    [
-      "The password is too similar to the email address.",
-      gettext("This is too much like your e-mail address."),
-    ],
-    ["An account with this username already exists.", gettext("This username is taken.")],
-    ["An account with this email already exists.", gettext("This address has an account already.")],
-    ["Enter a valid email address.", gettext("This is not an e-mail address.")],
-    [
-      "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.",
-      gettext("Take letters, digits and @ . + - _ only."),
-    ],
-  ]);
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, texts]) => [
-      name,
-      texts.map((text) => known.get(text) ?? text),
-    ]),
-  );
+/** @returns {Record<string, string>} The page's words for the API's. */
+function nameProblems() {
+  const tooShort = "This password is too short. It must contain at least 8 characters.";
+  const wrongName =
+    "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+  const likeUsername = gettext("This is too much like your username.");
+  const likeEmail = gettext("This is too much like your e-mail address.");
+  return {
+    [tooShort]: gettext("Take at least 8 characters."),
+    [wrongName]: gettext("Take letters, digits and @ . + - _ only."),
+    "This password is too common.": gettext("This password is too common."),
+    "This password is entirely numeric.": gettext("Take more than digits."),
+    "The password is too similar to the username.": likeUsername,
+    "The password is too similar to the email.": likeEmail,
+    "The password is too similar to the email address.": likeEmail,
+    "An account with this username already exists.": gettext("This username is taken."),
+    "An account with this email already exists.": gettext("This address has an account already."),
+    "Enter a valid email address.": gettext("This is not an e-mail address."),
+  };
+}
+
+/** Put the API's words about fields into the page's language, where they are known. */
+export function translateProblems(/** @type {Record<string, string[]>} */ fields) {
+  const known = nameProblems();
+  const translate = (/** @type {string[]} */ texts) => texts.map((text) => known[text] ?? text);
+  const entries = Object.entries(fields).map(([name, texts]) => [name, translate(texts)]);
+  return Object.fromEntries(entries);
 }

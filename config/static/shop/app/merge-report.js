@@ -9,45 +9,33 @@ import { describeReason } from "./refusals.js";
 const KEY = "cartwright.merge-report";
 
 /**
- * Keep a report for the next page; nothing if the merge had nothing to do.
+ * Keep a report for the next page if the merge had anything to do; the carts name the products.
  *
- * @param {MergeReport | null} merge
- * @param {(Cart | null)[]} carts Where the names of the merged products can be found.
+ * @type {(merge: MergeReport | null, carts: (Cart | null)[]) => void}
  */
 export function keepMergeReport(merge, carts) {
   if (merge === null || merge.mergedItems + merge.skipped.length === 0) return;
   const names = nameSkus(carts);
+  const describe = (/** @type {{ skuId: string, reason: string }} */ { skuId, reason }) => ({
+    name: names.get(skuId) ?? skuId,
+    reason: describeReason(reason),
+  });
   const summary = ngettext(
     "%(count)s item from before you logged in was added to your cart.",
     "%(count)s items from before you logged in were added to your cart.",
     merge.mergedItems,
   );
+  const capped = gettext("%(name)s: %(quantity)s instead of %(requested)s (%(reason)s)");
+  const skipped = gettext("%(name)s: left out (%(reason)s)");
   const details = [
-    ...merge.capped.map(({ skuId, requested, quantity, reason }) =>
-      fill(gettext("%(name)s: %(quantity)s instead of %(requested)s (%(reason)s)"), {
-        name: names.get(skuId) ?? skuId,
-        quantity,
-        requested,
-        reason: describeReason(reason),
-      }),
-    ),
-    ...merge.skipped.map(({ skuId, reason }) =>
-      fill(gettext("%(name)s: left out (%(reason)s)"), {
-        name: names.get(skuId) ?? skuId,
-        reason: describeReason(reason),
-      }),
-    ),
+    ...merge.capped.map((line) => fill(capped, { ...line, ...describe(line) })),
+    ...merge.skipped.map((line) => fill(skipped, { ...line, ...describe(line) })),
   ];
-  /** @type {Report} */
   const report = { summary: fill(summary, { count: merge.mergedItems }), details };
   sessionStorage.setItem(KEY, JSON.stringify(report));
 }
 
-/**
- * Return the report that is kept, once.
- *
- * @returns {Report | null}
- */
+/** @returns {Report | null} The report that is kept, once. */
 export function takeMergeReport() {
   const text = sessionStorage.getItem(KEY);
   sessionStorage.removeItem(KEY);

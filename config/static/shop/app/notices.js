@@ -7,8 +7,7 @@ const SHOWN_MS = 8_000;
 /**
  * Show a message for some seconds; longer while it is pointed at or has the focus.
  *
- * @param {string} text
- * @param {{ label: string, run: () => void }} [action]
+ * @type {(text: string, action?: { label: string, run: () => void }) => void}
  */
 export function showNotice(text, action) {
   const notice = cloneTemplate("notice");
@@ -27,12 +26,8 @@ export function showNotice(text, action) {
   removeLater(notice);
 }
 
-/**
- * Keep the messages where they can be reached: a modal dialog makes all else inert.
- *
- * @param {Element} parent
- */
-export function moveNotices(parent) {
+/** Keep the messages where they can be reached: a modal dialog makes all else inert. */
+export function moveNotices(/** @type {Element} */ parent) {
   parent.append(byId("notices"));
 }
 

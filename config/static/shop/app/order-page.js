@@ -42,15 +42,13 @@ function drawOrder(order) {
   slot(article, "total").textContent = formatMoney(order.totalAmount, order.currency);
   slot(article, "times").textContent = describeTimes(order);
   slot(article, "actions").hidden = order.status !== "PENDING";
-  const due = fill(gettext("Unpaid orders are cancelled at %(time)s."), {
-    time: formatClock(order.expiresAt),
-  });
-  slot(article, "due").textContent = due;
+  const due = gettext("Unpaid orders are cancelled at %(time)s.");
+  slot(article, "due").textContent = fill(due, { time: formatClock(order.expiresAt) });
   if (!isNew) return;
-  slot(article, "title").textContent = fill(gettext("Order %(number)s"), {
-    number: order.orderNumber,
-  });
-  slot(article, "items").replaceChildren(...order.items.map((item) => createLine(item, order)));
+  const { orderNumber: number } = order;
+  slot(article, "title").textContent = fill(gettext("Order %(number)s"), { number });
+  const lines = order.items.map((item) => createLine(item, order.currency));
+  slot(article, "items").replaceChildren(...lines);
   slot(article, "details").replaceChildren(...describeDetails(order));
 }
 
@@ -63,14 +61,9 @@ function describeTimes({ createdAt, paidAt, cancelledAt }) {
   return times.join(" · ");
 }
 
-/**
- * @param {Order["items"][number]} item
- * @param {Order} order
- */
-function createLine(
-  { productId, skuId, skuCode, name, image, price, quantity, totalPrice },
-  { currency },
-) {
+/** @type {(item: Order["items"][number], currency: string) => HTMLElement} */
+function createLine(item, currency) {
+  const { productId, skuId, skuCode, name, image, price, quantity, totalPrice } = item;
   const line = cloneTemplate("order-line");
   showImage(slot(line, "image"), image);
   slot(line, "name").textContent = name;
@@ -125,17 +118,13 @@ function refreshIfPending() {
   if (shown?.status === "PENDING" && document.visibilityState === "visible") void load();
 }
 
-function start() {
-  slot(article, "placed").hidden = !new URLSearchParams(location.search).has("placed");
-  slot(article, "cancel").addEventListener("click", () => {
-    dialog.returnValue = "";
-    dialog.showModal();
-  });
-  dialog.addEventListener("close", () => void cancel());
-  retryFailure(load);
-  window.addEventListener("focus", refreshIfPending);
-  setInterval(refreshIfPending, REFRESH_MS);
-  void load();
-}
-
-start();
+slot(article, "placed").hidden = !new URLSearchParams(location.search).has("placed");
+slot(article, "cancel").addEventListener("click", () => {
+  dialog.returnValue = "";
+  dialog.showModal();
+});
+dialog.addEventListener("close", () => void cancel());
+retryFailure(load);
+window.addEventListener("focus", refreshIfPending);
+setInterval(refreshIfPending, REFRESH_MS);
+void load();

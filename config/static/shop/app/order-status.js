@@ -2,10 +2,7 @@
 
 /** @import { Order } from "../cart-client.js" */
 
-/**
- * @param {HTMLElement} element
- * @param {Order["status"]} status
- */
+/** @type {(element: HTMLElement, status: Order["status"]) => void} */
 export function drawStatus(element, status) {
   const names = {
     PENDING: gettext("Awaiting payment"),

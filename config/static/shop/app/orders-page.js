@@ -3,7 +3,7 @@
 import { client } from "./client.js";
 import { byId, cloneTemplate, drawList, showImage, showOnly, slot } from "./elements.js";
 import { retryFailure, showFailure } from "./failure.js";
-import { fill, formatMoney, formatTime, pageAddress } from "./format.js";
+import { fill, formatMoney, formatTime, pageAddress, readAddress } from "./format.js";
 import { drawStatus } from "./order-status.js";
 import { drawPages } from "./pages.js";
 import "./shell.js";
@@ -17,13 +17,8 @@ const list = byId("orders");
 const filter = byId("order-filter");
 const states = [byId("loading"), byId("failure"), byId("no-orders"), list];
 
-function readAddress() {
-  const parameters = new URLSearchParams(location.search);
-  return { status: parameters.get("status") ?? "", page: parameters.get("page") ?? "" };
-}
-
 async function load() {
-  const { status, page } = readAddress();
+  const { status, page } = readAddress("status", "page");
   filter.elements.status.value = status;
   byId("pages").hidden = true;
   if (!client.hasIdentity) {
@@ -31,13 +26,14 @@ async function load() {
     return;
   }
   try {
-    const query = {
-      status: /** @type {any} */ (status),
-      page: Number(page) || 1,
-      pageSize: PAGE_SIZE,
-    };
+    const wanted = /** @type {Order["status"]} */ (status);
+    const query = { status: wanted, page: Number(page) || 1, pageSize: PAGE_SIZE };
     const found = await client.listOrders(query);
-    drawList(list, found.items, { key: ({ id }) => id, create: createCard, update: updateCard });
+    drawList(list, found.items, {
+      key: ({ id }) => id,
+      create: createCard,
+      update: (card, order) => drawStatus(slot(card, "status"), order.status),
+    });
     drawPages(found, (number) => pageAddress("orders", { status, page: number }));
     showOnly(states, found.total ? list : byId("no-orders"));
   } catch (error) {
@@ -63,23 +59,11 @@ function createCard({ id, orderNumber, items, createdAt, itemCount, totalAmount,
   return card;
 }
 
-/**
- * @param {HTMLElement} card
- * @param {Order} order
- */
-function updateCard(card, { status }) {
-  drawStatus(slot(card, "status"), status);
-}
-
-function start() {
-  filter.addEventListener("change", () => {
-    history.pushState(null, "", pageAddress("orders", { status: filter.elements.status.value }));
-    void load();
-  });
-  retryFailure(load);
-  window.addEventListener("popstate", () => void load());
-  client.addEventListener("identity", () => void load());
+filter.addEventListener("change", () => {
+  history.pushState(null, "", pageAddress("orders", { status: filter.elements.status.value }));
   void load();
-}
-
-start();
+});
+retryFailure(load);
+window.addEventListener("popstate", () => void load());
+client.addEventListener("identity", () => void load());
+void load();

@@ -3,13 +3,12 @@
 import { byId, cloneTemplate, drawList } from "./elements.js";
 import { fill } from "./format.js";
 
+/** @import { Page } from "../cart-client.js" */
+
 // Pages shown on each side of the current one.
 const NEIGHBOURS = 2;
 
-/**
- * @param {{ total: number, page: number, pageSize: number }} list
- * @param {(page: number) => string} address
- */
+/** @type {(list: Page<unknown>, address: (page: number) => string) => void} */
 export function drawPages({ total, page, pageSize }, address) {
   const last = Math.max(1, Math.ceil(total / pageSize));
   const nav = byId("pages");
@@ -31,13 +30,8 @@ export function drawPages({ total, page, pageSize }, address) {
   });
 }
 
-/**
- * Return the numbers to show; a gap is a negative one.
- *
- * @param {number} page
- * @param {number} last
- */
-function chooseNumbers(page, last) {
+/** Return the numbers to show; a gap is a negative one. */
+function chooseNumbers(/** @type {number} */ page, /** @type {number} */ last) {
   /** @type {number[]} */
   const numbers = [];
   for (let number = 1; number <= last; number += 1) {

@@ -3,14 +3,11 @@
 import { showText } from "./elements.js";
 import { formatMoney } from "./format.js";
 
-/**
- * Show the price before a reduction, if there is one.
- *
- * @param {Element} parent
- * @param {{ price: number, originalPrice: number | null }} prices
- * @param {string} [currency]
- */
-export function showOriginalPrice(parent, { price, originalPrice }, currency) {
+/** @typedef {{ price: number, originalPrice: number | null }} Prices */
+
+/** @type {(parent: Element, prices: Prices, currency?: string) => void} */
+export function showPrices(parent, { price, originalPrice }, currency) {
+  showText(parent, "price", formatMoney(price, currency));
   const isReduced = originalPrice !== null && originalPrice > price;
   showText(parent, "original", isReduced ? formatMoney(originalPrice, currency) : "");
 }

@@ -6,7 +6,7 @@ import { client } from "./client.js";
 import { byId, cloneTemplate, showImage, showOnly, showText, slot } from "./elements.js";
 import { retryFailure, showFailure } from "./failure.js";
 import { formatMoney, formatVariant, pageAddress } from "./format.js";
-import { showOriginalPrice } from "./prices.js";
+import { showPrices } from "./prices.js";
 import { describeError, describeLimit, describeLowStock, describeShortage } from "./refusals.js";
 import { openDrawer } from "./shell.js";
 
@@ -62,11 +62,8 @@ function createChip(sku) {
   chip.classList.toggle("chip-sold-out", sku.stock === 0);
   radio.addEventListener("change", () => {
     chosen = sku;
-    history.replaceState(
-      null,
-      "",
-      pageAddress(`products/${article.dataset.productId}`, { sku: sku.id }),
-    );
+    const address = pageAddress(`products/${article.dataset.productId}`, { sku: sku.id });
+    history.replaceState(null, "", address);
     drawSku();
   });
   return chip;
@@ -75,8 +72,7 @@ function createChip(sku) {
 function drawSku() {
   if (!chosen) return;
   const { price, originalPrice, stock, purchaseLimit, code } = chosen;
-  slot(article, "price").textContent = formatMoney(price);
-  showOriginalPrice(article, { price, originalPrice });
+  showPrices(article, { price, originalPrice });
   const figures = [describeLowStock(stock) || gettext("In stock")];
   if (purchaseLimit !== null) figures.push(describeLimit(purchaseLimit, null));
   slot(article, "stock").textContent = figures.join(" · ");
@@ -104,14 +100,10 @@ async function addToCart(event) {
   button.removeAttribute("aria-busy");
 }
 
-function start() {
-  connectStepper(form, (quantity) => {
-    slot(form, "quantity").dataset.shown = String(quantity);
-    showText(article, "refusal", "");
-  });
-  form.addEventListener("submit", addToCart);
-  retryFailure(load);
-  void load();
-}
-
-start();
+connectStepper(form, (quantity) => {
+  slot(form, "quantity").dataset.shown = String(quantity);
+  showText(article, "refusal", "");
+});
+form.addEventListener("submit", addToCart);
+retryFailure(load);
+void load();

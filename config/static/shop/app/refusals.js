@@ -62,10 +62,7 @@ export function describeLowStock(stock) {
   return stock <= Number(document.documentElement.dataset.lowStock) ? describeShortage(stock) : "";
 }
 
-/**
- * @param {number} limit
- * @param {number | null} remaining
- */
+/** @type {(limit: number, remaining: number | null) => string} */
 export function describeLimit(limit, remaining) {
   const text = fill(gettext("At most %(limit)s per customer"), { limit });
   if (remaining === null || remaining === limit) return text;

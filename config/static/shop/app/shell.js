@@ -4,7 +4,7 @@ import { CartApiError } from "../cart-client.js";
 import { showCart } from "./cart-lines.js";
 import { cartState } from "./cart-state.js";
 import { client } from "./client.js";
-import { byId, slot } from "./elements.js";
+import { byId, drawTexts, slot } from "./elements.js";
 import { fill, formatMoney, pageAddress } from "./format.js";
 import { takeMergeReport } from "./merge-report.js";
 import { moveNotices, showNotice } from "./notices.js";
@@ -26,12 +26,7 @@ export function openDrawer() {
   void cartState.refresh();
 }
 
-/**
- * Show the totals of a cart in a host's slots.
- *
- * @param {Element} host
- * @param {Cart | null} cart
- */
+/** @type {(host: Element, cart: Cart | null) => void} */
 export function drawTotals(host, cart) {
   slot(host, "cart-total").textContent = cart ? formatMoney(cart.totalAmount, cart.currency) : "";
   slot(host, "cart-units").textContent = cart ? describeSelection(cart) : "";
@@ -47,11 +42,9 @@ function describeSelection({ itemCount }) {
 
 function drawIdentity() {
   const { user } = client;
-  for (const part of /** @type {NodeListOf<HTMLElement>} */ (
-    document.querySelectorAll("[data-when]")
-  )) {
-    part.hidden = part.dataset.when !== (user ? "user" : "guest");
-  }
+  /** @type {NodeListOf<HTMLElement>} */
+  const parts = document.querySelectorAll("[data-when]");
+  for (const part of parts) part.hidden = part.dataset.when !== (user ? "user" : "guest");
   byId("user-name").textContent = user?.username ?? "";
   byId("user-email").textContent = user?.email ?? "";
 }
@@ -78,20 +71,20 @@ function refreshIfShown() {
   if (document.visibilityState === "visible") void cartState.refresh();
 }
 
+/** Tell whether a click asks for another tab or window. */
+export function opensElsewhere(/** @type {MouseEvent} */ event) {
+  return event.ctrlKey || event.metaKey || event.shiftKey;
+}
+
 /** @param {MouseEvent} event */
 function openFromLink(event) {
-  const opensElsewhere = event.ctrlKey || event.metaKey || event.shiftKey;
-  if (hasCartPage || opensElsewhere) return;
+  if (hasCartPage || opensElsewhere(event)) return;
   event.preventDefault();
   openDrawer();
 }
 
-/**
- * Wait for pending changes before the checkout reads the cart.
- *
- * @param {MouseEvent} event
- */
-async function goToCheckout(event) {
+/** Wait for pending changes before the checkout reads the cart. */
+async function goToCheckout(/** @type {MouseEvent} */ event) {
   event.preventDefault();
   const link = /** @type {HTMLAnchorElement} */ (event.currentTarget);
   if (link.getAttribute("aria-disabled") === "true") return;
@@ -114,13 +107,7 @@ function showMergeReport() {
   if (report === null) return;
   const banner = byId("merge-report");
   slot(banner, "summary").textContent = report.summary;
-  slot(banner, "details").replaceChildren(
-    ...report.details.map((text) => {
-      const entry = document.createElement("li");
-      entry.textContent = text;
-      return entry;
-    }),
-  );
+  drawTexts(slot(banner, "details"), report.details);
   slot(banner, "close").addEventListener("click", () => banner.remove());
   banner.hidden = false;
   banner.focus();
@@ -142,34 +129,30 @@ function followIdentity() {
   void cartState.refresh();
 }
 
-function start() {
-  byId("cart-link").addEventListener("click", openFromLink);
-  byId("drawer-close").addEventListener("click", () => drawer.close());
-  drawer.addEventListener("close", () => moveNotices(document.body));
-  drawer.addEventListener("click", (/** @type {MouseEvent} */ event) => {
-    if (event.target === drawer) drawer.close();
-  });
-  for (const link of document.querySelectorAll("[data-checkout]")) {
-    link.addEventListener("click", (event) => void goToCheckout(/** @type {any} */ (event)));
-  }
-  byId("logout").addEventListener("click", () => void logOut());
-  client.addEventListener("identity", followIdentity);
-  cartState.addEventListener("change", () => {
-    drawBadge();
-    announceTotal();
-  });
-  window.addEventListener("focus", refreshIfShown);
-  window.addEventListener("online", refreshIfShown);
-  window.addEventListener("pageshow", (event) => event.persisted && refreshIfShown());
-  window.addEventListener("pagehide", () => void cartState.flush());
-  document.addEventListener("visibilitychange", refreshIfShown);
-  setInterval(() => {
-    if (drawer.open || hasCartPage) refreshIfShown();
-  }, REFRESH_MS);
-  drawIdentity();
-  if (!hasCartPage) showCart(drawer, (cart) => drawTotals(drawer, cart));
-  showMergeReport();
-  void cartState.refresh();
+byId("cart-link").addEventListener("click", openFromLink);
+byId("drawer-close").addEventListener("click", () => drawer.close());
+drawer.addEventListener("close", () => moveNotices(document.body));
+drawer.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+  if (event.target === drawer) drawer.close();
+});
+for (const link of document.querySelectorAll("[data-checkout]")) {
+  link.addEventListener("click", (event) => void goToCheckout(/** @type {any} */ (event)));
 }
-
-start();
+byId("logout").addEventListener("click", () => void logOut());
+client.addEventListener("identity", followIdentity);
+cartState.addEventListener("change", () => {
+  drawBadge();
+  announceTotal();
+});
+window.addEventListener("focus", refreshIfShown);
+window.addEventListener("online", refreshIfShown);
+window.addEventListener("pageshow", (event) => event.persisted && refreshIfShown());
+window.addEventListener("pagehide", () => void cartState.flush());
+document.addEventListener("visibilitychange", refreshIfShown);
+setInterval(() => {
+  if (drawer.open || hasCartPage) refreshIfShown();
+}, REFRESH_MS);
+drawIdentity();
+if (!hasCartPage) showCart(drawer, (cart) => drawTotals(drawer, cart));
+showMergeReport();
+void cartState.refresh();

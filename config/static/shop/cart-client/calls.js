@@ -6,10 +6,7 @@
 /**
  * Make a call that counts once however often it is sent.
  *
- * @param {string} path
- * @param {unknown} body
- * @param {CallOptions} [options]
- * @returns {Call}
+ * @type {(path: string, body: unknown, options?: CallOptions) => Call}
  */
 export function adding(path, body, options) {
   const key = options?.idempotencyKey ?? newKey();
@@ -30,9 +27,7 @@ export function itemPath(itemId) {
 /**
  * Return the header that makes a call depend on the cart that is known.
  *
- * @param {Call} call
- * @param {string | null} [etag]
- * @returns {Record<string, string>}
+ * @type {(call: Call, etag?: string | null) => Record<string, string>}
  */
 export function makeCondition({ method, options }, etag) {
   if (!etag) return {};
@@ -40,13 +35,8 @@ export function makeCondition({ method, options }, etag) {
   return options?.ifUnchanged ? { "If-Match": etag } : {};
 }
 
-/**
- * Return the cart that an answer carries. Two of the refusals carry it as well, as it is now.
- *
- * @param {any} envelope
- * @returns {Cart | null | undefined}
- */
-export function findCart(envelope) {
+/** @returns {Cart | null | undefined} The cart in an answer; two of the refusals carry it, too. */
+export function findCart(/** @type {any} */ envelope) {
   const type = envelope?.error?.type;
   if (type === "batch_failed") return envelope.data?.cart;
   return envelope?.success || type === "cart_changed" ? envelope.data : null;

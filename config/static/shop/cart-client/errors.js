@@ -40,12 +40,7 @@ export class CartApiError extends Error {
   }
 }
 
-/**
- * Tell whether a refusal only says that an earlier attempt at the same call was carried out.
- *
- * @param {unknown} error
- * @param {string} type
- */
-export function wasDoneBefore(error, type) {
+/** Tell whether a refusal only says that an earlier attempt at the same call was carried out. */
+export function wasDoneBefore(/** @type {unknown} */ error, /** @type {string} */ type) {
   return error instanceof CartApiError && error.attempts > 1 && error.type === type;
 }

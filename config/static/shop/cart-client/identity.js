@@ -8,10 +8,8 @@ import { readData, sleep } from "./transport.js";
 /** @import { Call, Sender, Transport } from "./transport.js" */
 /** @import { User } from "./types.js" */
 
-/**
- * @typedef {{ access: string, refresh: string }} Tokens
- * @typedef {Tokens & { user: User, usableUntil: number }} Session
- */
+/** @typedef {{ access: string, refresh: string }} Tokens */
+/** @typedef {Tokens & { user: User, usableUntil: number }} Session */
 
 const GUEST_ID = /^(?!undefined$)[A-Z0-9_-]{8,128}$/i;
 // Part of a token's life after which it is replaced.
@@ -33,13 +31,8 @@ export class Identity {
   #session;
 
   /**
-   * @param {object} parts
-   * @param {Transport} parts.transport
-   * @param {Tabs} parts.tabs
-   * @param {KeyStorage} parts.storage
-   * @param {string} parts.namespace Prefix of the keys in the storage.
-   * @param {AbortSignal} parts.closing
-   * @param {() => void} parts.onChange Called when somebody else shops here.
+   * @param {{ transport: Transport, tabs: Tabs, storage: KeyStorage, namespace: string,
+   *   closing: AbortSignal, onChange: () => void }} parts
    */
   constructor({ transport, tabs, storage, namespace, closing, onChange }) {
     this.#transport = transport;
@@ -66,8 +59,7 @@ export class Identity {
   /**
    * Return as whom to send a call; one of the owner gets a guest's id if there is none yet.
    *
-   * @param {Call["as"]} [as]
-   * @returns {Promise<Sender>}
+   * @type {(as?: Call["as"]) => Promise<Sender>}
    */
   async identify(as = "owner") {
     if (as === "nobody") return NOBODY;
@@ -81,22 +73,13 @@ export class Identity {
     return guestId ? { headers: { "X-Guest-ID": guestId }, owner: `guest:${guestId}` } : NOBODY;
   }
 
-  /**
-   * Begin a session, here and in the other tabs.
-   *
-   * @param {User} user
-   * @param {Tokens} tokens
-   */
-  async signIn(user, tokens) {
+  /** Begin a session, here and in the other tabs. */
+  async signIn(/** @type {User} */ user, /** @type {Tokens} */ tokens) {
     await this.#tabs.inTurn("session", () => this.#keepSession(user, tokens));
     this.#announce();
   }
 
-  /**
-   * End the session, here and in the other tabs.
-   *
-   * @returns {Promise<Session | null>} The one that was ended.
-   */
+  /** @returns {Promise<Session | null>} The session that was ended, here and in the other tabs. */
   signOut() {
     return this.#tabs.inTurn("session", () => {
       const ended = this.#newestSession();
@@ -105,18 +88,13 @@ export class Identity {
     });
   }
 
-  /** Forget the guest's id. */
   forgetGuest() {
     this.#storage.removeItem(this.#guestKey);
     this.#onChange();
   }
 
-  /**
-   * Take over the session of another tab.
-   *
-   * @param {Session | null} session
-   */
-  hear(session) {
+  /** Take over the session of another tab. */
+  hear(/** @type {Session | null} */ session) {
     const userId = this.user?.id;
     this.#session = session;
     if (this.user?.id !== userId) this.#onChange();
@@ -129,21 +107,16 @@ export class Identity {
   }
 
   async #ensureGuestId() {
-    return (
-      this.#guestId ??
-      this.#tabs.inTurn("guest", async () => {
-        if (this.#guestId !== null) return this.#guestId;
-        const { guestId } = await this.#post("/auth/guest");
-        this.#storage.setItem(this.#guestKey, guestId);
-        return guestId;
-      })
-    );
+    if (this.#guestId !== null) return this.#guestId;
+    return this.#tabs.inTurn("guest", async () => {
+      if (this.#guestId !== null) return this.#guestId;
+      const { guestId } = await this.#post("/auth/guest");
+      this.#storage.setItem(this.#guestKey, guestId);
+      return guestId;
+    });
   }
 
-  /**
-   * @param {User} user
-   * @param {Tokens} tokens
-   */
+  /** @type {(user: User, tokens: Tokens) => Session} */
   #keepSession(user, { access, refresh }) {
     const usableMs = readLifetimeSeconds(access) * 1000 * USABLE_PART;
     const session = { user, access, refresh, usableUntil: Date.now() + usableMs };
@@ -177,13 +150,8 @@ export class Identity {
     return text === null ? null : JSON.parse(text);
   }
 
-  /**
-   * Return an access token that is not the refused one, renewed by this tab or by another.
-   *
-   * @param {string | null} refused
-   * @returns {Promise<string>}
-   */
-  #renewAccess(refused) {
+  /** Return an access token that is not the refused one, renewed by this tab or by another. */
+  #renewAccess(/** @type {string | null} */ refused) {
     return this.#tabs.inTurn("session", async () => {
       for (let session = this.#newestSession(); session; session = this.#newestSession()) {
         if (isUsable(session) && session.access !== refused) return session.access;
@@ -210,10 +178,7 @@ export class Identity {
     return session.access;
   }
 
-  /**
-   * @param {string} path
-   * @param {unknown} [body]
-   */
+  /** @type {(path: string, body?: unknown) => Promise<any>} */
   async #post(path, body) {
     return readData(await this.#transport.send({ method: "POST", path, body }, async () => NOBODY));
   }
@@ -224,12 +189,8 @@ function isUsable(session) {
   return Date.now() < session.usableUntil;
 }
 
-/**
- * Return how long a token lives in all, which, unlike its expiry, needs no right clock here.
- *
- * @param {string} token
- */
-function readLifetimeSeconds(token) {
+/** Return how long a token lives in all, which, unlike its expiry, needs no right clock here. */
+function readLifetimeSeconds(/** @type {string} */ token) {
   const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
   const { exp, iat } = JSON.parse(atob(payload));
   return exp - iat;

@@ -37,13 +37,8 @@ export class NewestCart {
     return this.#known?.owner === this.#identity.owner ? this.#known : null;
   }
 
-  /**
-   * Learn a cart from an answer, unless a newer one overtook it.
-   *
-   * @param {Answer} answer
-   * @param {Cart} cart
-   */
-  learn({ owner, started, etag, isReplay }, cart) {
+  /** Learn a cart from an answer, unless a newer one overtook it. */
+  learn(/** @type {Answer} */ { owner, started, etag, isReplay }, /** @type {Cart} */ cart) {
     if (owner === null || owner !== this.#identity.owner) return;
     const { known } = this;
     const isOlder = known !== null && cart.version < known.cart.version;
@@ -55,11 +50,10 @@ export class NewestCart {
   }
 
   /**
-   * Learn a cart from another tab.
+   * Learn a cart from another tab. Return false if an older one came, for the API to be asked: it
+   * was overtaken on its way, or the cart ended and another began.
    *
-   * @param {CartNews} news
-   * @returns {boolean} False if an older one came. Either it was overtaken on its way, or the cart
-   *   ended and another began: the API knows.
+   * @type {(news: CartNews) => boolean}
    */
   hear({ owner, cart, etag }) {
     if (owner !== this.#identity.owner) return true;

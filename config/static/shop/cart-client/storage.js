@@ -2,38 +2,22 @@
 
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} KeyStorage */
 
-/**
- * Return localStorage, or something that lives as long as the page where that is forbidden.
- *
- * @returns {KeyStorage}
- */
+/** @returns {KeyStorage} localStorage; where that is forbidden, one that ends with the page. */
 export function openStorage() {
   try {
-    return globalThis.localStorage ?? new PageStorage();
+    return globalThis.localStorage ?? createPageStorage();
   } catch {
-    return new PageStorage();
+    return createPageStorage();
   }
 }
 
-class PageStorage {
+/** @returns {KeyStorage} */
+function createPageStorage() {
   /** @type {Map<string, string>} */
-  #values = new Map();
-
-  /** @param {string} key */
-  getItem(key) {
-    return this.#values.get(key) ?? null;
-  }
-
-  /**
-   * @param {string} key
-   * @param {string} value
-   */
-  setItem(key, value) {
-    this.#values.set(key, value);
-  }
-
-  /** @param {string} key */
-  removeItem(key) {
-    this.#values.delete(key);
-  }
+  const values = new Map();
+  return {
+    getItem: (key) => values.get(key) ?? null,
+    setItem: (key, value) => void values.set(key, value),
+    removeItem: (key) => void values.delete(key),
+  };
 }

@@ -3,10 +3,8 @@
 /** @import { Session } from "./identity.js" */
 /** @import { Cart } from "./types.js" */
 
-/**
- * @typedef {{ type: "cart", owner: string, cart: Cart, etag: string | null }} CartNews
- * @typedef {{ type: "session", session: Session | null }} SessionNews
- */
+/** @typedef {{ type: "cart", owner: string, cart: Cart, etag: string | null }} CartNews */
+/** @typedef {{ type: "session", session: Session | null }} SessionNews */
 
 export class Tabs {
   #namespace;

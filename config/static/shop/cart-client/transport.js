@@ -20,8 +20,8 @@ import { CartApiError } from "./errors.js";
  * @property {string | null} owner Whose cart the call is about.
  * @property {() => Promise<unknown>} [renew] Replaces the access token that was refused.
  *
- * @typedef {object} Answer
- * @property {number} status 0 where none came.
+ * @typedef {object} Reply What one sending came to.
+ * @property {number} status 0 where no answer came.
  * @property {any} envelope
  * @property {string | null} etag
  * @property {number | null} retryAfterSeconds
@@ -29,14 +29,11 @@ import { CartApiError } from "./errors.js";
  * @property {boolean} isReplay Whether it was given before, to an earlier attempt.
  * @property {string | null} owner Whose cart the call was about.
  * @property {number} started The number of the request, in the order of sending.
- * @property {number} attempts How often the call was sent.
  *
- * @typedef {object} TransportSettings
- * @property {string} baseUrl
- * @property {typeof globalThis.fetch} fetch
- * @property {number} timeoutMs After which a call counts as failed on the way.
- * @property {number} maxAttempts
- * @property {number} maxWaitSeconds The longest Retry-After that is waited for.
+ * @typedef {Reply & { attempts: number }} Answer With how often the call was sent.
+ *
+ * @typedef {{ baseUrl: string, fetch: typeof globalThis.fetch, timeoutMs: number,
+ *   maxAttempts: number, maxWaitSeconds: number }} TransportSettings As the client takes them.
  */
 
 const RETRIED_STATUSES = new Set([0, 429, 502, 503, 504]);
@@ -53,7 +50,8 @@ const NO_ANSWER = {
 export class Transport {
   #settings;
   #closing;
-  #sent = 0;
+  /** The number of requests sent so far. */
+  sent = 0;
 
   /**
    * @param {TransportSettings} settings
@@ -64,17 +62,10 @@ export class Transport {
     this.#closing = closing;
   }
 
-  /** The number of requests sent so far. */
-  get sent() {
-    return this.#sent;
-  }
-
   /**
-   * Send a call until it is answered for good.
+   * Send a call until it is answered for good; each attempt is identified anew.
    *
-   * @param {Call} call
-   * @param {() => Promise<Sender>} identify Asked at each attempt.
-   * @returns {Promise<Answer>}
+   * @type {(call: Call, identify: () => Promise<Sender>) => Promise<Answer>}
    */
   async send(call, identify) {
     const signal = call.options?.signal;
@@ -95,14 +86,10 @@ export class Transport {
     }
   }
 
-  /**
-   * @param {Call} call
-   * @param {Sender} sender
-   * @param {AbortSignal} stop
-   */
+  /** @type {(call: Call, sender: Sender, stop: AbortSignal) => Promise<Reply>} */
   async #attempt({ method, path, query, body, headers, options }, sender, stop) {
     const { baseUrl, fetch, timeoutMs } = this.#settings;
-    const sent = { owner: sender.owner, started: (this.#sent += 1) };
+    const sent = { owner: sender.owner, started: (this.sent += 1) };
     const type = body === undefined ? undefined : { "Content-Type": "application/json" };
     try {
       const response = await fetch(baseUrl + path + queryString(query), {
@@ -121,12 +108,7 @@ export class Transport {
     }
   }
 
-  /**
-   * @param {Call} call
-   * @param {{ status: number, envelope: any, retryAfterSeconds: number | null }} answer
-   * @param {number} attempt Counted from 1.
-   * @returns {number | null} Null if the call is not to be sent again.
-   */
+  /** @type {(call: Call, reply: Reply, attempt: number) => number | null} Null to send no more. */
   #secondsToWait({ repeatable = true }, { status, envelope, retryAfterSeconds }, attempt) {
     const isRunning = envelope?.error?.type === "request_in_progress";
     if (!isRunning && !RETRIED_STATUSES.has(status)) return null;
@@ -137,13 +119,9 @@ export class Transport {
   }
 }
 
-/**
- * Return what an answer carries, or throw the refusal that it is.
- *
- * @param {Answer} answer
- * @returns {any}
- */
-export function readData({ status, envelope, retryAfterSeconds, requestId, attempts }) {
+/** Return what an answer carries, or throw the refusal that it is. */
+export function readData(/** @type {Answer} */ answer) {
+  const { status, envelope, retryAfterSeconds, requestId, attempts } = answer;
   if (envelope?.success) return envelope.data;
   const { type = status === 0 ? "network_error" : "bad_answer", ...details } =
     envelope?.error ?? {};
@@ -153,14 +131,8 @@ export function readData({ status, envelope, retryAfterSeconds, requestId, attem
   throw new CartApiError({ ...failure, attempts });
 }
 
-/**
- * Wait; throws the signal's reason as soon as it is aborted.
- *
- * @param {number} milliseconds
- * @param {AbortSignal} signal
- * @returns {Promise<void>}
- */
-export function sleep(milliseconds, signal) {
+/** @returns {Promise<void>} Rejected with the signal's reason as soon as it is aborted. */
+export function sleep(/** @type {number} */ milliseconds, /** @type {AbortSignal} */ signal) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const stop = () => {

@@ -58,6 +58,9 @@
  * @property {string} createdAt
  * @property {string} updatedAt
  *
+ * @typedef {{ totalAmount: number, totalItems: number, selectedItems: number,
+ *   selectedAmount: number }} Summary
+ *
  * @typedef {object} MergeReport
  * @property {"sum" | "guest_wins" | "user_wins" | "max"} strategy
  * @property {number} mergedItems In lines.
