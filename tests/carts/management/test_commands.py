@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
+from django.db import connections
 from redis import Redis
 
 from carts.domain.cart import CartOwner
@@ -417,9 +418,24 @@ def test_stats_count_carts_in_both_places(guest: Shopper, user: Shopper) -> None
     ],
     ids=" ".join,
 )
-def test_wrong_usage_exits_with_2(words: list[str]) -> None:
+def test_wrong_usage_exits_with_2(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The test's own transaction is on one of them.
+    monkeypatch.setattr(connections, "close_all", lambda: None)
+
+    with pytest.raises(SystemExit) as exited:
+        load_command_class("carts", words[0]).run_from_argv(["manage.py", *words])
+
+    assert (exited.value.code, capsys.readouterr().out) == (2, "")
+
+
+def test_wrong_usage_ends_the_process_with_2() -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", *words], capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", "sync_cart", "--all", "--dry-run", "--verify"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
