@@ -32,11 +32,10 @@ from config.http.ratelimit import (
 
 KEY_PATTERN = "[ -~]{1,128}"
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
-# Refusals that a repeat gets again; the others tell of the moment, and a repeat is tried anew.
+# Refusals that a repeat gets again. After the others, which tell of the moment, it is tried anew.
 _FINAL_STATUSES = frozenset({400, 403, 404, 409})
 _OF_THE_MOMENT = frozenset({"checkout_contended", "request_in_progress", "too_many_pending_orders"})
-# A request that made its change answers within its store time-outs, so one that has not answered
-# after this long never will.
+# The stores' time-outs end every request sooner: one that has not answered by then never will.
 _ANSWER_WITHIN_MS = 3_000
 
 Kind = Literal["add", "batch", "merge", "order"]

@@ -1,4 +1,4 @@
-"""What each request passes: all are recorded, an API call is checked, a page passes the site's."""
+"""What requests pass: a record of each, a check of the API's bodies, the site's own middleware."""
 
 import logging
 from collections.abc import Callable
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
-# Probes come by address, under a host name nobody allowed, and need no session either.
+# Probes call by IP address, a host name that nobody allowed, and need no session either.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _NO_BODY = frozenset({None, "", "0"})
 
@@ -72,7 +72,7 @@ class RequestMiddleware:
 
 
 class SiteMiddleware:
-    """Lead pages through SITE_MIDDLEWARE, which API calls and probes pass by.
+    """Lead pages through SITE_MIDDLEWARE, which API calls and probes do not need.
 
     The API has no session, no CSRF token and no messages. A body that the API cannot read is
     refused before anything is done without it.
@@ -103,10 +103,10 @@ class SiteMiddleware:
 
 
 def refuse_nul(get_response: Handler) -> Handler:
-    """Refuse a page that is asked for with a NUL, which the database cannot take.
+    """Refuse a request for a page that holds a NUL, which the database cannot take.
 
-    What else it cannot take, such as a number beyond any column or a NUL in a form, is refused
-    when the database has refused it. The API names the field by itself.
+    Whatever else the database cannot take, such as a number beyond any column or a NUL in a form,
+    is refused once the database has refused it. The API names the field by itself.
     """
 
     def respond(request: HttpRequest) -> HttpResponseBase:
