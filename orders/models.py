@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from carts.domain.cart import CartOwner
 from config.notation import MAX_CENTS
+from products.bounds import NAME_LENGTH
 from products.models import Sku
 
 _ID_LENGTH = 32
@@ -187,7 +188,7 @@ class OrderItem(models.Model):
     merchant_id = models.CharField(_("merchant id"), max_length=_ID_LENGTH)
     merchant_name = models.CharField(_("merchant"), max_length=200)
     sku_code = models.CharField(_("code"), max_length=64)
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(_("name"), max_length=NAME_LENGTH)
     image = models.TextField(_("image"), blank=True)
     price = models.DecimalField(
         _("price"), max_digits=12, decimal_places=2, validators=[MinValueValidator(0)]

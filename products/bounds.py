@@ -5,6 +5,11 @@ from decimal import Decimal
 MAX_PRICE = Decimal("9999999.99")
 # What the staff may set. Orders that give units back may pass it: the column holds far more.
 MAX_STOCK = 1_000_000_000
+NAME_LENGTH = 255
+CODE_LENGTH = 64
+EXTERNAL_ID_LENGTH = 128
+# Of a SKU's minimum and step; a line with more units is rare.
+MAX_QUANTITY_RULE = 9_999
 # What `is_id` tells, for the database. A "_" is left out, because it joins a cart's id and a SKU's
 # to a line's.
 ID_PATTERN = "^-*[A-Za-z0-9][A-Za-z0-9-]*$"

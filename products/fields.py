@@ -12,9 +12,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 from psycopg.types.json import Json
 
-from products.bounds import is_id
+from products.bounds import NAME_LENGTH, is_id
 
 _HALVES = re.compile("[\ud800-\udfff]")
+# BCP 47, as far as shops use it: "en", "zh-Hant", "pt-BR".
+LANGUAGE_TAG = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 
 
 class JSONType(models.Func):
@@ -32,6 +34,12 @@ class HasOtherThanTexts(models.Func):
         """ 'strict %(members)s ? (@.type() != "string")', '{}', true)"""
     )
     output_field = models.BooleanField()
+
+
+class HasOtherThanObjects(HasOtherThanTexts):
+    """Whether what `members` finds has anything but objects."""
+
+    template = HasOtherThanTexts.template.replace("string", "object")
 
 
 class OrderedJSONField(models.JSONField):
@@ -71,6 +79,35 @@ def validate_attributes(value: Any) -> None:
     """Refuse what is not an object of texts, such as {"颜色": "白"}."""
     if not isinstance(value, dict) or not all(map(_is_text, chain(*value.items()))):
         raise ValidationError(_('Enter a JSON object of texts, such as {"颜色": "白"}.'))
+
+
+def validate_translations(value: Any) -> None:
+    """Refuse what is not {"en": {"name": …, "description": …, "attributes": {…}}}, all texts."""
+    if not isinstance(value, dict) or not all(
+        map(_is_translation, *zip(*value.items(), strict=True))
+    ):
+        raise ValidationError(
+            _('Enter a JSON object by language, such as {"en": {"name": "Cup"}}.')
+        )
+
+
+def validate_code(value: str) -> None:
+    """Refuse a SKU's code that has control characters, or spaces around it."""
+    if not value.isprintable() or value != value.strip():
+        raise ValidationError(_("A code has no control characters, and no spaces around it."))
+
+
+def _is_translation(language: Any, texts: Any) -> bool:
+    if not isinstance(texts, dict) or not LANGUAGE_TAG.fullmatch(language):
+        return False
+    attributes = texts.get("attributes", {})
+    plain = [texts[name] for name in ("name", "description") if name in texts]
+    return (
+        texts.keys() <= {"name", "description", "attributes"}
+        and isinstance(attributes, dict)
+        and all(map(_is_text, [*plain, *chain(*attributes.items())]))
+        and 0 < len(texts.get("name", "-")) <= NAME_LENGTH
+    )
 
 
 def _is_text(value: Any) -> bool:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Lookup, QuerySet, Value
-from django.db.models.functions import Upper
+from django.db.models import F, Func, Lookup, QuerySet, TextField, Value
 from django.db.models.sql.compiler import SQLCompiler
 
 from products.errors import ProductNotFound
@@ -34,7 +33,8 @@ _MOST_SORTED = 10_000
 class ProductQuery:
     """Which products, in which order.
 
-    All `words` must occur in the name or the description; `ordering` is a key of ORDERINGS. Every
+    All `words` must occur in the name, the description, their translations, the merchant's name, or
+    an active SKU's code or barcode, also in part; `ordering` is a key of ORDERINGS. Every
     SKU of a product that is not in stock is at 0. Empty and None do not filter.
     """
 
@@ -96,6 +96,13 @@ def _filter_listings(query: ProductQuery) -> QuerySet[ProductListing]:
     return listings
 
 
+class _Folded(Func):
+    """Text in the form in which it is looked for: no regard to case, width, or composition."""
+
+    function = "products_fold"
+    output_field = TextField()
+
+
 class _FoundBy(Lookup):
     """Whether grams hold those of all words, told by the index (see the migration of listings)."""
 
@@ -118,8 +125,8 @@ def _search(
     """
     matching = listings
     for word in words:
-        matching = matching.filter(search__contains=Upper(Value(word)))
-    found = matching.filter(_FoundBy(F("grams"), Value(" ".join(words))))
+        matching = matching.filter(words__content__contains=_Folded(Value(word)))
+    found = matching.filter(_FoundBy(F("words__grams"), Value(" ".join(words))))
     count = found[: _MOST_SORTED + 1].count()
     return found if count <= _MOST_SORTED else matching, min(count, MAX_SEARCH_RESULTS)
 

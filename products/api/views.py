@@ -1,6 +1,7 @@
 """The catalogue's endpoints: public, read-only, the same for everybody."""
 
 from typing import Any
+from unicodedata import normalize
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -65,8 +66,10 @@ _QUERY_PARAMETERS = [
     OpenApiParameter(
         "search",
         {"type": "string", "maxLength": MAX_SEARCH_LENGTH},
-        description=f"Up to {MAX_SEARCH_WORDS} words which must all occur in the name or the"
-        f" description. A search shows and counts the first {MAX_SEARCH_RESULTS:,} products.",
+        description=f"Up to {MAX_SEARCH_WORDS} words which must all occur, also in part, in the"
+        " name, the description, the merchant's name, or a SKU's code or barcode; the width and"
+        " composition of characters do not matter. A search shows and counts the first"
+        f" {MAX_SEARCH_RESULTS:,} products.",
     ),
     OpenApiParameter("merchantId", OpenApiTypes.STR, description="One merchant's products only."),
     OpenApiParameter(
@@ -175,7 +178,8 @@ _FLAGS = {"": None, "true": True, "false": False}
 
 
 def _read_words(request: Request) -> tuple[str, ...]:
-    words = tuple(_read_text(request, "search").split())
+    # As the database folds it, which may make a space of what was none.
+    words = tuple(normalize("NFKC", _read_text(request, "search")).split())
     if len(words) > MAX_SEARCH_WORDS:
         raise InvalidField(field="search", reason=f"must have at most {MAX_SEARCH_WORDS} words")
     return words

@@ -11,7 +11,7 @@ from tests.products.rows import replace_function
 @pytest.fixture
 def _unguarded_trigger(db: None) -> Iterator[None]:
     """Let a SKU be added without waiting for who changes its product or merchant."""
-    migration = import_module("products.migrations.0005_sku_cards")
+    migration = import_module("products.migrations.0015_translated_cards_and_codes_found")
     replace_function(migration.FILL_SKU_CARD.replace("FOR SHARE", ""))
     yield
     replace_function(migration.FILL_SKU_CARD)

@@ -45,6 +45,33 @@ def run_sql(sql: str, *parameters: str) -> None:
         cursor.execute(sql, parameters or None)
 
 
+def insert_goods_of_old(*, name: str, price: int, status: int) -> None:
+    """Insert a merchant, a product and a SKU with the columns that tables had at first."""
+    insert_product_of_old("p", name=name, status=status)
+    run_sql(
+        "INSERT INTO products_sku (id, product_id, code, attributes, price, stock, is_active,"
+        " is_deleted, revision, created_at, updated_at)"
+        " VALUES ('s', 'p', 'TH-1', '{}', %s, 1, true, false, 0, now(), now())",
+        str(price),
+    )
+
+
+def insert_product_of_old(product_id: str, *, name: str, status: int) -> None:
+    """Insert a merchant with a product that has no SKU."""
+    run_sql(
+        "INSERT INTO products_merchant (id, name, created_at, updated_at)"
+        " VALUES ('m', 'M', now(), now())"
+    )
+    run_sql(
+        "INSERT INTO products_product (id, merchant_id, name, description, images, status,"
+        " is_deleted, created_at, updated_at)"
+        " VALUES (%s, 'm', %s, '', '[]', %s, false, now(), now())",
+        product_id,
+        name,
+        str(status),
+    )
+
+
 def replace_function(sql: str) -> None:
     """Put another body in the place of a trigger's, with the search path that all of them keep."""
     run_sql(sql.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))

@@ -18,7 +18,13 @@ from products.models import Product, Sku, StockReason
 from products.stock import Cause, adjust, give_back, recount
 from tests.carts.shopper import Shopper, new_guest
 from tests.factories import ProductFactory, SkuFactory
-from tests.products.rows import read_stock, run_sql, take_units
+from tests.products.rows import (
+    insert_goods_of_old,
+    insert_product_of_old,
+    read_stock,
+    run_sql,
+    take_units,
+)
 
 CAUSE = Cause(StockReason.DELIVERY, "", "staff:u1")
 IDS = ["a_b", "a.b", "茶杯", "a b", "a\n", "é", "-", "a/b"]
@@ -192,7 +198,7 @@ def test_giving_back_finds_room_however_high_the_stock_is(stock: int) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_rows_that_hold_other_than_texts_are_mended_by_the_migration() -> None:
     call_command("migrate", "products", "0008", verbosity=0)
-    sku = SkuFactory.create()
+    insert_goods_of_old(name="TH-100", price=7, status=1)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE products_product SET images = '[null, 5, \"/a.svg\"]'")
         cursor.execute('UPDATE products_sku SET attributes = \'{"a": null, "b": 1}\'::jsonb')
@@ -200,16 +206,16 @@ def test_rows_that_hold_other_than_texts_are_mended_by_the_migration() -> None:
     call_command("migrate", "products", verbosity=0)
 
     assert Product.objects.get().images == ["5", "/a.svg"]
-    assert Sku.objects.get(pk=sku.pk).attributes == {"b": "1"}
+    assert Sku.objects.get().attributes == {"b": "1"}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_migration_names_the_ids_that_it_cannot_take() -> None:
     call_command("migrate", "products", "0010", verbosity=0)
-    ProductFactory.create(id="odd_one")
+    insert_product_of_old("odd_one", name="TH-100", status=1)
 
     with pytest.raises(Exception, match="odd_one"):
         call_command("migrate", "products", verbosity=0)
 
-    Product.objects.all().delete()
+    run_sql("UPDATE products_product SET id = 'even-one'")
     call_command("migrate", "products", verbosity=0)

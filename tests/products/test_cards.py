@@ -11,7 +11,7 @@ from products.catalogue import read_offers
 from products.models import Merchant, Product, Sku
 from products.offers import Card, Offer
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
-from tests.products.rows import run_sql
+from tests.products.rows import insert_goods_of_old, run_sql
 from tests.products.threads import change_while_another_adds
 
 
@@ -164,8 +164,9 @@ def test_without_the_lock_a_sku_added_meanwhile_shows_the_old_name() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_cards_are_filled_for_a_catalogue_that_was_there_before() -> None:
     call_command("migrate", "products", "0004", verbosity=0)
-    sku = SkuFactory.create(product__name="TH-100", product__status=0)
+    insert_goods_of_old(name="TH-100", price=7, status=0)
 
     call_command("migrate", "products", verbosity=0)
 
+    sku = Sku.objects.get()
     assert (read_shown(sku)["name"], read_offer(sku).status) == ("TH-100", 0)

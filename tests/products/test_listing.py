@@ -12,7 +12,7 @@ from django.test import Client
 from products.models import Merchant, Product, ProductListing, Sku
 from products.stock import give_back
 from tests.factories import MerchantFactory, ProductFactory, SkuFactory
-from tests.products.rows import replace_function, run_sql, take_units
+from tests.products.rows import insert_goods_of_old, replace_function, run_sql, take_units
 from tests.products.threads import change_while_another_adds, run_together
 
 BUYER = "user:u1"
@@ -78,11 +78,24 @@ def test_a_change_of_skus_is_in_the_listing_at_once_by_any_route(
 def test_a_change_of_a_product_is_in_the_listing_at_once(product: Product) -> None:
     merchant = MerchantFactory.create()
 
-    Product.objects.update(name="Clock", description="Loud.", merchant=merchant, status=0)
+    Sku.objects.filter(pk="dear").update(is_active=False)
+    Sku.objects.filter(pk="cheap").update(code="c-1", barcode="4006381")
+    Product.objects.update(
+        name="Clock",
+        description="Loud.",
+        merchant=merchant,
+        translations={"de": {"name": "Uhr"}, "zh": {"description": "很响。"}},
+    )
 
     listing = ProductListing.objects.get(pk=product.pk)
-    assert (listing.name, listing.search) == ("Clock", "CLOCK LOUD.")
-    assert (listing.merchant_id, listing.is_shown) == (merchant.pk, False)
+    words = f"CLOCK {merchant.name.upper()} C-1 4006381 UHR LOUD. 很响。"
+    assert (listing.name, listing.merchant_id, listing.is_shown) == ("Clock", merchant.pk, True)
+    assert listing.words.content == words
+
+    Product.objects.update(status=0)
+
+    listing = ProductListing.objects.get(pk=product.pk)
+    assert (listing.is_shown, hasattr(listing, "words")) == (False, False)
 
 
 @pytest.mark.django_db
@@ -151,7 +164,9 @@ def test_two_skus_sold_out_at_once_leave_their_product_sold_out(product: Product
 
 @pytest.mark.django_db(transaction=True)
 def test_without_the_lock_a_product_sold_out_at_once_seems_in_stock(product: Product) -> None:
-    guarded = import_module("products.migrations.0006_product_listings").PRICE_LISTINGS
+    guarded = import_module(
+        "products.migrations.0015_translated_cards_and_codes_found"
+    ).PRICE_LISTINGS
     head, _, tail = guarded.partition("PERFORM")
     replace_function(head + tail.partition(";")[2])
     try:
@@ -186,19 +201,27 @@ def test_changes_of_a_product_and_of_its_skus_at_once_never_deadlock() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_listings_are_made_for_a_catalogue_that_was_there_before(client: Client) -> None:
     call_command("migrate", "products", "0005", verbosity=0)
-    sku = SkuFactory.create(product__name="温湿度传感器", price=7)
+    insert_goods_of_old(name="温湿度传感器", price=7, status=1)
 
     call_command("migrate", "products", verbosity=0)
 
-    assert read_listing(sku.product) == (7, True)
+    assert read_listing(Product.objects.get()) == (7, True)
     found = client.get("/api/products", {"search": "湿度", "inStock": "true"}).json()["data"]
     assert [item["name"] for item in found["items"]] == ["温湿度传感器"]
 
 
 @pytest.mark.django_db
-def test_a_merchants_new_name_leaves_listings_alone(product: Product) -> None:
+def test_products_are_found_by_their_merchants_new_name(client: Client, product: Product) -> None:
+    Merchant.objects.update(name="Neu")
+
+    found = client.get("/api/products", {"search": "neu"}).json()["data"]["items"]
+    assert [item["id"] for item in found] == [product.pk]
+
+
+@pytest.mark.django_db
+def test_a_merchant_saved_under_its_old_name_leaves_listings_alone(product: Product) -> None:
     before = read_row_version(product)
 
-    Merchant.objects.update(name="New")
+    Merchant.objects.update(external_id="m-1")
 
     assert read_row_version(product) == before

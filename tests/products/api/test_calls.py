@@ -358,7 +358,11 @@ def fill_catalogue() -> None:
     skus = [SkuFactory.build(product=product) for product in products]
     Sku.objects.bulk_create(skus, batch_size=500)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE products_productlisting, products_product, products_merchant")
+        cursor.execute(
+            "ANALYZE products_productlisting, products_productwords, products_product, "
+            "products_merchant"
+        )
+        cursor.execute("SELECT gin_clean_pending_list('words_grams')")
 
 
 def test_lists_and_searches_of_a_large_catalogue_use_their_indexes(client: Client) -> None:
@@ -376,9 +380,9 @@ def test_lists_and_searches_of_a_large_catalogue_use_their_indexes(client: Clien
             },
             "listing_of_merchant",
         ),
-        ({"search": "barometer"}, "listing_search"),
-        ({"search": "ba"}, "listing_search"),
-        ({"search": "锅"}, "listing_search"),
+        ({"search": "barometer"}, "words_grams"),
+        ({"search": "ba"}, "words_grams"),
+        ({"search": "锅"}, "words_grams"),
     ]
 
     for query, index in queries:

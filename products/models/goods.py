@@ -1,8 +1,6 @@
 """The catalogue: merchants, products, their SKUs, and what each SKU was at every revision."""
 
 from cuid2 import create_id
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q, Value
@@ -10,25 +8,46 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from products.bounds import ID_PATTERN, MAX_PRICE, MAX_STOCK
+from products.bounds import (
+    CODE_LENGTH,
+    EXTERNAL_ID_LENGTH,
+    ID_PATTERN,
+    MAX_PRICE,
+    MAX_QUANTITY_RULE,
+    MAX_STOCK,
+    NAME_LENGTH,
+)
 from products.fields import (
+    HasOtherThanObjects,
     HasOtherThanTexts,
     JSONType,
     OrderedJSONField,
     validate_attributes,
+    validate_code,
     validate_id,
     validate_image_urls,
+    validate_translations,
 )
 
-_ID_LENGTH = 32
+ID_LENGTH = 32
+
+
+def _external_id() -> models.CharField:
+    """Return the column of the shop's own id: None, or unique among what is not deleted."""
+    return models.CharField(
+        _("external id"),
+        max_length=EXTERNAL_ID_LENGTH,
+        null=True,
+        blank=True,
+        help_text=_("The id in the shop's own system, by which imports find it again."),
+    )
 
 
 class Merchant(models.Model):
     """Who sells."""
 
-    id = models.CharField(
-        primary_key=True, max_length=_ID_LENGTH, default=create_id, editable=False
-    )
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=create_id, editable=False)
+    external_id = _external_id()
     name = models.CharField(_("name"), max_length=200)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -37,6 +56,9 @@ class Merchant(models.Model):
         ordering = ("name", "id")
         verbose_name = _("merchant")
         verbose_name_plural = _("merchants")
+        constraints = (
+            models.UniqueConstraint(fields=("external_id",), name="merchant_external_id_unique"),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -49,16 +71,16 @@ class ShelfStatus(models.IntegerChoices):
     ON = 1, _("On shelf")
 
 
-# Of listings; without a parameter, so that an index under this condition serves any plan.
-_LISTED = Q(is_shown=True, lowest_price__isnull=False)
-
-
 class Product(models.Model):
-    """What is sold, in one or several SKUs. Its name and first image go into their revisions."""
+    """What is sold, in one or several SKUs. Its name and first image go into their revisions.
+
+    `translations` are by language tag, such as {"en": {"name": "Cup", "description": "…",
+    "attributes": {"颜色": "Colour", "白": "White"}}}; what one lacks is shown as it is.
+    """
 
     id = models.CharField(
         primary_key=True,
-        max_length=_ID_LENGTH,
+        max_length=ID_LENGTH,
         default=create_id,
         editable=False,
         validators=[validate_id],
@@ -70,7 +92,8 @@ class Product(models.Model):
         db_index=False,
         verbose_name=_("merchant"),
     )
-    name = models.CharField(_("name"), max_length=200)
+    external_id = _external_id()
+    name = models.CharField(_("name"), max_length=NAME_LENGTH)
     description = models.TextField(_("description"), blank=True, default="")
     images = models.JSONField(
         _("images"),
@@ -78,6 +101,13 @@ class Product(models.Model):
         default=list,
         validators=[validate_image_urls],
         help_text=_("A JSON list of URLs or absolute paths; the first one is shown in carts."),
+    )
+    translations = models.JSONField(
+        _("translations"),
+        blank=True,
+        default=dict,
+        db_default=Value({}, output_field=models.JSONField()),
+        validators=[validate_translations],
     )
     status = models.SmallIntegerField(
         _("status"), choices=ShelfStatus.choices, default=ShelfStatus.ON
@@ -90,6 +120,7 @@ class Product(models.Model):
         ordering = ("-created_at", "-id")
         verbose_name = _("product")
         verbose_name_plural = _("products")
+        indexes = (models.Index(fields=("updated_at",), name="product_by_change"),)
         constraints = (
             models.CheckConstraint(
                 name="product_status_known", condition=Q(status__in=ShelfStatus.values)
@@ -103,76 +134,24 @@ class Product(models.Model):
                 condition=Exact(HasOtherThanTexts(F("images"), members="$[*]"), Value(False)),
             ),
             models.CheckConstraint(name="product_id_plain", condition=Q(id__regex=ID_PATTERN)),
+            models.CheckConstraint(
+                name="product_translations_are_objects",
+                condition=Exact(JSONType(F("translations")), Value("object"))
+                & Exact(HasOtherThanObjects(F("translations"), members="$.*"), Value(False)),
+            ),
+            models.UniqueConstraint(
+                fields=("external_id",),
+                name="product_external_id_unique",
+                condition=Q(is_deleted=False),
+            ),
         )
 
     def __str__(self) -> str:
         return self.name
 
 
-class ListingQuerySet(models.QuerySet["ProductListing"]):
-    """Listings as the storefront looks for them."""
-
-    def listed(self) -> "ListingQuerySet":
-        """Keep what the storefront shows: on shelf, not deleted, with an active SKU."""
-        return self.filter(_LISTED)
-
-
-class ProductListing(models.Model):
-    """What lists of products are filtered, sorted and searched by: a row for each product.
-
-    The database's triggers renew it with every change of products and SKUs, and ignore what
-    anybody else writes to it. `lowest_price` and `in_stock` are those of active
-    SKUs, None and False without one. `search` is name and description in capitals, `grams` the
-    pairs of letters in it.
-    """
-
-    product = models.OneToOneField(
-        Product,
-        models.DO_NOTHING,
-        primary_key=True,
-        db_constraint=False,
-        related_name="listing",
-        verbose_name=_("product"),
-    )
-    merchant_id = models.CharField(max_length=_ID_LENGTH)
-    name = models.CharField(max_length=200)
-    created_at = models.DateTimeField()
-    is_shown = models.BooleanField()
-    lowest_price = models.DecimalField(max_digits=12, decimal_places=2, null=True)
-    in_stock = models.BooleanField()
-    search = models.TextField()
-    grams = SearchVectorField()
-
-    objects = ListingQuerySet.as_manager()
-
-    class Meta:
-        default_permissions = ()
-        # With any filter, a page at any depth is found in one of these without reading a row.
-        indexes = (
-            *(
-                models.Index(
-                    fields=(column, "product"),
-                    name=f"listing_by_{name}",
-                    condition=_LISTED,
-                    include=("merchant_id", "in_stock"),
-                )
-                for name, column in (
-                    ("age", "created_at"),
-                    ("name", "name"),
-                    ("price", "lowest_price"),
-                )
-            ),
-            models.Index(
-                fields=("merchant_id", "created_at", "product"),
-                name="listing_of_merchant",
-                condition=_LISTED,
-                include=("in_stock",),
-            ),
-            GinIndex("grams", name="listing_search", condition=_LISTED, fastupdate=False),
-        )
-
-    def __str__(self) -> str:
-        return self.name
+def _null_or_in_rule(column: str) -> Q:
+    return Q(**{f"{column}__isnull": True}) | Q(**{f"{column}__range": (1, MAX_QUANTITY_RULE)})
 
 
 class SkuQuerySet(models.QuerySet["Sku"]):
@@ -194,7 +173,7 @@ class Sku(models.Model):
 
     id = models.CharField(
         primary_key=True,
-        max_length=_ID_LENGTH,
+        max_length=ID_LENGTH,
         default=create_id,
         editable=False,
         validators=[validate_id],
@@ -206,7 +185,16 @@ class Sku(models.Model):
         db_index=False,
         verbose_name=_("product"),
     )
-    code = models.CharField(_("code"), max_length=64, unique=True)
+    code = models.CharField(_("code"), max_length=CODE_LENGTH, validators=[validate_code])
+    external_id = _external_id()
+    barcode = models.CharField(
+        _("barcode"),
+        max_length=CODE_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("GTIN, EAN, UPC or ISBN."),
+    )
     attributes = OrderedJSONField(
         _("attributes"),
         blank=True,
@@ -235,12 +223,32 @@ class Sku(models.Model):
         default=0,
         validators=[MinValueValidator(0), MaxValueValidator(MAX_STOCK)],
     )
+    tracks_stock = models.BooleanField(
+        _("tracks stock"),
+        default=True,
+        db_default=True,
+        help_text=_("Without it the SKU is never out of stock, and orders take none."),
+    )
     purchase_limit = models.IntegerField(
         _("purchase limit"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=_("The most units one buyer may ever buy; empty for no limit."),
+    )
+    min_quantity = models.IntegerField(
+        _("minimum quantity"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_QUANTITY_RULE)],
+        help_text=_("The fewest units of a line; empty for one."),
+    )
+    quantity_step = models.IntegerField(
+        _("quantity step"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_QUANTITY_RULE)],
+        help_text=_("By how many units a line grows above its minimum; empty for one."),
     )
     is_active = models.BooleanField(_("active"), default=True)
     is_deleted = models.BooleanField(_("deleted"), default=False)
@@ -267,6 +275,16 @@ class Sku(models.Model):
                 condition=Q(purchase_limit__isnull=True) | Q(purchase_limit__gt=0),
             ),
             models.CheckConstraint(
+                name="sku_quantity_rule_bounded",
+                condition=_null_or_in_rule("min_quantity") & _null_or_in_rule("quantity_step"),
+            ),
+            models.UniqueConstraint(
+                fields=("code",),
+                name="sku_code_unique",
+                condition=Q(is_deleted=False),
+                violation_error_message=_("Another SKU has this code."),
+            ),
+            models.CheckConstraint(
                 name="sku_attributes_are_an_object",
                 condition=Exact(JSONType(F("attributes")), Value("object")),
             ),
@@ -282,7 +300,10 @@ class Sku(models.Model):
             ),
         )
         # Stock is in no index, so that a sale is a HOT update.
-        indexes = (models.Index(fields=("product", "price"), name="sku_of_product"),)
+        indexes = (
+            models.Index(fields=("product", "price"), name="sku_of_product"),
+            models.Index(fields=("updated_at",), name="sku_by_change"),
+        )
 
     def __str__(self) -> str:
         return self.code
@@ -302,7 +323,7 @@ class SkuRevision(models.Model):
         db_index=False,
         verbose_name=_("SKU"),
     )
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(_("name"), max_length=NAME_LENGTH)
     image = models.TextField(_("image"), blank=True)
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=2)
     created_at = models.DateTimeField(_("created"))
@@ -315,86 +336,3 @@ class SkuRevision(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.name}"
-
-
-class StockReason(models.TextChoices):
-    """Why the staff changed a stock."""
-
-    INITIAL = "initial", _("First stock")
-    DELIVERY = "delivery", _("Delivery")
-    RETURN = "return", _("Returned by a customer")
-    COUNT = "count", _("Stocktaking")
-    DAMAGE = "damage", _("Damaged or lost")
-    CORRECTION = "correction", _("Correction of a mistake")
-    OTHER = "other", _("Something else")
-
-
-class StockChange(models.Model):
-    """A change of a SKU's stock by the staff; sales and cancellations are in the orders.
-
-    Written by `products.stock` only; the database refuses to change or remove one. `actor` is
-    "staff:<user id>".
-    """
-
-    sku = models.ForeignKey(
-        Sku,
-        models.PROTECT,
-        related_name="stock_changes",
-        db_index=False,
-        verbose_name=_("SKU"),
-    )
-    before = models.BigIntegerField(_("stock before"))
-    after = models.BigIntegerField(_("stock after"))
-    reason = models.CharField(_("reason"), max_length=10, choices=StockReason.choices)
-    note = models.CharField(_("note"), max_length=200, blank=True)
-    actor = models.CharField(_("by"), max_length=150)
-    at = models.DateTimeField(_("time"))
-
-    class Meta:
-        ordering = ("-id",)
-        verbose_name = _("stock change")
-        verbose_name_plural = _("stock changes")
-        constraints = (
-            models.CheckConstraint(
-                name="stockchange_not_negative", condition=Q(before__gte=0, after__gte=0)
-            ),
-            models.CheckConstraint(
-                name="stockchange_reason_known", condition=Q(reason__in=StockReason.values)
-            ),
-        )
-        indexes = (
-            models.Index(F("sku"), F("id").desc(), name="stockchange_of_sku"),
-            models.Index(fields=("at",), name="stockchange_at"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.before} → {self.after}"
-
-
-class PurchaseTally(models.Model):
-    """How many units of a SKU a buyer has in orders that are not cancelled.
-
-    `buyer` is "user:<id>", "guest:<id>", or "contact:<hash>" of a guest, whose units are in both.
-    Only `products.stock` writes here.
-    """
-
-    sku = models.ForeignKey(
-        Sku,
-        models.PROTECT,
-        related_name="tallies",
-        db_index=False,
-        verbose_name=_("SKU"),
-    )
-    buyer = models.CharField(_("buyer"), max_length=140)
-    units = models.IntegerField(_("units"))
-
-    class Meta:
-        verbose_name = _("purchase tally")
-        verbose_name_plural = _("purchase tallies")
-        constraints = (
-            models.UniqueConstraint(fields=("sku", "buyer"), name="tally_of_sku_and_buyer"),
-            models.CheckConstraint(name="tally_units_not_negative", condition=Q(units__gte=0)),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.sku_id}: {self.units}"
