@@ -7,9 +7,11 @@ tallied whether or not the SKU has a limit: a limit that is set later counts the
 back never depends on what the limit was at the time of the purchase.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -20,14 +22,27 @@ from products.errors import AllowanceTooLow, StockMoved, StockTooHigh, StockTooL
 from products.models import PurchaseTally, Sku, StockChange, StockReason
 from products.offers import Offer
 
+_SKUS_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why the staff change a stock, and who of them: `actor` is "staff:<user id>"."""
+    """Why a stock changes other than by a sale, and by whom.
+
+    `actor` is "staff:<user id>", "key:<name>" of a service key, or "command".
+    """
 
     reason: StockReason
     note: str
     actor: str
+
+
+class StockStep(NamedTuple):
+    """A SKU's stock before a change and after it."""
+
+    sku_id: str
+    before: int
+    after: int
 
 
 def hold_offers(
@@ -126,6 +141,92 @@ def recount(
     return _record(sku_id, before=stock, after=counted, cause=cause, now=now)
 
 
+def set_stocks(
+    levels: Sequence[tuple[str, int]], *, cause: Cause, now: datetime
+) -> list[tuple[int, int] | Exception]:
+    """Set the stocks of SKUs by code, each 0 to MAX_STOCK, and return what each was and is.
+
+    Where that could not be, the exception stands: Sku.DoesNotExist, StockTooLow or StockTooHigh.
+    Entries for one SKU count one after the other. Many are set in several transactions, each of
+    which locks its SKUs in the order of checkouts, and costs three queries.
+    """
+    return _change_stocks(levels, lambda stock, level: level, cause, now)
+
+
+def add_stocks(
+    deltas: Sequence[tuple[str, int]], *, cause: Cause, now: datetime
+) -> list[tuple[int, int] | Exception]:
+    """Add units to the stocks of SKUs by code, or take them out where negative, as `set_stocks`."""
+    return _change_stocks(deltas, lambda stock, units: stock + units, cause, now)
+
+
+def record_changes(steps: Iterable[StockStep], *, cause: Cause, now: datetime) -> None:
+    """Keep a record of each change of a stock; one query. Must run in its transaction."""
+    StockChange.objects.bulk_create(
+        StockChange(
+            sku_id=step.sku_id,
+            before=step.before,
+            after=step.after,
+            reason=cause.reason,
+            note=cause.note,
+            actor=cause.actor,
+            at=now,
+        )
+        for step in steps
+    )
+
+
+def _change_stocks(
+    entries: Sequence[tuple[str, int]],
+    step: Callable[[int, int], int],
+    cause: Cause,
+    now: datetime,
+) -> list[tuple[int, int] | Exception]:
+    outcomes: list[tuple[int, int] | Exception] = []
+    for start in range(0, len(entries), _SKUS_AT_ONCE):
+        outcomes += _change_some(entries[start : start + _SKUS_AT_ONCE], step, cause, now)
+    return outcomes
+
+
+@in_transaction
+def _change_some(
+    entries: Sequence[tuple[str, int]],
+    step: Callable[[int, int], int],
+    cause: Cause,
+    now: datetime,
+) -> list[tuple[int, int] | Exception]:
+    skus = Sku.objects.filter(code__in=[code for code, _ in entries], is_deleted=False)
+    held = skus.select_for_update(no_key=True).order_by("pk").values_list("code", "pk", "stock")
+    found = {code: (sku_id, stock) for code, sku_id, stock in held}
+    outcomes: list[tuple[int, int] | Exception] = []
+    steps = []
+    for code, value in entries:
+        if code not in found:
+            outcomes.append(Sku.DoesNotExist(code))
+            continue
+        sku_id, before = found[code]
+        after = step(before, value)
+        if not 0 <= after <= MAX_STOCK:
+            outcomes.append(_out_of_bounds(sku_id, before, after))
+            continue
+        found[code] = (sku_id, after)
+        outcomes.append((before, after))
+        if after != before:
+            steps.append(StockStep(sku_id, before, after))
+    moved = Counter[str]()
+    for each in steps:
+        moved[each.sku_id] += each.after - each.before
+    _add_to_stock(moved)
+    record_changes(steps, cause=cause, now=now)
+    return outcomes
+
+
+def _out_of_bounds(sku_id: str, before: int, after: int) -> Exception:
+    if after < 0:
+        return StockTooLow(sku_id=sku_id, available=before, requested=before - after)
+    return StockTooHigh(most=MAX_STOCK)
+
+
 def _require_room(stock: int) -> None:
     if stock > MAX_STOCK:
         raise StockTooHigh(most=MAX_STOCK)
@@ -189,10 +290,11 @@ def _take_from_stock(units: Mapping[str, int]) -> None:
 
 
 def _add_to_stock(units: Mapping[str, int]) -> None:
+    """Add units to the stocks of SKUs, or take them out where negative."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE products_sku SET stock = stock + added.units "
-            "FROM unnest(%s::text[], %s::int[]) AS added(sku_id, units) WHERE id = added.sku_id",
+            "FROM unnest(%s::text[], %s::bigint[]) AS added(sku_id, units) WHERE id = added.sku_id",
             (list(units), list(units.values())),
         )
 
