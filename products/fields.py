@@ -4,7 +4,7 @@ import json
 import re
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -71,13 +71,13 @@ def validate_image_urls(value: Any) -> None:
     if not isinstance(value, list):
         raise ValidationError(_("Enter a JSON list of image URLs."))
     for url in value:
-        if not _is_text(url) or not url.startswith(("https://", "http://", "/")):
+        if not is_image(url):
             raise ValidationError(_("Every image must be an http(s) URL or a path like /static/…"))
 
 
 def validate_attributes(value: Any) -> None:
     """Refuse what is not an object of texts, such as {"颜色": "白"}."""
-    if not isinstance(value, dict) or not all(map(_is_text, chain(*value.items()))):
+    if not isinstance(value, dict) or not all(map(is_text, chain(*value.items()))):
         raise ValidationError(_('Enter a JSON object of texts, such as {"颜色": "白"}.'))
 
 
@@ -105,11 +105,16 @@ def _is_translation(language: Any, texts: Any) -> bool:
     return (
         texts.keys() <= {"name", "description", "attributes"}
         and isinstance(attributes, dict)
-        and all(map(_is_text, [*plain, *chain(*attributes.items())]))
+        and all(map(is_text, [*plain, *chain(*attributes.items())]))
         and 0 < len(texts.get("name", "-")) <= NAME_LENGTH
     )
 
 
-def _is_text(value: Any) -> bool:
+def is_image(value: Any) -> TypeGuard[str]:
+    """Tell whether a JSON value is an http(s) URL or an absolute path."""
+    return is_text(value) and value.startswith(("https://", "http://", "/"))
+
+
+def is_text(value: Any) -> TypeGuard[str]:
     """Tell whether a JSON value is text that can be kept: no NUL, and no half of a character."""
     return isinstance(value, str) and "\0" not in value and not _HALVES.search(value)

@@ -1,4 +1,4 @@
-"""placeholder of the room's entries (the real one is elsewhere)"""
+"""Goods as they come from elsewhere, in whatever form: what every way in hands to `intake`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,12 +7,16 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class MerchantEntry:
+    """Who sells; known by the external id where there is one, else by name."""
+
     name: str
     external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SkuEntry:
+    """A SKU, known by its code. A `stock` of None leaves it as it is, and is 0 for a new SKU."""
+
     code: str
     price: Decimal
     external_id: str | None = None
@@ -29,6 +33,12 @@ class SkuEntry:
 
 @dataclass(frozen=True, slots=True)
 class ProductEntry:
+    """A product, known by its external id, with all or some of its SKUs.
+
+    Without a `merchant` it is whose it was, or that of who brings it. `translations` are as in
+    `products.models.Product`.
+    """
+
     external_id: str
     name: str
     skus: tuple[SkuEntry, ...]
@@ -37,3 +47,24 @@ class ProductEntry:
     merchant: MerchantEntry | None = None
     is_on_shelf: bool = True
     translations: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+class EntryError(ValueError):
+    """An entry cannot be taken in; the text says why, for who made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An entry, and the line of the file where it begins, from 1."""
+
+    line: int
+    entry: ProductEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """Something in a file that is no entry, and why; `label` names it where it has a name."""
+
+    line: int
+    reason: str
+    label: str = ""

@@ -1,0 +1,1 @@
+"""Catalogues as files: read into entries line by line, and written from them; no database."""
