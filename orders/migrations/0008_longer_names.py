@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0006_erased_users"),
+        ("orders", "0007_settled_by_the_note_alone"),
     ]
 
     operations = [
