@@ -56,10 +56,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of an entry, why it failed (or ""), and the ids of its SKUs."""
+    """What became of an entry, why it failed (or ""), and the ids of its merchant and its SKUs."""
 
     outcome: Outcome
     reason: str = ""
+    merchant_id: str = ""
     sku_ids: Sequence[str] = ()
 
 
@@ -228,11 +229,12 @@ class _Goods:
 
     @classmethod
     def lock(cls, entries: Sequence[ProductEntry]) -> "_Goods":
-        known = Product.objects.filter(
-            external_id__in=[entry.external_id for entry in entries], is_deleted=False
-        )
+        names = [entry.external_id for entry in entries]
+        # An export names products of the shop's own by their ids.
+        named = Q(external_id__in=names) | Q(external_id=None, pk__in=names)
+        known = Product.objects.filter(named, is_deleted=False)
         lock_rows(known)
-        products = {str(each.external_id): each for each in known}
+        products = {each.external_id or each.pk: each for each in known}
         # All of a product's SKUs: where it changes, the database's triggers lock them, too.
         codes = [sku.code for entry in entries for sku in entry.skus]
         theirs = Q(product__in=products.values()) | Q(code__in=codes, is_deleted=False)
@@ -269,7 +271,7 @@ def _plan(entry: ProductEntry, goods: _Goods, merchants: _Merchants, how: Intake
     skus = [_plan_sku(sku, product, goods, how) for sku in entry.skus]
     if outcome == Outcome.UNCHANGED and any(changed for _, changed in skus):
         outcome = Outcome.CHANGED
-    return Taken(outcome, sku_ids=[sku.pk for sku, _ in skus])
+    return Taken(outcome, merchant_id=product.merchant_id, sku_ids=[sku.pk for sku, _ in skus])
 
 
 def _plan_sku(entry: SkuEntry, product: Product, goods: _Goods, how: Intake) -> tuple[Sku, bool]:

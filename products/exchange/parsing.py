@@ -1,6 +1,6 @@
 """From the JSON of a product, as service keys and JSON Lines bring it, to an entry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from products.bounds import (
 from products.exchange.entries import EntryError, MerchantEntry, ProductEntry, SkuEntry
 from products.fields import LANGUAGE_TAG, is_image, is_text
 
-MAX_SKUS = 250
+MAX_SKUS = 2_048
 MAX_IMAGES = 50
 MAX_ATTRIBUTES = 20
 MAX_DESCRIPTION_LENGTH = 100_000
@@ -30,7 +30,7 @@ class _Object:
 
     def __init__(self, data: object, name: str, known: frozenset[str]) -> None:
         if not isinstance(data, dict):
-            raise EntryError(f"{name or 'a product'} must be an object")
+            raise EntryError(f"{name or 'the entry'} must be an object")
         self._data, self._prefix = data, f"{name}." if name else ""
         if unknown := sorted(str(key) for key in data.keys() - known):
             raise EntryError(f"{self._prefix}{unknown[0]} is not known")
@@ -57,15 +57,21 @@ _SKU = frozenset(
 )
 
 
-def parse_product(data: object) -> ProductEntry:
-    """Return the entry that a JSON object is. Raises EntryError for the first fault."""
+def parse_product(data: object, skus: Sequence[SkuEntry] | None = None) -> ProductEntry:
+    """Return the entry that a JSON object is. Raises EntryError for the first fault.
+
+    Its SKUs are read from the object, too, unless they are given.
+    """
     members = _Object(data, "", _PRODUCT)
     external_id = members.require("externalId", read_external_id)
-    skus = members.require("skus", _read_skus)
+    if skus is None:
+        skus = members.require("skus", _read_skus)
+    elif not 0 < len(skus) <= MAX_SKUS:
+        raise EntryError(f"a product has 1 to {MAX_SKUS} SKUs")
     return ProductEntry(
         external_id=external_id,
         name=members.require("name", read_name),
-        skus=skus,
+        skus=tuple(skus),
         description=members.get("description", read_description, ""),
         images=members.get("images", read_images, ()),
         merchant=members.get("merchant", _read_merchant, None),
@@ -185,10 +191,11 @@ def _read_words(value: object, name: str) -> dict[str, str]:
 def _read_skus(value: object, name: str) -> tuple[SkuEntry, ...]:
     if not isinstance(value, list) or not 0 < len(value) <= MAX_SKUS:
         raise EntryError(f"{name} must be a list of 1 to {MAX_SKUS}")
-    return tuple(_read_sku(each, f"{name}[{index}]") for index, each in enumerate(value))
+    return tuple(parse_sku(each, f"{name}[{index}]") for index, each in enumerate(value))
 
 
-def _read_sku(value: object, name: str) -> SkuEntry:
+def parse_sku(value: object, name: str = "") -> SkuEntry:
+    """Return the SKU that a JSON object of this name is. Raises EntryError for the first fault."""
     members = _Object(value, name, _SKU)
     return SkuEntry(
         code=members.require("code", read_code),
