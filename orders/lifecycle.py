@@ -104,8 +104,13 @@ def _cancel(order: Order, actor: str, now: datetime, **changes: Any) -> Order:
     cancelled = _change_status(
         order, OrderStatus.CANCELLED, actor, now, cancelled_at=now, **changes
     )
-    units = dict(order.items.values_list("sku_id", "quantity"))
-    give_back(buyer=order.buyer, also=keep_contact_marks(order.marks), units=units)
+    items = list(order.items.values_list("sku_id", "quantity", "took_stock"))
+    give_back(
+        buyer=order.buyer,
+        also=keep_contact_marks(order.marks),
+        units={sku_id: quantity for sku_id, quantity, _ in items},
+        untracked={sku_id for sku_id, _, took_stock in items if not took_stock},
+    )
     return cancelled
 
 

@@ -196,6 +196,7 @@ class OrderItem(models.Model):
     quantity = models.PositiveIntegerField(_("units"), validators=[MinValueValidator(1)])
     # By the database, too: the release before knows nothing of it.
     selected = models.BooleanField(_("selected in the cart"), default=True, db_default=True)
+    took_stock = models.BooleanField(_("taken from stock"), default=True, db_default=True)
 
     class Meta:
         ordering = ("id",)

@@ -160,6 +160,7 @@ def _describe_item(order: Order, line: Line, offer: Offer) -> OrderItem:
         price=_to_money(offer.price_cents),
         quantity=line.quantity,
         selected=line.selected,
+        took_stock=offer.stock is not None,
     )
 
 

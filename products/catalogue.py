@@ -50,7 +50,8 @@ _IDS = re.compile("[A-Za-z0-9-]{1,64}(?:,[A-Za-z0-9-]{1,64})*")
 # has kept for ten ids too dear, and would plan anew each time, which doubles the cost.
 _OFFERS = """
 SELECT s.id, s.product_id, s.code, s.attributes::text, (s.price * 100)::bigint,
-       (s.original_price * 100)::bigint, s.stock, s.purchase_limit,
+       (s.original_price * 100)::bigint, CASE WHEN s.tracks_stock THEN s.stock END,
+       s.purchase_limit,
        CASE WHEN s.purchase_limit IS NULL THEN 0 ELSE coalesce(
            (SELECT t.units FROM products_purchasetally t WHERE t.sku_id = s.id AND t.buyer = %s), 0
        ) END,

@@ -56,7 +56,10 @@ class ListedProduct:
         return min(self.skus, key=lambda sku: (sku.price, sku.code))
 
     @property
-    def stock(self) -> int:
+    def stock(self) -> int | None:
+        """The units of all SKUs; None where one of them is not tracked."""
+        if not all(sku.tracks_stock for sku in self.skus):
+            return None
         return sum(sku.stock for sku in self.skus)
 
 

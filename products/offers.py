@@ -14,7 +14,8 @@ class Offer(NamedTuple):
 
     Money is in cents. `attributes_json` is JSON text; `card_json` are the members of a JSON object
     that shows the product: its id, name, description, images, status and merchant. `bought` is how
-    many units this buyer has in orders that are not cancelled (0 without a limit).
+    many units this buyer has in orders that are not cancelled (0 without a limit). `stock` is None
+    where it is not tracked: the SKU is never out of stock then.
     """
 
     sku_id: str
@@ -23,7 +24,7 @@ class Offer(NamedTuple):
     attributes_json: str
     price_cents: int
     original_price_cents: int | None
-    stock: int
+    stock: int | None
     purchase_limit: int | None
     bought: int
     revision: int

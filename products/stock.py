@@ -66,6 +66,8 @@ def take(
 ) -> None:
     """Take units of SKUs (at least 1 each) out of stock for the buyer: all of them, or none.
 
+    Of SKUs whose stock is not tracked, the units are tallied alone.
+
     `offers` are those that `hold_offers` holds for the same buyer in this transaction. The units
     are tallied under each other name of the buyer (`also`), too. Costs two queries whatever the
     number of SKUs. Raises StockTooLow or AllowanceTooLow for the first SKU, in id order, that does
@@ -74,12 +76,20 @@ def take(
     _require_positive(units)
     for sku_id in sorted(units):
         _require_enough(sku_id, offers.get(sku_id), units[sku_id])
-    _take_from_stock(units)
+    _take_from_stock({sku_id: units[sku_id] for sku_id in units if _is_tracked(offers[sku_id])})
     _add_to_tallies([buyer, *also], units)
 
 
-def give_back(*, buyer: str, units: Mapping[str, int], also: Sequence[str] = ()) -> None:
+def give_back(
+    *,
+    buyer: str,
+    units: Mapping[str, int],
+    also: Sequence[str] = (),
+    untracked: Collection[str] = (),
+) -> None:
     """Undo a `take` of the same buyer, wholly or in part: stock returns, and so does allowance.
+
+    `untracked` are the SKUs whose stock was not tracked when they were taken.
 
     Costs four queries. Must run in the transaction that makes sure that it happens once, such as
     the one that cancels the order. Raises ValueError, with nothing changed, if the buyer has not
@@ -93,7 +103,7 @@ def give_back(*, buyer: str, units: Mapping[str, int], also: Sequence[str] = ())
         least = min(taken.get((name, sku_id), 0) for name in buyers)
         if least < returned:
             raise ValueError(f"cannot give back {returned} of {sku_id}: only {least} were taken")
-    _add_to_stock(units)
+    _add_to_stock({sku_id: units[sku_id] for sku_id in units if sku_id not in untracked})
     _take_from_tallies(buyers, units)
 
 
@@ -277,12 +287,16 @@ def _read_tallies(buyers: Sequence[str], units: Mapping[str, int]) -> dict[tuple
 
 
 def _require_enough(sku_id: str, offer: Offer | None, requested: int) -> None:
-    stock = 0 if offer is None else offer.stock
-    if offer is None or requested > stock:
-        raise StockTooLow(sku_id=sku_id, available=stock, requested=requested)
+    if offer is None or (offer.stock is not None and requested > offer.stock):
+        available = 0 if offer is None or offer.stock is None else offer.stock
+        raise StockTooLow(sku_id=sku_id, available=available, requested=requested)
     limit, bought = offer.purchase_limit, offer.bought
     if limit is not None and bought + requested > limit:
         raise AllowanceTooLow(sku_id=sku_id, limit=limit, bought=bought, requested=requested)
+
+
+def _is_tracked(offer: Offer) -> bool:
+    return offer.stock is not None
 
 
 def _take_from_stock(units: Mapping[str, int]) -> None:

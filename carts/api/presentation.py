@@ -190,7 +190,7 @@ def _line_presenter(view: CartView) -> Callable[[Line, Offer], dict[str, Any]]:
             "product": orjson.Fragment(
                 f'{{{offer.card_json},"price":{price},'
                 f'"originalPrice":{"null" if original is None else original / 100},'
-                f'"stock":{offer.stock}}}'
+                f'"stock":{"null" if offer.stock is None else offer.stock}}}'
             ),
             "sku": {
                 "id": line.sku_id,
@@ -218,9 +218,9 @@ def _present_notices(
     return {
         "purchaseLimit": offer.purchase_limit,
         "remainingLimit": rules.remaining_allowance(offer),
-        "insufficientStock": line.quantity > stock,
-        "outOfStock": stock <= 0,
-        "lowStock": 0 < stock <= low_stock,
+        "insufficientStock": stock is not None and line.quantity > stock,
+        "outOfStock": stock is not None and stock <= 0,
+        "lowStock": stock is not None and 0 < stock <= low_stock,
         "priceAtAdd": then / 100,
         "priceChange": change,
     }

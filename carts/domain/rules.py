@@ -32,7 +32,7 @@ def unavailable_reason(offer: Offer | None) -> UnavailableReason | None:
         return "deleted"
     if offer.status != ON_SHELF or not offer.is_active:
         return "off_shelf"
-    if offer.stock <= 0:
+    if offer.stock is not None and offer.stock <= 0:
         return "out_of_stock"
     return None
 
@@ -71,7 +71,7 @@ def remaining_allowance(offer: Offer) -> int | None:
 
 def highest_quantity(offer: Offer, *, max_units: int) -> int:
     """Return the most units a line of this offer may hold for this buyer."""
-    most = min(offer.stock, max_units)
+    most = max_units if offer.stock is None else min(offer.stock, max_units)
     allowance = remaining_allowance(offer)
     return most if allowance is None else min(most, allowance)
 
@@ -92,7 +92,7 @@ def refusal_of(offer: Offer, *, in_cart: int, requested: int, total: int) -> Car
 
     Stock comes first: it is what the shop can do something about.
     """
-    if total > offer.stock:
+    if offer.stock is not None and total > offer.stock:
         return InsufficientStock(available=offer.stock, in_cart=in_cart, requested=requested)
     allowance = remaining_allowance(offer)
     if allowance is None or total <= allowance:
@@ -126,7 +126,7 @@ def find_issues(
     if offer is None or reason is not None:
         return (Issue("product_not_available", "Product not available"),)
     issues = []
-    if line.quantity > offer.stock:
+    if offer.stock is not None and line.quantity > offer.stock:
         message = f"Insufficient stock. Available: {offer.stock}"
         issues.append(Issue("insufficient_stock", message))
     allowance = remaining_allowance(offer)

@@ -42,7 +42,7 @@ def _present_sku(sku: Sku) -> dict[str, Any]:
         "attributes": sku.attributes,
         "price": _present_money(sku.price),
         "originalPrice": _present_money(sku.original_price),
-        "stock": sku.stock,
+        "stock": sku.stock if sku.tracks_stock else None,
         "purchaseLimit": sku.purchase_limit,
     }
 

@@ -25,7 +25,9 @@ class SkuSerializer(serializers.Serializer[Any]):
     )
     price = serializers.FloatField()
     originalPrice = serializers.FloatField(allow_null=True)  # noqa: N815
-    stock = serializers.IntegerField(min_value=0)
+    stock = serializers.IntegerField(
+        min_value=0, allow_null=True, help_text="null where it is not tracked: never sold out."
+    )
     purchaseLimit = serializers.IntegerField(  # noqa: N815
         min_value=1, allow_null=True, help_text="The most units one buyer may ever buy."
     )
@@ -41,7 +43,11 @@ class ProductSerializer(serializers.Serializer[Any]):
     originalPrice = serializers.FloatField(  # noqa: N815
         allow_null=True, help_text="The original price of that SKU, if it is reduced."
     )
-    stock = serializers.IntegerField(min_value=0, help_text="The units of all its SKUs.")
+    stock = serializers.IntegerField(
+        min_value=0,
+        allow_null=True,
+        help_text="The units of all its SKUs; null where one is never sold out.",
+    )
     images = serializers.ListField(
         child=serializers.CharField(), help_text="URLs or absolute paths, the main image first."
     )

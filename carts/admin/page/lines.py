@@ -124,7 +124,7 @@ def _show_issues(line: Line, offer: Offer | None, snapshots: Mapping[int, Snapsh
         "price_changed": _("Price has changed"),
     }
     if offer is not None:
-        texts["insufficient_stock"] = _("Only %(stock)d left") % {"stock": offer.stock}
+        texts["insufficient_stock"] = _("Only %(stock)d left") % {"stock": offer.stock or 0}
         texts["purchase_limit_exceeded"] = _("Limit of %(limit)s a buyer") % {
             "limit": offer.purchase_limit
         }

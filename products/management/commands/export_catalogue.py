@@ -2,6 +2,7 @@
 
 import sys
 from argparse import RawDescriptionHelpFormatter
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -65,15 +66,19 @@ class Command(BaseCommand):
         with tqdm(
             total=products.count(), unit=" products", disable=not sys.stderr.isatty()
         ) as progress:
-            entries = _follow(list_entries(products), progress)
+            written = Counter[str]()
+            entries = _follow(list_entries(products), progress, written)
             if is_jsonl:
                 write_jsonl(entries, output)
             else:
                 write_cartwright(entries, output, attributes=count_attributes())
-            return int(progress.n)
+            return written["products"]
 
 
-def _follow(entries: Iterator[ProductEntry], progress: Any) -> Iterator[ProductEntry]:
+def _follow(
+    entries: Iterator[ProductEntry], progress: "tqdm[Any]", written: Counter[str]
+) -> Iterator[ProductEntry]:
     for entry in entries:
         progress.update()
+        written["products"] += 1
         yield entry

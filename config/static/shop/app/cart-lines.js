@@ -5,7 +5,7 @@ import { client } from "./client.js";
 import { cloneTemplate, drawList, showImage, showOnly, showText, slot } from "./elements.js";
 import { fill, formatMoney, formatVariant, pageAddress } from "./format.js";
 import { showPrices } from "./prices.js";
-import { describeLimit, describeReason, describeShortage } from "./refusals.js";
+import { describeLimit, describeLowStock, describeReason, describeShortage } from "./refusals.js";
 
 /** @import { Cart, CartItem, UnavailableItem } from "../cart-client.js" */
 
@@ -208,9 +208,9 @@ function drawLineNotices(line, { id, quantity, product, extraData }, currency) {
       ? gettext("Price went up from %(from)s to %(to)s")
       : gettext("Price went down from %(from)s to %(to)s");
   showText(line, "price-change", change ? fill(changed, change) : "", "price-change-text");
-  const most = Math.min(product.stock, remainingLimit ?? Infinity);
+  const most = Math.min(product.stock ?? Infinity, remainingLimit ?? Infinity);
   const shortage =
-    product.stock < quantity
+    product.stock !== null && product.stock < quantity
       ? describeShortage(product.stock)
       : describeLimit(purchaseLimit ?? 0, remainingLimit);
   showText(line, "short", most < quantity ? shortage : "", "short-text");
@@ -220,7 +220,7 @@ function drawLineNotices(line, { id, quantity, product, extraData }, currency) {
   reduce.textContent = fill(gettext("Take %(count)s"), { count: most });
   const refusal = cartState.refusals.get(id) ?? "";
   const hints = [];
-  if (lowStock) hints.push(describeShortage(product.stock));
+  if (lowStock) hints.push(describeLowStock(product.stock));
   if (purchaseLimit !== null) hints.push(describeLimit(purchaseLimit, remainingLimit));
   // What a refusal says is not said beside it a second time.
   const others = hints.filter((hint) => hint !== refusal);

@@ -38,7 +38,7 @@ function drawProduct({ name, description, images, merchant, skus }) {
   slot(article, "merchant").textContent = merchant.name;
   slot(article, "merchant").href = pageAddress("", { merchantId: merchant.id });
   const wanted = new URLSearchParams(location.search).get("sku");
-  chosen = skus.find(({ id }) => id === wanted) ?? skus.find(({ stock }) => stock > 0) ?? skus[0];
+  chosen = skus.find(({ id }) => id === wanted) ?? skus.find(({ stock }) => stock !== 0) ?? skus[0];
   drawChoice(skus);
   drawSku();
 }
@@ -58,7 +58,7 @@ function createChip(sku) {
   radio.value = sku.id;
   radio.checked = sku === chosen;
   slot(chip, "name").textContent = formatVariant(sku.attributes) || sku.code;
-  slot(chip, "note").textContent = sku.stock ? formatMoney(sku.price) : describeShortage(0);
+  slot(chip, "note").textContent = sku.stock === 0 ? describeShortage(0) : formatMoney(sku.price);
   chip.classList.toggle("chip-sold-out", sku.stock === 0);
   radio.addEventListener("change", () => {
     chosen = sku;

@@ -57,8 +57,9 @@ export function describeShortage(available) {
   return fill(text, { count: available });
 }
 
-/** @param {number} stock */
+/** @param {number | null} stock null where it is not tracked */
 export function describeLowStock(stock) {
+  if (stock === null) return "";
   return stock <= Number(document.documentElement.dataset.lowStock) ? describeShortage(stock) : "";
 }
 

@@ -24,7 +24,7 @@
  * @property {number} totalPrice
  * @property {boolean} selected
  * @property {{ id: string, name: string, description: string, price: number,
- *   originalPrice: number | null, stock: number, images: string[], status: number,
+ *   originalPrice: number | null, stock: number | null, images: string[], status: number,
  *   merchant: Merchant }} product
  * @property {{ id: string, code: string, attributes: Record<string, string> }} sku
  * @property {Notices} extraData
@@ -84,14 +84,14 @@
  * @property {string} description
  * @property {number} price
  * @property {number | null} originalPrice
- * @property {number} stock
+ * @property {number | null} stock null where it is not tracked: never sold out.
  * @property {string[]} images
  * @property {number} status
  * @property {Merchant} merchant
  * @property {number} skuCount
  *
  * @typedef {{ id: string, code: string, attributes: Record<string, string>, price: number,
- *   originalPrice: number | null, stock: number, purchaseLimit: number | null }} Sku
+ *   originalPrice: number | null, stock: number | null, purchaseLimit: number | null }} Sku
  * @typedef {Product & { skus: Sku[] }} ProductDetail
  *
  * @typedef {object} Order
