@@ -1,26 +1,35 @@
-"""Users and groups in the admin.
+"""Users, groups and service keys in the admin.
 
 Only superusers hand out rights to users. Whoever else may change users and groups touches nobody
 with rights that they lack, and puts no such rights into a group (see `accounts.rights`).
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminIntegerFieldWidget
 
-from accounts.models import User
+from accounts.keys import MAX_DAYS, add_key, revoke_key
+from accounts.models import Scope, ServiceKey, User
 from accounts.people import erase_user, find_traces
 from accounts.rights import may_change_group, may_change_user, own_permissions
-from config.staff import StaffAdmin
+from config.staff import ReadOnlyAdmin, StaffAdmin, StrictActions
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -115,6 +124,128 @@ class GroupAdmin(DjangoGroupAdmin, StaffAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or may_change_group(request.user, obj))
+
+
+class ServiceKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a new key is called, and what it may do for how long."""
+
+    scopes = forms.MultipleChoiceField(
+        label=_("Scopes"), choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    days = forms.IntegerField(
+        label=_("Days"),
+        min_value=1,
+        max_value=MAX_DAYS,
+        required=False,
+        help_text=_("How long it works; empty for ever."),
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+    class Meta:
+        model = ServiceKey
+        fields = ("name",)
+
+
+@admin.register(ServiceKey)
+class ServiceKeyAdmin(StrictActions, ReadOnlyAdmin, StaffAdmin):  # type: ignore[misc]
+    """Service keys. A new one is shown in the answer to its form, and is kept nowhere."""
+
+    form = ServiceKeyForm
+    actions = ("revoke",)
+    list_display = (
+        "name",
+        "show_prefix",
+        "show_scopes",
+        "show_state",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "prefix")
+    ordering = ("-created_at", "-id")
+    readonly_fields = (
+        "name",
+        "show_prefix",
+        "show_scopes",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
+
+    def get_fields(self, request: HttpRequest, obj: ServiceKey | None = None) -> tuple[str, ...]:
+        return ("name", "scopes", "days") if obj is None else self.readonly_fields
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ServiceKey | None = None
+    ) -> tuple[str, ...]:
+        return () if obj is None else self.readonly_fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_issue_permission(request)
+
+    def has_issue_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.issue_servicekey")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed: bool = super().has_view_permission(request, obj)
+        return allowed or self.has_issue_permission(request)
+
+    @admin.display(description=_("Begins with"))
+    def show_prefix(self, key: ServiceKey) -> str:
+        return f"{key.prefix}…"
+
+    @admin.display(description=_("Scopes"))
+    def show_scopes(self, key: ServiceKey) -> str:
+        return ", ".join(key.scopes)
+
+    @display(  # type: ignore[untyped-decorator]
+        description=_("State"), label={"living": "success", "ended": "danger"}
+    )
+    def show_state(self, key: ServiceKey) -> tuple[str, Any]:
+        if key.is_living(timezone.now()):
+            return "living", _("In force")
+        return "ended", _("Expired") if key.revoked_at is None else _("Revoked")
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> ServiceKey:
+        """Make the key of a valid form. Its text is an attribute that no column has."""
+        super().save_form(request, form, change)
+        values, now = form.cleaned_data, timezone.now()
+        days = values["days"]
+        key, key.secret = add_key(
+            name=values["name"],
+            scopes=[Scope(each) for each in values["scopes"]],
+            expires_at=None if days is None else now + timedelta(days=days),
+            now=now,
+        )
+        return key
+
+    def save_model(self, request: HttpRequest, obj: ServiceKey, form: Any, change: bool) -> None:
+        """Do nothing more: the key has been made with its form."""
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the key in the answer itself: a redirect would have to keep it for its next page."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Service key"),
+            "opts": self.opts,
+            "key": obj,
+        }
+        response = TemplateResponse(request, "admin/accounts/servicekey/made.html", context)
+        add_never_cache_headers(response)
+        return response
+
+    @admin.action(description=_("Revoke"), permissions=["issue"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ServiceKey]) -> None:
+        now = timezone.now()
+        revoked = [key for key in queryset if revoke_key(key, now)]
+        message = [{"changed": {"fields": ["revoked_at"]}}]
+        LogEntry.objects.log_actions(str(request.user.pk), revoked, CHANGE, message)
+        done = _("%(count)d revoked.") % {"count": len(revoked)}
+        self.message_user(request, done, messages.SUCCESS)
 
 
 def _describe_erasure(user: User) -> list[str]:

@@ -33,3 +33,10 @@ class AccountExists(ServiceError):
     message: ClassVar[str] = "An account with this username or email already exists"
 
     fields: dict[str, list[str]]
+
+
+@dataclass(eq=False)
+class ServiceKeyExists(Exception):
+    """There is a service key of this name, or there has been one."""
+
+    name: str

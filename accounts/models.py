@@ -1,11 +1,14 @@
 """Users, their sign-ins, and the record of when tokens were ended."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from cuid2 import create_id
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
 from django.db import connections, models, transaction
 from django.db.models.functions import Lower
 from django.dispatch import Signal
@@ -199,3 +202,58 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role}: {self.permission}"
+
+
+class Scope(models.TextChoices):
+    """What a service key may do."""
+
+    CATALOGUE_READ = "catalogue:read", _("Read the catalogue")
+    CATALOGUE_WRITE = "catalogue:write", _("Write products and prices")
+    STOCK_WRITE = "stock:write", _("Write stocks")
+    ORDERS_READ = "orders:read", _("Read orders")
+    ORDERS_WRITE = "orders:write", _("Ship, complete, cancel and refund orders")
+    PROMOTIONS_WRITE = "promotions:write", _("Write promotions")
+
+
+class ServiceKey(models.Model):
+    """A key by which a program of the shop calls the API (see `accounts.keys`).
+
+    Logs name it, so a name is given once and rows stay for ever. `prefix` is how people tell keys
+    apart; `last_used_at` is right to a minute.
+    """
+
+    id = models.CharField(primary_key=True, max_length=24, default=create_id, editable=False)
+    name = models.CharField(
+        _("name"),
+        max_length=64,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"^\w[\w.-]*\Z", _("A name has letters, digits, and . _ - after the first.")
+            )
+        ],
+        help_text=_("What uses it. Logs name it, so a name cannot be used again."),
+    )
+    prefix = models.CharField(_("begins with"), max_length=12, editable=False)
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(
+        models.CharField(max_length=20, choices=Scope.choices), verbose_name=_("scopes")
+    )
+    created_at = models.DateTimeField(_("created"), editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        verbose_name = _("service key")
+        verbose_name_plural = _("service keys")
+        default_permissions = ("view",)
+        permissions = (("issue_servicekey", "Can make and revoke service keys"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_living(self, now: datetime) -> bool:
+        """Tell whether it is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

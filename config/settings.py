@@ -189,6 +189,9 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
+# Who calls where only service keys may: `config.http.scopes` knows no accounts.
+SERVICE_KEY_AUTHENTICATION = "accounts.api.authentication.ServiceKeyAuthentication"
+
 JWT_SIGNING_KEY_FALLBACKS: list[str] = env.list(
     "JWT_SIGNING_KEY_FALLBACKS", [] if "JWT_SIGNING_KEY" in os.environ else SECRET_KEY_FALLBACKS
 )
@@ -215,6 +218,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 MAX_BODY_BYTES = 64 * 1024
+# What PUT /api/catalogue/… may be sent.
+MAX_CATALOGUE_BODY_BYTES = 8 * 1024 * 1024
 # What a page of the shop or of admin may be sent.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
@@ -243,6 +248,7 @@ RATE_LIMIT_KEYS = env.int("RATE_LIMIT_KEYS", 600)
 RATE_LIMIT_KEYS_PER_ADDRESS = env.int("RATE_LIMIT_KEYS_PER_ADDRESS", 6_000)
 RATE_LIMIT_KEYS_IN_ALL = env.int("RATE_LIMIT_KEYS_IN_ALL", 200_000)
 RATE_LIMIT_CATALOGUE_PER_ADDRESS = env.int("RATE_LIMIT_CATALOGUE_PER_ADDRESS", 1_200)
+RATE_LIMIT_SERVICE_KEYS_PER_ADDRESS = env.int("RATE_LIMIT_SERVICE_KEYS_PER_ADDRESS", 60)
 # How many proxies stand before the server, each adding one address to X-Forwarded-For.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 

@@ -10,8 +10,8 @@ from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.db.models.functions import Substr
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Concat, Substr
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -32,7 +32,9 @@ def find_username(column: str, *, prefix: str = STAFF) -> Subquery:
     """Return the username, or NULL, of the user whose id a column has after `prefix`."""
     user_id = Substr(OuterRef(column), len(prefix) + 1)
     people = get_user_model()._default_manager.filter(pk=user_id)
-    return Subquery(people.values("username"))
+    # By the index on ids first; then "key:…", which may end in anything, is not taken for staff.
+    named = people.alias(_actor=Concat(Value(prefix), "pk")).filter(_actor=OuterRef(column))
+    return Subquery(named.values("username"))
 
 
 class StaffChangeList(ChangeList):  # type: ignore[misc]

@@ -1,10 +1,14 @@
-"""Who is calling, told from the access token alone: no query, no round trip."""
+"""Who is calling: a buyer, told from the access token alone, or a program, by its service key."""
 
+import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, cast
 
+from django.conf import settings
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -13,8 +17,13 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from accounts.errors import TokenNotValid
+from accounts.keys import find_key
 from accounts.signing import get_backend
 from carts.domain.cart import Access, is_id
+from config.http.context import client_address, client_network
+from config.http.ratelimit import Charge, RateLimit, enforce_limits_if_counted
+
+logger = logging.getLogger(__name__)
 
 # About 1 KB each in every worker process.
 _REMEMBERED_TOKENS = 4096
@@ -90,6 +99,41 @@ def _verify_access_token(token: str) -> TokenBearer:
     return TokenBearer(user_id, expires_at, access)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyBearer:
+    """The program that calls by a living service key. `actor` is what logs call it."""
+
+    actor: str
+    scopes: Sequence[str]
+
+    is_authenticated: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+
+
+class ServiceKeyAuthentication(BaseAuthentication):
+    """Read `Authorization: Bearer sk_…`, on calls that nobody else may make.
+
+    Anything but a living key is 401, and 429 where one address has tried too many. Nobody guesses a
+    key, so this only bounds noise: a good key works from such an address, too.
+    """
+
+    def authenticate(self, request: Request) -> tuple[KeyBearer, None] | None:
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return None
+        scheme, _, secret = header.partition(" ")
+        key = find_key(secret, timezone.now()) if scheme.lower() == "bearer" else None
+        if key is None:
+            logger.warning("wrong service key from %s", client_address(request))
+            limit = RateLimit("service-keys", settings.RATE_LIMIT_SERVICE_KEYS_PER_ADDRESS)
+            enforce_limits_if_counted([Charge(limit, client_network(request))])
+            raise TokenNotValid
+        return KeyBearer(f"key:{key.name}", tuple(key.scopes)), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Tell drf-spectacular how to describe the authentication."""
 
@@ -98,3 +142,18 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class ServiceKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Tell drf-spectacular of service keys."""
+
+    target_class = ServiceKeyAuthentication
+    name = "serviceKey"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "sk_…",
+            "description": "A service key, made in admin or by `manage.py service_key add`.",
+        }

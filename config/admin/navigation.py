@@ -40,7 +40,14 @@ _GROUPS = (
             ("products.merchant", "storefront"),
         ),
     ),
-    Group(_("Accounts"), (("accounts.user", "person"), ("auth.group", "group"))),
+    Group(
+        _("Accounts"),
+        (
+            ("accounts.user", "person"),
+            ("auth.group", "group"),
+            ("accounts.servicekey", "key"),
+        ),
+    ),
     Group(
         _("Operations"),
         (

@@ -24,6 +24,7 @@ STATUSES: dict[str, int] = {
     "database_busy": 503,
     "database_unavailable": 503,
     "idempotency_key_reused": 422,
+    "insufficient_scope": 403,
     "internal_error": 500,
     "invalid_body": 400,
     "invalid_field": 400,

@@ -93,7 +93,7 @@ def _log_request(request: HttpRequest, route: str, status: int, seconds: float) 
 
 
 def _name_owner_kind(request: HttpRequest) -> str:
-    """Tell whose cart the request claims to be about, as far as its headers say."""
+    """Tell who makes the request, or whose cart it is about, as far as its headers claim."""
     if "HTTP_AUTHORIZATION" in request.META:
-        return "user"
+        return "key" if " sk_" in request.META["HTTP_AUTHORIZATION"] else "user"
     return "guest" if "HTTP_X_GUEST_ID" in request.META else "nobody"
