@@ -15,6 +15,20 @@ class ProductNotFound(ServiceError):
 
 
 @dataclass(eq=False)
+class EntriesFailed(ServiceError):
+    """Some entries of a bulk call could not be written; the others were."""
+
+    code: ClassVar[str] = "batch_failed"
+    message: ClassVar[str] = "Failed to write some entries"
+
+    failed_count: int
+    success_count: int
+
+    def __str__(self) -> str:
+        return f"Failed to write {self.failed_count} entries"
+
+
+@dataclass(eq=False)
 class StockTooLow(Exception):
     """Fewer units are `available` than were `requested`; an unknown SKU has none."""
 

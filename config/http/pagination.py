@@ -31,8 +31,8 @@ class PageRequest:
 def read_page(request: HttpRequest | Request) -> PageRequest:
     """Return the page asked for; raises InvalidField."""
     return PageRequest(
-        number=_read_integer(request, "page", default=1, highest=MAX_PAGE_NUMBER),
-        size=_read_integer(request, "pageSize", default=DEFAULT_PAGE_SIZE, highest=MAX_PAGE_SIZE),
+        number=read_integer(request, "page", default=1, highest=MAX_PAGE_NUMBER),
+        size=read_integer(request, "pageSize", default=DEFAULT_PAGE_SIZE, highest=MAX_PAGE_SIZE),
     )
 
 
@@ -41,7 +41,8 @@ def page_data(items: Sequence[Any], total: int, page: PageRequest) -> dict[str, 
     return {"items": items, "total": total, "page": page.number, "pageSize": page.size}
 
 
-def _read_integer(request: HttpRequest | Request, name: str, *, default: int, highest: int) -> int:
+def read_integer(request: HttpRequest | Request, name: str, *, default: int, highest: int) -> int:
+    """Return a number of the query, from 1 to the highest; raises InvalidField."""
     text = request.GET.get(name)
     if text is None:
         return default

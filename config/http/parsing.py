@@ -1,6 +1,7 @@
 """Request bodies: JSON read strictly, so that two readers never disagree about what was sent."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar
@@ -13,6 +14,9 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from config.errors import ServiceError
+
+# Texts, which may hold brackets, are found as a whole, one without its end as well.
+_TEXT_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(eq=False)
@@ -57,8 +61,10 @@ class NotAnObject(ServiceError):
     message: ClassVar[str] = "The request body must be a JSON object"
 
 
-def find_body_limit(path: str) -> int:
-    """Return how many bytes a request to this path may send."""
+def find_body_limit(method: str | None, path: str) -> int:
+    """Return how many bytes such a request may send."""
+    if method == "PUT" and path.startswith("/api/catalogue/"):
+        return settings.MAX_CATALOGUE_BODY_BYTES
     is_api = path.startswith("/api/")
     return settings.MAX_BODY_BYTES if is_api else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
@@ -69,7 +75,7 @@ def check_body(request: HttpRequest) -> None:
     # `config.server` has read every body and knows its length; other servers may not.
     if not length.isdecimal() or "HTTP_TRANSFER_ENCODING" in request.META:
         raise LengthRequired
-    limit = find_body_limit(request.path_info)
+    limit = find_body_limit(request.method, request.path_info)
     if int(length) > limit:
         raise BodyTooLarge(max_bytes=limit)
     if int(length) and request.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -77,7 +83,7 @@ def check_body(request: HttpRequest) -> None:
 
 
 class StrictJSONParser(BaseParser):
-    """Parse UTF-8 JSON of at most MAX_BODY_BYTES.
+    """Parse UTF-8 JSON, as long as `find_body_limit` allows.
 
     Duplicate keys, NaN, infinities, lone surrogates, NUL characters and nesting deeper than 32 are
     refused. An empty body is an empty object.
@@ -91,7 +97,8 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        limit = settings.MAX_BODY_BYTES
+        request = (parser_context or {})["request"]
+        limit = find_body_limit(request.method, request.path_info)
         try:
             body = stream.read(limit + 1)
         except (UnreadablePostError, RawPostDataException) as error:
@@ -128,19 +135,11 @@ def _is_nested_deeper_than(limit: int, body: bytes) -> bool:
     if body.count(b"[") + body.count(b"{") <= limit:
         return False
     depth = deepest = 0
-    in_string = escaped = False
-    for byte in body:
-        if escaped:
-            escaped = False
-        elif in_string:
-            escaped = byte == 0x5C
-            in_string = byte != 0x22
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"[{":
+    for match in _TEXT_OR_BRACKET.finditer(body):
+        if match[0] in b"[{":
             depth += 1
             deepest = max(deepest, depth)
-        elif byte in b"]}":
+        elif match[0] in b"]}":
             depth -= 1
     return deepest > limit
 

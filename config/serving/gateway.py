@@ -107,7 +107,8 @@ async def _read_body(scope: Mapping[str, Any], receive: Receive) -> bytes:
         return b""
     try:
         async with asyncio.timeout(settings.WEB_CLIENT_SECONDS):
-            return await _collect(receive, declared, find_body_limit(scope["path"]) + 1)
+            most = find_body_limit(scope["method"], scope["path"]) + 1
+            return await _collect(receive, declared, most)
     except TimeoutError:
         raise RequestTimedOut from None
 

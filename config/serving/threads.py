@@ -18,6 +18,7 @@ T = TypeVar("T")
 _SLOW = re.compile(
     r"/api/auth/(login|register|logout)"
     r"|/api/cart/merge"
+    r"|/api/catalogue/(products|stock|prices)"
     r"|/api/orders(/[^/]+/cancel|/webhooks/payment)?"
     r"|/admin/(login|password_change|accounts/user/(add|[^/]+/password))/"
 )
@@ -28,7 +29,7 @@ MAX_SLOW_WAITING = 128
 
 def is_slow(*, method: str, path: str) -> bool:
     """Tell whether such a request may keep its thread for long."""
-    return method == "POST" and _SLOW.fullmatch(path) is not None
+    return method in {"POST", "PUT"} and _SLOW.fullmatch(path) is not None
 
 
 class Threads:
