@@ -134,7 +134,7 @@ class _LogicalDeletion(StrictActions, _Contended):
         obj.save(update_fields=["is_deleted", "updated_at"])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        change_rows(queryset, is_deleted=True)
+        change_rows(queryset, is_deleted=True, updated_at=timezone.now())
 
     @display(  # type: ignore[untyped-decorator]
         description=_("Deleted"), ordering="is_deleted", label={"yes": "danger"}
@@ -150,7 +150,8 @@ class _LogicalDeletion(StrictActions, _Contended):
         self, request: HttpRequest, queryset: QuerySet[Any], values: dict[str, Any]
     ) -> None:
         changed = list(queryset)
-        change_rows(queryset.model.objects.filter(pk__in=[each.pk for each in changed]), **values)
+        rows = queryset.model.objects.filter(pk__in=[each.pk for each in changed])
+        change_rows(rows, **values, updated_at=timezone.now())
         message = [{"changed": {"fields": list(values)}}]
         LogEntry.objects.log_actions(str(request.user.pk), changed, CHANGE, message)
         self.message_user(request, _("%(count)d changed.") % {"count": len(changed)})

@@ -1,5 +1,6 @@
 """The API against its own schema: no undocumented status, no 5xx, answers of the shape promised."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from config.wsgi import application
 from products.models import PurchaseTally, Sku
+from tests.accounts.programs import Program, new_program
 from tests.carts.api.test_store_down import without_store
 from tests.carts.shopper import Shopper, addition_of, new_guest, new_user
 from tests.factories import SkuFactory
@@ -59,6 +61,21 @@ def call(label: str, shopper: Shopper, **parts: Any) -> int:
 CANNOT_BE_WRONG = {"POST /api/auth/guest", "GET /api/products/{product_id}"}
 
 
+def _new_shopper(make: Callable[[], Shopper]) -> Shopper:
+    shopper = make()
+    shopper.add(SkuFactory.create())
+    return shopper
+
+
+def _new_guest() -> Shopper:
+    return _new_shopper(new_guest)
+
+
+# By what a call demands to know of who calls; a guest makes all others.
+CALLERS: Mapping[str, Callable[[], Shopper | Program]] = {
+    "[{'bearer': []}]": lambda: _new_shopper(new_user),
+    "[{'serviceKey': []}]": new_program,
+}
 WAYS = [
     *((label, GenerationMode.POSITIVE) for label in OPERATIONS),
     *((label, GenerationMode.NEGATIVE) for label in OPERATIONS if label not in CANNOT_BE_WRONG),
@@ -67,9 +84,7 @@ WAYS = [
 
 @pytest.mark.parametrize(("label", "mode"), WAYS)
 def test_whatever_is_sent_the_answer_is_documented(label: str, mode: GenerationMode) -> None:
-    needs_user = OPERATIONS[label].definition.raw.get("security") == [{"bearer": []}]
-    shopper = new_user() if needs_user else new_guest()
-    shopper.add(SkuFactory.create())
+    caller = CALLERS.get(str(OPERATIONS[label].definition.raw.get("security")), _new_guest)()
 
     @EXAMPLES
     @given(case=OPERATIONS[label].as_strategy(mode))
@@ -77,7 +92,7 @@ def test_whatever_is_sent_the_answer_is_documented(label: str, mode: GenerationM
         # Credentials made up by the generator would only ever show one refusal.
         for name in ("X-Guest-ID", "Authorization"):
             case.headers.pop(name, None)
-        case.call_and_validate(headers=shopper.headers, checks=[NO_FAILURE, *DOCUMENTED])
+        case.call_and_validate(headers=caller.headers, checks=[NO_FAILURE, *DOCUMENTED])
 
     run()
 
