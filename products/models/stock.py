@@ -20,10 +20,10 @@ class StockReason(models.TextChoices):
 
 
 class StockChange(models.Model):
-    """A change of a SKU's stock by the staff; sales and cancellations are in the orders.
+    """A change of a SKU's stock by staff or a program; sales and cancellations are in the orders.
 
     Written by `products.stock` only; the database refuses to change or remove one. `actor` is
-    "staff:<user id>".
+    "staff:<user id>" or "key:<name of a service key>".
     """
 
     sku = models.ForeignKey(

@@ -22,6 +22,7 @@ from orders.models import Order
 from orders.selling import OrderDraft, sell
 from products.models import Product, Sku, StockReason
 from products.stock import Cause, adjust
+from tests.accounts.programs import new_program
 from tests.concurrency.test_checkout_scarcity import count_deadlocks, fill_cart, save_empty_carts
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
@@ -67,6 +68,33 @@ def limit_purchases(skus: Sequence[Sku]) -> None:
     change_rows(Sku.objects.order_by("-id"), purchase_limit=random.choice([None, STOCK]))
 
 
+def write_stocks(skus: Sequence[Sku]) -> None:
+    call("stock", {"deltas": [{"code": sku.code, "units": 1} for sku in reversed(skus)]})
+
+
+def write_prices(skus: Sequence[Sku]) -> None:
+    prices = [{"code": sku.code, "price": random.randint(100, 999)} for sku in reversed(skus)]
+    call("prices", {"prices": prices})
+
+
+def write_products(skus: Sequence[Sku]) -> None:
+    """Rename products and give their SKUs prices, as one that knows no stock does."""
+    products = [
+        {
+            "externalId": sku.product.external_id,
+            "name": f"Product {random.random()}",
+            "skus": [{"code": sku.code, "price": random.randint(100, 999)}],
+        }
+        for sku in reversed(skus)
+    ]
+    call("products", {"products": products})
+
+
+def call(what: str, body: Any) -> None:
+    data = new_program().data("PUT", f"/catalogue/{what}", body)
+    assert [each["outcome"] for each in data["results"]] == ["changed"] * len(data["results"])
+
+
 def run_beside(job: Callable[[Sequence[Sku]], None], skus: Sequence[Sku]) -> list[Any]:
     """Let the buyers order beside a job that is repeated until they are done."""
     carts = save_empty_carts()[:BUYERS]
@@ -89,7 +117,8 @@ def run_beside(job: Callable[[Sequence[Sku]], None], skus: Sequence[Sku]) -> lis
 
 @pytest.fixture
 def skus() -> list[Sku]:
-    return sorted(SkuFactory.create_batch(5, stock=STOCK), key=lambda sku: sku.pk)
+    made = [SkuFactory.create(stock=STOCK, product__external_id=f"p-{n}") for n in range(5)]
+    return sorted(made, key=lambda sku: sku.pk)
 
 
 def test_orders_beside_price_changes_begin_again_and_are_all_placed(skus: list[Sku]) -> None:
@@ -113,7 +142,10 @@ def test_without_a_second_beginning_they_are_refused(
     assert DeadlockDetected in {type(outcome.__cause__) for outcome in outcomes if outcome}
 
 
-@pytest.mark.parametrize("job", [deliver, rename_products, limit_purchases])
+@pytest.mark.parametrize(
+    "job",
+    [deliver, rename_products, limit_purchases, write_stocks, write_prices, write_products],
+)
 def test_what_locks_in_id_order_deadlocks_with_no_order(
     skus: list[Sku], job: Callable[[Sequence[Sku]], None]
 ) -> None:
