@@ -147,7 +147,7 @@ class ServiceKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ServiceKey)
-class ServiceKeyAdmin(StrictActions, ReadOnlyAdmin, StaffAdmin):  # type: ignore[misc]
+class ServiceKeyAdmin(StrictActions, ReadOnlyAdmin, StaffAdmin):
     """Service keys. A new one is shown in the answer to its form, and is kept nowhere."""
 
     form = ServiceKeyForm
@@ -209,17 +209,16 @@ class ServiceKeyAdmin(StrictActions, ReadOnlyAdmin, StaffAdmin):  # type: ignore
         return "ended", _("Expired") if key.revoked_at is None else _("Revoked")
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> ServiceKey:
-        """Make the key of a valid form. Its text is an attribute that no column has."""
+        """Make the key of a valid form."""
         super().save_form(request, form, change)
         values, now = form.cleaned_data, timezone.now()
         days = values["days"]
-        key, key.secret = add_key(
+        return add_key(
             name=values["name"],
             scopes=[Scope(each) for each in values["scopes"]],
             expires_at=None if days is None else now + timedelta(days=days),
             now=now,
         )
-        return key
 
     def save_model(self, request: HttpRequest, obj: ServiceKey, form: Any, change: bool) -> None:
         """Do nothing more: the key has been made with its form."""

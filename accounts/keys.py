@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 def add_key(
     *, name: str, scopes: Collection[Scope], expires_at: datetime | None, now: datetime
-) -> tuple[ServiceKey, str]:
-    """Make a key, and return its row with the key itself, which cannot be read again.
+) -> ServiceKey:
+    """Make a key; its `secret` is on what is returned, and cannot be read again.
 
     The name has been validated. Raises ServiceKeyExists, for a revoked key as well.
     """
@@ -48,7 +48,8 @@ def add_key(
             key.save(force_insert=True)
     except IntegrityError as error:
         raise ServiceKeyExists(name=name) from error
-    return key, secret
+    key.secret = secret
+    return key
 
 
 def find_key(secret: str, now: datetime) -> ServiceKey | None:

@@ -244,6 +244,9 @@ class ServiceKey(models.Model):
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
 
+    # The key itself: no column, and only there on one that has just been made.
+    secret = ""
+
     class Meta:
         ordering = ("-created_at", "-id")
         verbose_name = _("service key")

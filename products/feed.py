@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -51,14 +52,14 @@ def read_feed(*, since: datetime | None, cursor: str, limit: int) -> FeedPage:
     return FeedPage(_with_skus(page), page[-1].pk if len(found) > limit else "")
 
 
-def _find_changed(since: datetime, cursor: str) -> QuerySet[Product]:
+def _find_changed(since: datetime, cursor: str) -> QuerySet[Any, Any]:
     """Return the ids of products that have changed, each part by an index of its own."""
     behind = Product.objects.filter(pk__gt=cursor).order_by()
     by_themselves = behind.filter(updated_at__gte=since).values("pk")
     skus = Sku.objects.filter(product__gt=cursor, updated_at__gte=since).order_by()
     merchants = Merchant.objects.filter(updated_at__gte=since).order_by()
     of_merchants = behind.filter(merchant__in=merchants.values("pk")).values("pk")
-    return by_themselves.union(skus.values("product"), of_merchants)  # type: ignore[arg-type]
+    return by_themselves.union(skus.values("product"), of_merchants)
 
 
 def _with_skus(products: Sequence[Product]) -> list[FeedProduct]:

@@ -15,8 +15,9 @@ from rest_framework.request import Request
 
 from config.errors import ServiceError
 
-# Texts, which may hold brackets, are found as a whole, one without its end as well.
-_TEXT_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
+# A text, which may hold brackets; one without its end as well.
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 @dataclass(eq=False)
@@ -134,14 +135,12 @@ def read_object(request: Request) -> dict[str, Any]:
 def _is_nested_deeper_than(limit: int, body: bytes) -> bool:
     if body.count(b"[") + body.count(b"{") <= limit:
         return False
-    depth = deepest = 0
-    for match in _TEXT_OR_BRACKET.finditer(body):
-        if match[0] in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif match[0] in b"]}":
-            depth -= 1
-    return deepest > limit
+    depth = 0
+    for bracket in _TEXT.sub(b"", body).translate(None, _ALL_BUT_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > limit:
+            return True
+    return False
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

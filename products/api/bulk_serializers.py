@@ -23,6 +23,10 @@ _PRICE: dict[str, Any] = {"min_value": 0, "max_value": float(MAX_PRICE)}
 _RULE: dict[str, Any] = {"min_value": 1, "max_value": MAX_QUANTITY_RULE} | _OPTIONAL
 
 
+def _list(child: serializers.Serializer[Any], most: int, **options: Any) -> Any:
+    return serializers.ListSerializer(child=child, min_length=1, max_length=most, **options)
+
+
 class MerchantEntrySerializer(serializers.Serializer[Any]):
     """Who sells: known by the external id where there is one, else by name."""
 
@@ -69,7 +73,7 @@ class ProductEntrySerializer(serializers.Serializer[Any]):
         help_text="By language tag: `name`, `description`, and words of `attributes`.",
         **_OPTIONAL,
     )
-    skus = SkuEntrySerializer(many=True, min_length=1, max_length=MAX_SKUS_OF_PRODUCT)
+    skus = _list(SkuEntrySerializer(), MAX_SKUS_OF_PRODUCT)
 
 
 class FeedProductSerializer(ProductEntrySerializer):
@@ -91,7 +95,7 @@ class FeedPageSerializer(serializers.Serializer[Any]):
 class ProductsBody(serializers.Serializer[Any]):
     """Products to be added or changed."""
 
-    products = ProductEntrySerializer(many=True, min_length=1, max_length=MAX_PRODUCTS)
+    products = _list(ProductEntrySerializer(), MAX_PRODUCTS)
 
 
 class LevelSerializer(serializers.Serializer[Any]):
@@ -111,8 +115,8 @@ class DeltaSerializer(serializers.Serializer[Any]):
 class StockBody(serializers.Serializer[Any]):
     """Either `levels` or `deltas`."""
 
-    levels = LevelSerializer(many=True, required=False, min_length=1, max_length=MAX_SKUS)
-    deltas = DeltaSerializer(many=True, required=False, min_length=1, max_length=MAX_SKUS)
+    levels = _list(LevelSerializer(), MAX_SKUS, required=False)
+    deltas = _list(DeltaSerializer(), MAX_SKUS, required=False)
     reason = serializers.ChoiceField(
         choices=StockReason.values, default=StockReason.CORRECTION.value
     )
@@ -130,7 +134,7 @@ class PriceSerializer(serializers.Serializer[Any]):
 class PricesBody(serializers.Serializer[Any]):
     """Prices to be set."""
 
-    prices = PriceSerializer(many=True, min_length=1, max_length=MAX_SKUS)
+    prices = _list(PriceSerializer(), MAX_SKUS)
 
 
 class _ResultSerializer(serializers.Serializer[Any]):

@@ -59,5 +59,5 @@ def new_program(
     """Return a program with a key of these scopes, or of all."""
     named = name or f"erp-{next(_numbers)}"
     wanted = [Scope(each) for each in scopes or Scope.values]
-    _, secret = add_key(name=named, scopes=wanted, expires_at=expires_at, now=timezone.now())
-    return Program(named, secret)
+    key = add_key(name=named, scopes=wanted, expires_at=expires_at, now=timezone.now())
+    return Program(named, key.secret)

@@ -25,9 +25,10 @@ NOT_VALID = (401, "token_not_valid", "Token is invalid or expired")
 
 
 def make_key(**values: Any) -> tuple[ServiceKey, str]:
-    return add_key(
+    key = add_key(
         **{"name": "erp", "scopes": [Scope.STOCK_WRITE], "expires_at": None, "now": NOW} | values
     )
+    return key, key.secret
 
 
 def read_feed(program: Program) -> Any:

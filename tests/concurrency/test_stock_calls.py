@@ -108,6 +108,7 @@ def test_entries_that_others_hold_locked_fail_and_those_before_are_done(
     deltas = [{"code": sku.code, "units": 1} for sku in skus]
     program = new_program()
 
+    response: Any
     with transaction.atomic():
         lock_rows(Sku.objects.filter(code="C-3"))
         [response] = run_together(

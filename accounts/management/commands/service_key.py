@@ -70,7 +70,7 @@ class Command(BaseCommand):
         name, days = options["name"], options["days"]
         try:
             ServiceKey._meta.get_field("name").clean(name, None)
-            key, secret = add_key(
+            key = add_key(
                 name=name,
                 scopes=options["scopes"],
                 expires_at=None if days is None else now + timedelta(days=days),
@@ -81,7 +81,7 @@ class Command(BaseCommand):
         except ServiceKeyExists as error:
             raise CommandError(f"There is, or has been, a service key {name}.") from error
         self.stderr.write(f"Service key {key.name}, shown this once:")
-        self.stdout.write(secret)
+        self.stdout.write(key.secret)
 
     def _list(self, now: datetime) -> None:
         for key in ServiceKey.objects.order_by("name"):

@@ -14,6 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from products.models import Sku
 from tests.accounts.factories import PASSWORD, UserFactory
+from tests.accounts.programs import new_program
 from tests.carts.shopper import Shopper, addition_of, item_id, new_guest, new_user, unchanged
 from tests.factories import SkuFactory
 
@@ -67,6 +68,7 @@ def world(db: None) -> World:
         "refresh token": Shopper(
             "", known | {"Authorization": f"Bearer {RefreshToken.for_user(account)}"}
         ),
+        "service key": Shopper("", known | new_program().headers),
     }
     sku = SkuFactory.create()
     for owner in owners.values():
@@ -76,8 +78,10 @@ def world(db: None) -> World:
 
 CALLERS = [
     "guest A", "guest B", "user A", "user B", "staff", "nobody", "expired token", "refresh token",
+    "service key",
 ]  # fmt: skip
-DEAD = {"expired token", "refresh token"}
+# Nobody's, where a cart is asked for.
+DEAD = {"expired token", "refresh token", "service key"}
 USERS = {"user A", "user B", "staff"}
 
 
@@ -85,7 +89,7 @@ USERS = {"user A", "user B", "staff"}
 class Row:
     """A route, and how it answers: by kind of id where it takes one.
 
-    `open` routes look at no identity, `personal` ones want a user.
+    `open` routes look at no identity, `personal` ones want a user, `keyed` ones a service key.
     """
 
     method: str
@@ -100,6 +104,8 @@ class Row:
 
     def expected(self, caller: str, status: int) -> int:
         """Return the status for a caller, given that for one who may make the call."""
+        if self.access == "keyed":
+            return status if caller == "service key" else 401
         if self.access == "open" or caller in USERS:
             return status
         if caller in DEAD or self.access == "personal":
@@ -147,6 +153,10 @@ TABLE = [
     Row("POST", "auth/logout", "/auth/logout", {"refresh": "x"}, (("", 401),), "open"),
     Row("GET", "auth/me", "/auth/me", access="personal"),
     Row("POST", "auth/guest", "/auth/guest", access="open"),
+    Row("GET", "catalogue/products", "/catalogue/products", access="keyed"),
+    Row("PUT", "catalogue/products", "/catalogue/products", {}, (("", 400),), "keyed"),
+    Row("PUT", "catalogue/stock", "/catalogue/stock", {}, (("", 400),), "keyed"),
+    Row("PUT", "catalogue/prices", "/catalogue/prices", {}, (("", 400),), "keyed"),
     Row("GET", "schema", "/schema", access="open"),
     Row("GET", "docs", "/docs", access="open"),
 ]

@@ -61,7 +61,7 @@ def read_failures(response: Any, count: int) -> list[dict[str, Any]]:
     return [each for each in results if not each["success"]]
 
 
-def read_catalogue() -> list[dict[str, Any]]:
+def read_catalogue() -> list[Any]:
     return [
         row
         for model in (Merchant, Product, Sku, StockChange)
@@ -338,7 +338,7 @@ OF_SKUS = (
     "code", "externalId", "attributes", "price", "originalPrice", "stock", "tracksStock",
     "purchaseLimit", "minQuantity", "quantityStep", "barcode", "isActive",
 )  # fmt: skip
-HOSTILE = [
+HOSTILE: list[Any] = [
     None, True, 0, -1, 1e308, 10**30, "", " ", "a" * 5_000, [], {}, [[]], {"a": {}}, "A\u202e",
     "😀",
 ]  # fmt: skip
