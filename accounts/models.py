@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self
 from cuid2 import create_id
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, UserManager
-from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import connections, models, transaction
 from django.db.models.functions import Lower
@@ -236,9 +235,8 @@ class ServiceKey(models.Model):
     )
     prefix = models.CharField(_("begins with"), max_length=12, editable=False)
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
-    scopes = ArrayField(
-        models.CharField(max_length=20, choices=Scope.choices), verbose_name=_("scopes")
-    )
+    # A list of scopes' names.
+    scopes = models.JSONField(_("scopes"))
     created_at = models.DateTimeField(_("created"), editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
