@@ -26,9 +26,10 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminIntegerFieldWidget
 
 from accounts.keys import MAX_DAYS, add_key, revoke_key
-from accounts.models import Scope, ServiceKey, User
+from accounts.models import ServiceKey, User
 from accounts.people import erase_user, find_traces
 from accounts.rights import may_change_group, may_change_user, own_permissions
+from accounts.scopes import Scope
 from config.staff import ReadOnlyAdmin, StaffAdmin, StrictActions
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")

@@ -15,7 +15,8 @@ from hashlib import sha256
 from django.db import IntegrityError, transaction
 
 from accounts.errors import ServiceKeyExists
-from accounts.models import Scope, ServiceKey
+from accounts.models import ServiceKey
+from accounts.scopes import Scope
 
 MAX_DAYS = 3_650
 _BYTES = 32

@@ -203,17 +203,6 @@ class RoleGrant(models.Model):
         return f"{self.role}: {self.permission}"
 
 
-class Scope(models.TextChoices):
-    """What a service key may do."""
-
-    CATALOGUE_READ = "catalogue:read", _("Read the catalogue")
-    CATALOGUE_WRITE = "catalogue:write", _("Write products and prices")
-    STOCK_WRITE = "stock:write", _("Write stocks")
-    ORDERS_READ = "orders:read", _("Read orders")
-    ORDERS_WRITE = "orders:write", _("Ship, complete, cancel and refund orders")
-    PROMOTIONS_WRITE = "promotions:write", _("Write promotions")
-
-
 class ServiceKey(models.Model):
     """A key by which a program of the shop calls the API (see `accounts.keys`).
 
@@ -235,7 +224,7 @@ class ServiceKey(models.Model):
     )
     prefix = models.CharField(_("begins with"), max_length=12, editable=False)
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
-    # A list of scopes' names.
+    # A list of values of `accounts.scopes.Scope`.
     scopes = models.JSONField(_("scopes"))
     created_at = models.DateTimeField(_("created"), editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)

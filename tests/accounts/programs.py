@@ -10,7 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.keys import add_key
-from accounts.models import Scope, ServiceKey
+from accounts.models import ServiceKey
+from accounts.scopes import Scope
 
 _numbers = count(1)
 

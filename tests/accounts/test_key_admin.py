@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.keys import find_key
-from accounts.models import Scope, ServiceKey
+from accounts.models import ServiceKey
+from accounts.scopes import Scope
 from tests.accounts.programs import new_program
 from tests.config.admin.staff import sign_in, sign_in_superuser
 from tests.factories import SkuFactory

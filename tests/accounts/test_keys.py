@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.errors import ServiceKeyExists
 from accounts.keys import add_key, find_key, revoke_key
-from accounts.models import Scope, ServiceKey
+from accounts.models import ServiceKey
+from accounts.scopes import Scope
 from tests.accounts.calls import bearer, error_of
 from tests.accounts.factories import UserFactory
 from tests.accounts.programs import Program, new_program

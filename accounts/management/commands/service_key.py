@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from accounts.errors import ServiceKeyExists
 from accounts.keys import MAX_DAYS, add_key, revoke_key
-from accounts.models import Scope, ServiceKey
+from accounts.models import ServiceKey
+from accounts.scopes import Scope
 from config.notation import format_time
 
 _EXAMPLES = """\
