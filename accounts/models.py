@@ -63,16 +63,16 @@ class UserQuerySet(models.QuerySet["User"]):
             models.QuerySet.update(self.filter(password=old), password=renewed)
 
 
-_UserManager = UserManager.from_queryset(UserQuerySet)
-
-
-class AccountManager(_UserManager["User"]):
+class _AccountManager(UserManager["User"]):
     """Creates users, and finds them by name whatever its case."""
 
     use_in_migrations = False
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.with_username(username or "").get()
+        return UserQuerySet(self.model, using=self._db).with_username(username or "").get()
+
+
+AccountManager = _AccountManager.from_queryset(UserQuerySet)
 
 
 class User(AbstractUser):

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import IntegrityError
 from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.forms import BaseModelFormSet, ModelForm
@@ -63,7 +64,9 @@ class SkuInline(TabularInline):  # type: ignore[misc]
         "price",
         "original_price",
         "stock",
+        "tracks_stock",
         "purchase_limit",
+        "barcode",
         "is_active",
         "is_deleted",
     )
@@ -144,7 +147,11 @@ class _LogicalDeletion(StrictActions, _Contended):
 
     @admin.action(description=_("Restore deleted"), permissions=["delete"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._change(request, queryset.filter(is_deleted=True), {"is_deleted": False})
+        try:
+            self._change(request, queryset.filter(is_deleted=True), {"is_deleted": False})
+        except IntegrityError:
+            taken = _("Nothing was restored: another row has such a code or external id by now.")
+            self.message_user(request, taken, messages.ERROR)
 
     def _change(
         self, request: HttpRequest, queryset: QuerySet[Any], values: dict[str, Any]
@@ -193,16 +200,18 @@ class ProductAdmin(_LogicalDeletion):
     list_display_links = ("name",)
     list_filter = ("status", "is_deleted", "created_at")
     list_select_related = ("merchant",)
-    search_fields = ("=id", "name", "merchant__name", "skus__code")
+    search_fields = ("=id", "external_id", "name", "merchant__name", "skus__code", "skus__barcode")
     autocomplete_fields = ("merchant",)
     readonly_fields = ("id", "preview", "created_at", "updated_at")
     fields = (
         "id",
+        "external_id",
         "merchant",
         "name",
         "description",
         "preview",
         "images",
+        "translations",
         "status",
         "is_deleted",
         "created_at",
@@ -300,7 +309,7 @@ class SkuAdmin(_LogicalDeletion):
         ("purchase_limit", admin.EmptyFieldListFilter),
     )
     list_select_related = ("product",)
-    search_fields = ("=id", "code", "product__name")
+    search_fields = ("=id", "code", "barcode", "product__name")
     autocomplete_fields = ("product",)
     readonly_fields = ("id", "revision", "created_at", "updated_at")
     inlines = (StockChangeInline, RevisionInline)

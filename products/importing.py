@@ -1,12 +1,12 @@
 """Take a file's goods in, and tell what became of every row."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.utils import timezone
 
 from products.exchange.entries import Faulty, MerchantEntry, ProductEntry, Read
 from products.exchange.formats import find_format, find_reader
@@ -25,7 +25,6 @@ class Job:
     path: Path
     format: str
     actor: str
-    now: datetime
     merchant: str | None = None
     is_dry_run: bool = False
     deactivates_missing: bool = False
@@ -47,7 +46,7 @@ class ImportResult:
         return self.products[Outcome.FAILED]
 
 
-def run_import(job: Job, result: ImportResult) -> Iterator[Faulty | None]:
+def run_import(job: Job, result: ImportResult) -> Generator[Faulty | None, None, None]:
     """Take the goods in, and yield a fault, or None, for each product and each bad row.
 
     Counts in `result`. Some products are taken at once, in a transaction: after an interruption the
@@ -58,7 +57,7 @@ def run_import(job: Job, result: ImportResult) -> Iterator[Faulty | None]:
     reads: deque[Read] = deque()
     faults: deque[Faulty] = deque()
     merchant = MerchantEntry(job.merchant) if job.merchant else None
-    how = Intake(actor=job.actor, now=job.now, merchant=merchant, is_dry_run=job.is_dry_run)
+    how = Intake(actor=job.actor, merchant=merchant, is_dry_run=job.is_dry_run)
     for taken in take_in(_pick_entries(found, job, reads, faults), how):
         yield from _tell(faults, result)
         yield _count(taken, reads.popleft(), result, keeps_ids=job.deactivates_missing)
@@ -67,7 +66,7 @@ def run_import(job: Job, result: ImportResult) -> Iterator[Faulty | None]:
         result.deactivated = deactivate_others(
             result._sku_ids,
             merchant_ids=result._merchant_ids,
-            now=job.now,
+            now=timezone.now(),
             is_dry_run=job.is_dry_run,
         )
 

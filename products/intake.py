@@ -8,7 +8,7 @@ change the catalogue: checkouts lock SKUs in the same order, and wait a few mill
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection
 from django.db.models import Model, Q
+from django.utils import timezone
 
 from config.stores.database import in_transaction, lock_rows, update_rows
 from products.exchange.entries import MerchantEntry, ProductEntry, SkuEntry
@@ -76,14 +77,15 @@ class PriceEntry:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Who brings entries, and when.
+    """Who brings entries.
 
-    `merchant` sells what comes without one. `actor` is as in `products.stock.Cause`. A dry run
-    tells what would become of the entries, and changes nothing.
+    `clock` tells the time at which each transaction begins. `merchant` sells what comes without
+    one. `actor` is as in `products.stock.Cause`. A dry run tells what would become of the entries,
+    and changes nothing.
     """
 
     actor: str
-    now: datetime
+    clock: Callable[[], datetime] = timezone.now
     merchant: MerchantEntry | None = None
     is_dry_run: bool = False
 
@@ -94,7 +96,7 @@ def take_in(entries: Iterable[ProductEntry], how: Intake) -> Iterator[Taken]:
     One entry's failure leaves the others alone. Some entries are taken together; when the caller
     stops between two of them, what came before is kept.
     """
-    for batch in _in_batches(entries, _PRODUCTS_AT_ONCE):
+    for batch in _batch_entries(entries):
         try:
             yield from _take_batch(batch, how)
         except IntegrityError:
@@ -171,10 +173,10 @@ def _take_batch(entries: Sequence[ProductEntry], how: Intake) -> list[Taken]:
 def _take_goods(
     entries: Sequence[ProductEntry], merchants: "_Merchants", how: Intake
 ) -> list[Taken]:
-    goods = _Goods.lock(entries)
-    taken = [_plan(entry, goods, merchants, how) for entry in entries]
+    goods = _Goods.lock(entries, how.clock())
+    taken = [_plan(entry, goods, merchants) for entry in entries]
     if not how.is_dry_run:
-        goods.write(how)
+        goods.write(how.actor)
     return taken
 
 
@@ -206,7 +208,7 @@ class _Merchants:
             return
         _queue_up()
         for entry in sorted(wanted, key=lambda each: (each.name, each.external_id or "")):
-            merchant = _find_merchant(entry) or Merchant(created_at=self._how.now)
+            merchant = _find_merchant(entry) or Merchant(created_at=self._how.clock())
             values = {"name": entry.name, "external_id": entry.external_id or merchant.external_id}
             if _assign(merchant, values):
                 merchant.save()
@@ -217,6 +219,7 @@ class _Merchants:
 class _Goods:
     """What there is of some entries' goods, locked, and what is to be written."""
 
+    now: datetime
     products: dict[str, Product]
     skus: dict[str, Sku]
     new_products: dict[str, Product] = field(default_factory=dict)
@@ -228,7 +231,7 @@ class _Goods:
     )
 
     @classmethod
-    def lock(cls, entries: Sequence[ProductEntry]) -> "_Goods":
+    def lock(cls, entries: Sequence[ProductEntry], now: datetime) -> "_Goods":
         names = [entry.external_id for entry in entries]
         # An export names products of the shop's own by their ids.
         named = Q(external_id__in=names) | Q(external_id=None, pk__in=names)
@@ -240,18 +243,19 @@ class _Goods:
         theirs = Q(product__in=products.values()) | Q(code__in=codes, is_deleted=False)
         lock_rows(Sku.objects.filter(theirs))
         skus = Sku.objects.filter(code__in=codes, is_deleted=False)
-        return cls(products, {each.code: each for each in skus})
+        return cls(now, products, {each.code: each for each in skus})
 
-    def write(self, how: Intake) -> None:
+    def write(self, actor: str) -> None:
+        """Write what was planned; at most six queries."""
         Product.objects.bulk_create(self.new_products.values())
         update_rows(self.changed_products.values(), (*_PRODUCT_FIELDS, "updated_at"))
         Sku.objects.bulk_create(self.new_skus.values())
         update_rows(self.changed_skus.values(), (*_SKU_FIELDS, "stock", "updated_at"))
         for reason, steps in self.stocks.items():
-            record_changes(steps, cause=Cause(reason, "", how.actor), now=how.now)
+            record_changes(steps, cause=Cause(reason, "", actor), now=self.now)
 
 
-def _plan(entry: ProductEntry, goods: _Goods, merchants: _Merchants, how: Intake) -> Taken:
+def _plan(entry: ProductEntry, goods: _Goods, merchants: _Merchants) -> Taken:
     """Note what the entry changes, unless it is not possible as a whole."""
     product = goods.products.get(entry.external_id)
     reason = _find_fault(entry, product, goods.skus, merchants)
@@ -260,25 +264,27 @@ def _plan(entry: ProductEntry, goods: _Goods, merchants: _Merchants, how: Intake
     outcome = Outcome.UNCHANGED
     if product is None:
         outcome = Outcome.CREATED
-        product = Product(external_id=entry.external_id, created_at=how.now)
+        product = Product(external_id=entry.external_id, created_at=goods.now)
         goods.products[entry.external_id] = product
         goods.new_products[product.pk] = product
     is_changed = _assign(product, _product_values(entry, product, merchants))
-    if is_changed and product.pk not in goods.new_products:
-        product.updated_at = how.now
-        goods.changed_products[product.pk] = product
+    if is_changed and outcome != Outcome.CREATED:
         outcome = Outcome.CHANGED
-    skus = [_plan_sku(sku, product, goods, how) for sku in entry.skus]
+    if is_changed and product.pk not in goods.new_products:
+        product.updated_at = goods.now
+        goods.changed_products[product.pk] = product
+    skus = [_plan_sku(sku, product, goods) for sku in entry.skus]
     if outcome == Outcome.UNCHANGED and any(changed for _, changed in skus):
         outcome = Outcome.CHANGED
     return Taken(outcome, merchant_id=product.merchant_id, sku_ids=[sku.pk for sku, _ in skus])
 
 
-def _plan_sku(entry: SkuEntry, product: Product, goods: _Goods, how: Intake) -> tuple[Sku, bool]:
+def _plan_sku(entry: SkuEntry, product: Product, goods: _Goods) -> tuple[Sku, bool]:
     """Note what the entry changes, and tell whether that is anything."""
     sku = goods.skus.get(entry.code)
+    is_known = sku is not None
     if sku is None:
-        sku = Sku(product=product, code=entry.code, created_at=how.now)
+        sku = Sku(product=product, code=entry.code, created_at=goods.now)
         goods.skus[entry.code] = sku
         goods.new_skus[sku.pk] = sku
     is_new = sku.pk in goods.new_skus
@@ -287,13 +293,13 @@ def _plan_sku(entry: SkuEntry, product: Product, goods: _Goods, how: Intake) -> 
         "attributes": dict(entry.attributes),
         "stock": before if entry.stock is None else entry.stock,
     }
-    if not _assign(sku, values) and not is_new:
+    if not _assign(sku, values) and is_known:
         return sku, False
     if sku.stock != before:
         reason = StockReason.INITIAL if is_new else StockReason.CORRECTION
         goods.stocks[reason].append(StockStep(sku.pk, before, sku.stock))
     if not is_new:
-        sku.updated_at = how.now
+        sku.updated_at = goods.now
         goods.changed_skus[sku.pk] = sku
     return sku, True
 
@@ -351,6 +357,20 @@ def _find_merchant(entry: MerchantEntry) -> Merchant | None:
     if entry.external_id is not None:
         named = named.filter(external_id=None)
     return named.first()
+
+
+def _batch_entries(entries: Iterable[ProductEntry]) -> Iterator[list[ProductEntry]]:
+    """Yield entries some at a time: few enough, with their SKUs, for a short transaction."""
+    batch: list[ProductEntry] = []
+    skus = 0
+    for entry in entries:
+        if batch and (len(batch) == _PRODUCTS_AT_ONCE or skus + len(entry.skus) > _SKUS_AT_ONCE):
+            yield batch
+            batch, skus = [], 0
+        batch.append(entry)
+        skus += len(entry.skus)
+    if batch:
+        yield batch
 
 
 def _in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -20,8 +20,13 @@ from accounts.errors import TokenNotValid
 from accounts.keys import find_key
 from accounts.signing import get_backend
 from carts.domain.cart import Access, is_id
-from config.http.clients import client_address, client_network
-from config.http.ratelimit import Charge, RateLimit, enforce_limits_if_counted
+from config.http.ratelimit import (
+    Charge,
+    RateLimit,
+    client_address,
+    client_network,
+    enforce_limits_if_counted,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -178,7 +178,7 @@ def update_rows(rows: Iterable[Model], names: Sequence[str]) -> None:
     columns = [[_as_text(field, row) for row in rows] for field in (key, *fields)]
     quote = connection.ops.quote_name
     changes = ", ".join(
-        f"{quote(field.column)} = new.v{place}::{field.db_type(connection)}"
+        f"{quote(str(field.column))} = new.v{place}::{field.db_type(connection)}"
         for place, field in enumerate(fields, start=1)
     )
     values = ", ".join(f"v{place}" for place in range(len(columns)))
@@ -186,12 +186,12 @@ def update_rows(rows: Iterable[Model], names: Sequence[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {quote(options.db_table)} AS row SET {changes} "  # noqa: S608
-            f"FROM unnest({arrays}) AS new({values}) WHERE row.{quote(key.column)} = new.v0",
+            f"FROM unnest({arrays}) AS new({values}) WHERE row.{quote(str(key.column))} = new.v0",
             columns,
         )
 
 
-def _as_text(field: Field, row: Model) -> str | None:
+def _as_text(field: "Field[Any, Any]", row: Model) -> str | None:
     """Return a value as PostgreSQL reads it from text."""
     value = getattr(row, field.attname)
     if isinstance(field, JSONField):

@@ -74,7 +74,7 @@ class CatalogueProductsView(_CatalogueView):
     @documentation.WRITE_PRODUCTS
     def put(self, request: Request) -> HttpResponse:
         actor = require_scope(request, "catalogue:write")
-        how = Intake(actor=actor, now=timezone.now(), is_dry_run=read_dry_run(request))
+        how = Intake(actor=actor, is_dry_run=read_dry_run(request))
         entries = read_entries(read_object(request), "products", MAX_PRODUCTS)
         taken = _write_all(
             entries, parse_listed_product, lambda part: take_in(part, how), _PRODUCTS_AT_ONCE

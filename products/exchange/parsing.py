@@ -168,10 +168,11 @@ def read_translations(value: object, name: str) -> dict[str, dict[str, Any]]:
 
 def _read_translation(value: object, name: str) -> dict[str, Any]:
     members = _Object(value, name, frozenset(("name", "description", "attributes")))
+    words: dict[str, str] = {}
     texts: Mapping[str, Any] = {
         "name": members.get("name", read_name, ""),
         "description": members.get("description", read_description, ""),
-        "attributes": members.get("attributes", _read_words, {}),
+        "attributes": members.get("attributes", _read_words, words),
     }
     return {key: text for key, text in texts.items() if text}
 

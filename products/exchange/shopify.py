@@ -103,7 +103,7 @@ def _is_on_shelf(head: Row) -> bool:
 
 def _read_images(rows: Sequence[Row]) -> list[str]:
     """Return the product's images by position, then those that only variants have."""
-    placed = []
+    placed: list[tuple[int, str]] = []
     for row in rows:
         if source := row.get("image src", "product image url"):
             position = row.get("image position")

@@ -1,7 +1,6 @@
 """Cards in other languages and of a bounded size; products found by codes, barcodes and merchants.
 
-- A card holds a description's beginning: a cart of long ones was as long as all of them. How much,
-  `products_description_length()` says, which `products.cards` keeps at the setting.
+- A card holds a description's first 500 characters: a cart of long ones was as long as all of them.
 - `translated` holds the card and the attributes again in each language of the product: NULL for
   almost all SKUs, so that reading carts costs nothing more.
 - What products are found by has a table of its own: in the listing's row, each new price made the

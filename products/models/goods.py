@@ -32,7 +32,7 @@ from products.fields import (
 ID_LENGTH = 32
 
 
-def _external_id() -> models.CharField:
+def _external_id() -> "models.CharField[str | None, str | None]":
     """Return the column of the shop's own id: None, or unique among what is not deleted."""
     return models.CharField(
         _("external id"),

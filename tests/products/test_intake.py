@@ -21,7 +21,8 @@ ACTOR = "key:erp"
 
 
 def sku_entry(code: str, **values: Any) -> SkuEntry:
-    return SkuEntry(code=code, **{"price": Decimal("9.99"), "stock": 5} | values)
+    fields: dict[str, Any] = {"price": Decimal("9.99"), "stock": 5} | values
+    return SkuEntry(code=code, **fields)
 
 
 def product_entry(number: int, **values: Any) -> ProductEntry:
@@ -33,14 +34,13 @@ ENTRIES = [product_entry(number) for number in range(3)]
 
 
 def bring(entries: Sequence[ProductEntry], **options: Any) -> list[Taken]:
-    how = Intake(
-        actor=ACTOR, now=timezone.now(), **{"merchant": MerchantEntry("Nordlicht")} | options
-    )
+    how = Intake(actor=ACTOR, **{"merchant": MerchantEntry("Nordlicht")} | options)
     return list(take_in(entries, how))
 
 
 def read_rows() -> list[dict[str, Any]]:
-    return [*Product.objects.order_by("pk").values(), *Sku.objects.order_by("pk").values()]
+    rows: list[Any] = [Product.objects.order_by("pk").values(), Sku.objects.order_by("pk").values()]
+    return [row for found in rows for row in found]
 
 
 def outcomes(taken: Sequence[Taken]) -> list[str]:

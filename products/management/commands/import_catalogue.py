@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 from tqdm import tqdm
 
 from products.exchange.entries import EntryError, Faulty
@@ -70,7 +69,6 @@ class Command(BaseCommand):
             path=file,
             format=format,
             actor="command",
-            now=timezone.now(),
             merchant=merchant,
             is_dry_run=dry_run,
             deactivates_missing=deactivate_missing,

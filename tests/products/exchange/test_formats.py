@@ -190,7 +190,7 @@ def test_own_tables_in_any_encoding_and_with_any_delimiter(
     [cup] = entries_of(found).values()
     assert (cup.name, cup.description) == ("茶杯", "=1+1")
     white, black = cup.skus
-    assert (white.price, white.stock, dict(white.attributes)) == (1299, 5, {"颜色": "白"})
+    assert (white.price, white.stock, dict(white.attributes)) == (Decimal(1299), 5, {"颜色": "白"})
     assert (black.price, black.stock, black.tracks_stock) == (Decimal("12.50"), None, False)
 
 

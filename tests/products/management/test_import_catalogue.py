@@ -2,10 +2,10 @@
 
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from products.importing import ImportResult, Job, run_import
 from products.models import Merchant, Product, Sku, StockChange
@@ -30,7 +30,8 @@ def run(command: str, *args: object, **options: object) -> str:
 
 
 def read_rows() -> list[dict[str, object]]:
-    return [*Product.objects.order_by("pk").values(), *Sku.objects.order_by("pk").values()]
+    rows: list[Any] = [Product.objects.order_by("pk").values(), Sku.objects.order_by("pk").values()]
+    return [row for found in rows for row in found]
 
 
 def test_a_second_run_changes_nothing_and_says_so(shop: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_dry_run_changes_nothing(shop: Path) -> None:
 def test_what_an_interrupted_run_left_is_completed_by_the_next(shop: Path) -> None:
     rows = [f"p-{n},Cup {n},C-{n},9.99,5" for n in range(450)]
     shop.write_text("\n".join(["external_id,name,code,price,stock", *rows]))
-    job = Job(shop, "auto", "command", timezone.now(), merchant="M")
+    job = Job(shop, "auto", "command", merchant="M")
     running = run_import(job, ImportResult())
     for _ in range(150):
         next(running)
