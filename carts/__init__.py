@@ -18,14 +18,14 @@ set aside   an entry of a list passed over because it failed
 keyed call  a change that may be repeated under an Idempotency-Key
 shard       the carts whose keys share a slot in Redis
 
-A request goes down, and comes up once: `api.views` reads who asks and for what, `operations` reads
-the cart (`reading`), asks the catalogue, lets `domain` decide, and has `live.store` run one script;
-`api.presentation` shows what came of it. Where there is no hash, `permanent.restoring` brings it
-back from the copy.
+A request takes one path: `api.views` reads who asks and for what. `operations` reads the cart
+(`reading`), asks the catalogue, lets `domain` decide, and has `live.store` run one script.
+`api.presentation` shows the result. Where there is no hash, `permanent.restoring` brings it back
+from the copy.
 
 A save goes from hash to copy: a task, a command or admin calls `permanent.saving`, which reads
 hashes in bulk (`live`) and writes rows (`permanent.mapping`, `permanent.rows`).
 
-Orders and accounts come in by `carts.operations` alone. `log` keeps what was changed, `admin` shows
-carts to the staff.
+Orders and accounts act on carts only through `carts.operations`. `log` keeps what was changed, and
+`admin` shows carts to the staff.
 """

@@ -1,4 +1,4 @@
-"""Changes planned for a state that others may change first: each is attempted until it is made."""
+"""Attempts at changes: an attempt that another change overtakes begins again from the new state."""
 
 import logging
 from collections.abc import Callable
@@ -21,9 +21,9 @@ class Overtaken(Exception):
 def attempt_until_done(
     attempt: Callable[[], Result], *, contended: type[Exception] = CartContended
 ) -> Result:
-    """Return what an attempt returns that reads its own state; begin again where it is Overtaken.
+    """Return the result of an attempt that reads its own state; begin again when it is Overtaken.
 
-    Raises `contended` after MAX_ATTEMPTS, and at once whatever else the attempt raises.
+    Raises `contended` after MAX_ATTEMPTS attempts. Any other error of an attempt passes at once.
     """
     return attempt_from(None, lambda _: attempt(), read=lambda: None, contended=contended)
 
@@ -35,7 +35,7 @@ def attempt_from(
     read: Callable[[], State],
     contended: type[Exception] = CartContended,
 ) -> Result:
-    """Return what the attempt makes of a state; where it is Overtaken, begin again from `read`.
+    """Return the result of the attempt on a state; when it is Overtaken, `read` and try again.
 
     Raises as `attempt_until_done` does.
     """

@@ -29,7 +29,7 @@ from orders.models import Order, OrderEvent, OrderItem, OrderStatus, Payment
 
 _ON_CART_PAGE = 10
 _MOVE_URL = "orders_order_move"
-# Where each action brings an order.
+# The status that each action gives an order.
 _LEADS_TO = {
     "mark_paid": OrderStatus.PAID,
     "mark_shipped": OrderStatus.SHIPPED,
@@ -256,7 +256,7 @@ def list_orders(request: HttpRequest, owner: CartOwner) -> Section | None:
 
 @register_finder
 def find_buyer(text: str) -> CartOwner | None:
-    """Return the buyer of the order with this number, in any case, or this id."""
+    """Return the buyer of the order with this id, or this number in capitals or small letters."""
     order = Order.objects.filter(Q(number=text.upper()) | Q(pk=text)).first()
     return order.owner if order is not None else None
 

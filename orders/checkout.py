@@ -6,7 +6,7 @@
 3. Take exactly the bought units out of the cart, once per order.
 
 Until the transaction of step 2 commits, nothing is sold and the cart is as it was. After it, a
-task does step 3 where it is still to be done.
+task does step 3 if it is not done yet.
 """
 
 from collections.abc import Sequence

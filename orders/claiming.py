@@ -30,7 +30,7 @@ def claim_orders(*, guest: CartOwner, user: CartOwner) -> int:
 
 @in_transaction
 def _claim(guest: CartOwner, user: CartOwner) -> int:
-    # Others who change one of these orders come before this, or find that it is the user's.
+    # Whoever changes one of these orders does so before this lock, or finds it is the user's.
     locked = Order.objects.select_for_update(no_key=True).filter(buyer=guest.key)
     statuses = dict(locked.order_by("pk").values_list("pk", "status"))
     alive = [pk for pk, status in statuses.items() if status != OrderStatus.CANCELLED]
@@ -44,10 +44,10 @@ def _claim(guest: CartOwner, user: CartOwner) -> int:
 
 
 def _keep_returned(guest: CartOwner) -> None:
-    """Note in cancelled orders what is back in the guest's cart, where a crash prevented that.
+    """Note in cancelled orders what is back in the guest's cart, if a crash prevented the note.
 
-    Otherwise the lines would return a second time, into the user's cart, which knows nothing of the
-    first. They still do if a return is under way just now and takes over 5 seconds.
+    Otherwise the lines would return again, into the user's cart, which knows nothing of the first
+    return. They still do if that return is under way just now and takes over 5 seconds.
     """
     for order in Order.objects.filter(buyer=guest.key, line_return=LineReturn.DUE):
         back = find_returned(order_id=order.pk, owner=guest)
@@ -62,7 +62,7 @@ def _count_units(order_ids: Collection[str]) -> dict[str, int]:
 
 
 def _give_replies(guest: CartOwner, user: CartOwner) -> None:
-    """Give the guest's answers to the user; of two to one key, the user's own stays."""
+    """Give the guest's answers to the user; if both have one to a key, the user's own stays."""
     replies = Reply.objects.filter(buyer=guest.key)
     own = Reply.objects.filter(buyer=user.key)
     replies.exclude(key__in=own.values("key")).update(buyer=user.key)

@@ -39,9 +39,9 @@ def can_be_reached(contact: Mapping[str, Any] | None) -> bool:
 
 
 def list_contact_marks(contact: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Return what a checked contact is counted by: hashes, the same for every spelling.
+    """Return the hashes that a checked contact is counted by, the same for every spelling.
 
-    An extension, or what follows a "+" in a mailbox, makes no other contact.
+    An extension, or what follows a "+" in a mailbox, does not make it another contact.
     """
     marks = []
     if contact is not None and contact.get("email"):

@@ -81,7 +81,7 @@ def cancel_expired_orders(*, now: datetime) -> int:
 def lock_order(order_id: str, *, buyer: str | None = None) -> Order:
     """Return the order, locked until the transaction ends.
 
-    Raises OrderNotFound, also where the order is not, or no longer, this buyer's.
+    Raises OrderNotFound, also if the order is not this buyer's, or not any more.
     """
     order = Order.objects.select_for_update(no_key=True).filter(pk=order_id).first()
     if order is None or buyer not in {None, order.buyer}:

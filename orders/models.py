@@ -194,7 +194,7 @@ class OrderItem(models.Model):
         _("price"), max_digits=12, decimal_places=2, validators=[MinValueValidator(0)]
     )
     quantity = models.PositiveIntegerField(_("units"), validators=[MinValueValidator(1)])
-    # By the database, too: the release before knows nothing of it.
+    # The database sets it as well, because the release before does not know this field.
     selected = models.BooleanField(_("selected in the cart"), default=True, db_default=True)
     took_stock = models.BooleanField(_("taken from stock"), default=True, db_default=True)
 
@@ -213,7 +213,7 @@ class OrderItem(models.Model):
 
     @property
     def public_id(self) -> str:
-        """What buyers know it by: not the row's number, which tells how much the shop sells."""
+        """The id that buyers see, because the row's number would tell how much the shop sells."""
         return f"{self.order_id}_{self.sku_id}"
 
     @property

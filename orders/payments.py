@@ -61,8 +61,8 @@ def record_payment(*, notice: PaymentNotice, now: datetime) -> Payment:
     """Record a payment once per event, mark its order paid if all is in order, and return it.
 
     What is not in order is flagged for somebody to look at, and changes nothing else: an order
-    that was cancelled stays so, and its stock stays given back. Raises PaymentEventReused, once
-    that is recorded, where the event told of another order, amount or currency before.
+    that was cancelled stays so, and its stock stays given back. If the event told of another order,
+    amount or currency before, this is recorded, and PaymentEventReused is raised.
     """
     payment = _record(notice, now)
     if payment.flag:
@@ -77,7 +77,7 @@ def _record(notice: PaymentNotice, now: datetime) -> Payment:
     order = Order.objects.select_for_update(no_key=True).filter(pk=notice.order_reference).first()
     told = asdict(notice)
     known: dict[str, Any] = {"order": order, "received_at": now}
-    # What the event told of first, which may be this.
+    # The event's first notice, which may be this one.
     payment, is_new = Payment.objects.exclude(flag=PaymentFlag.EVENT_REUSED).get_or_create(
         event_id=notice.event_id, defaults=told | known | {"flag": _find_fault(order, notice)}
     )

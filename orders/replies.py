@@ -43,7 +43,7 @@ class Replies:
         self.require_first(call)
 
     def keep(self, call: KeyedCall, answer: Answer) -> bool:
-        """Keep an answer, in place of one that has expired; False where another is kept already."""
+        """Keep an answer, in place of an expired one; return False if another is kept already."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO orders_reply AS kept "
@@ -68,7 +68,7 @@ class Replies:
         """Keep nothing more: the transaction of the order has kept the whole answer."""
 
     def keep_refusal(self, call: KeyedCall, answer: Answer) -> CallRecord | None:
-        """Keep a refusal, unless another request was answered meanwhile; return its record then."""
+        """Keep a refusal; if another answer was kept meanwhile, return the record of that one."""
         return None if self.keep(call, answer) else self._find(call)
 
     def _find(self, call: KeyedCall) -> CallRecord | None:
@@ -82,7 +82,7 @@ class Replies:
 
 
 def forget_replies(*, now: datetime) -> int:
-    """Delete the answers whose keys have lived out their time, in batches; return how many."""
+    """Delete the answers whose keys have expired, in batches; return how many."""
     oldest = _find_oldest(now)
     old = Reply.objects.filter(created_at__lte=oldest).order_by("created_at")
     forgotten = 0

@@ -5,9 +5,9 @@
 3. Lock the SKUs in id order, and read their offers as they stand then.
 4. Check the lines, and what they come to.
 5. Take stock and allowance, see that not too much waits for payment, write the order, mark it paid
-   if it is over nothing, and note down what must leave the cart.
+   if its total is 0, and note down what must leave the cart.
 
-Meanwhile nothing but the database is asked, by the same number of queries for any number of lines.
+The transaction asks only the database, and needs as many queries for many lines as for one.
 """
 
 import secrets
@@ -58,7 +58,7 @@ class RepeatGuard(Protocol):
         """Raise if the request came before, or is being served."""
 
     def leave(self, order: Order) -> None:
-        """Keep what came of it."""
+        """Keep what came of the request."""
 
 
 @in_transaction
@@ -71,7 +71,7 @@ def sell(
     nothing is sold then.
     """
     buyer = cart.owner.key
-    # A guest is known by them under any guest id; a user is known by the account.
+    # Contacts tell that it is the same guest under another guest id; a user has one account.
     contacts = list_contact_marks(draft.contact) if cart.owner.is_guest else ()
     if guard is not None:
         guard.enter()
@@ -96,7 +96,7 @@ def _check_lines(
     lines = rules.sort_lines(cart.lines, offers)
     total = _sum_cents(lines.purchasable)
     has_issues = any(rules.find_issues(line, offer, {}) for line, offer in lines.purchasable)
-    # A buyer who expects this very total was shown the cart without the lines that are hidden.
+    # A buyer who expects exactly this total was shown the cart without the hidden lines.
     knows_hidden = draft.item_ids is None and draft.expected_cents == total
     if has_issues or not lines.purchasable or (lines.unavailable and not knows_hidden):
         raise CartInvalid(view_cart(cart, offers))
@@ -136,7 +136,7 @@ def _write_order(
     OrderEvent.objects.create(
         order=order, to_status=OrderStatus.PENDING, actor=order.actor, created_at=now
     )
-    # Over nothing, there is nothing that a payment could tell of.
+    # No payment will ever arrive for an order whose total is 0.
     return order if order.total_amount else _pay_nothing(order, now)
 
 

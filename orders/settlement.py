@@ -58,9 +58,9 @@ def return_lines(order: Order) -> None:
 
 
 def return_due_lines(*, now: datetime) -> int:
-    """Put back the lines of cancelled orders where that was left undone; return how many orders.
+    """Put back the lines of cancelled orders that are not back yet; return how many orders.
 
-    Waits and raises as `settle_orders`.
+    An order waits, and errors are raised, as in `settle_orders`.
     """
     due = Order.objects.filter(line_return=LineReturn.DUE, cancelled_at__lt=now - _GRACE)
 
@@ -89,8 +89,8 @@ def _settle(order_id: str) -> bool:
 def _return_lines(order: Order) -> None:
     """Put the lines back once, and keep in the order what went back.
 
-    What the order bought leaves the cart first, because else the returned units would leave with
-    it. The lines go back twice only if Redis is wiped between adding and keeping.
+    What the order bought leaves the cart first, because otherwise the returned units would leave
+    with it. The lines go back twice only if Redis is wiped between adding and keeping.
     """
     if not _settle(order.pk):
         raise CartContended

@@ -110,14 +110,14 @@ def describe_failures(failures: Mapping[int, CartError]) -> dict[int, Failure]:
 
 
 def keep_failures(failures: Mapping[int, Failure]) -> dict[str, str]:
-    """Return of a bulk add's failures what a repeat of the request does not tell."""
+    """Return the part of a bulk add's failures that a repeat of the request does not tell."""
     return {str(position): failure.code for position, failure in failures.items()}
 
 
 def restore_failures(
     kept: Mapping[str, str], names: Sequence[Mapping[str, Any]]
 ) -> dict[int, Failure]:
-    """Return the failures of a bulk add from what was kept of them, and its entries' names."""
+    """Return the failures of a bulk add from the part that was kept, and its entries' names."""
     return {
         int(position): Failure(code, _restore_message(code, names[int(position)]))
         for position, code in kept.items()

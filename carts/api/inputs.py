@@ -116,7 +116,7 @@ def read_strategy(body: Mapping[str, Any]) -> Strategy | None:
 
 
 def _read_quantity(value: Any) -> int:
-    # bool is an int to Python, and not a quantity to anybody else.
+    # In Python a bool is an int, but true is no quantity.
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidProductOrQuantity
     if value <= 0:

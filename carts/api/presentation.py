@@ -26,8 +26,8 @@ class CartDocument:
     """The `data` of a cart answer, and the ETag that names this state of it.
 
     `etag` is the cart's version and a checksum of what is shown, so that a new price is a new tag
-    while If-Match compares the version alone. Of 4 billion changes of the catalogue one keeps the
-    tag of a cart; a cryptographic digest takes a tenth of the time of the whole answer.
+    while If-Match compares the version alone. One in 4 billion changes of the catalogue keeps the
+    tag; a cryptographic digest would never do so, but take a tenth of the whole answer's time.
     """
 
     data: dict[str, Any]
@@ -93,7 +93,7 @@ def present_summary(view: CartView) -> dict[str, Any]:
 
 
 def present_validation(view: CartView) -> dict[str, Any]:
-    """Return what is wrong with each line, and the lines with which nothing is."""
+    """Return what is wrong with each line, and the lines with nothing wrong."""
     present_line = _line_presenter(view)
     issues: list[dict[str, Any]] = []
     valid: list[dict[str, Any]] = []
@@ -141,7 +141,7 @@ def answer_document(document: CartDocument, *, message: str = "Success") -> Http
 
 
 def answer_unmodified(document: CartDocument) -> HttpResponse:
-    """Return a 304, which has no body and so no type of one."""
+    """Return a 304, which has no body and therefore no content type."""
     response = HttpResponse(status=304, headers={"ETag": document.etag})
     del response["Content-Type"]
     return response
@@ -275,7 +275,7 @@ def _present_issues(view: CartView, line: Line, found: Sequence[rules.Issue]) ->
 
 
 def _present_times(cart: Cart) -> dict[str, str]:
-    """Return the cart's times; those of a cart that does not exist yet are as if it began now."""
+    """Return the cart's times; a cart that does not exist yet is shown as if it began now."""
     created, updated = cart.created_ms, cart.updated_ms
     if not cart.exists:
         created = updated = int(timezone.now().timestamp() * 1000)

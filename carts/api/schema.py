@@ -108,8 +108,8 @@ def _describe_write(
 ) -> Callable[[Any], Any]:
     """Describe a change.
 
-    `owner` is how it is told whose cart is meant, where not by a token alone; `body` are examples
-    of the body by name, `partial` is the data of a batch that failed in part.
+    `owner` says how a request names the cart's owner, if not by a token alone. `body` holds
+    examples of the body by name. `partial` is the data of a batch that failed in part.
     """
     if body:
         failures = (*BODY_ERRORS, *failures)

@@ -188,7 +188,7 @@ class CartViewSet(ViewSet):
         def replay(report: Details | None) -> HttpResponse:
             if report is not None:
                 return _answer_merged(get_cart(owner=user), report)
-            # What died may have merged nothing yet.
+            # The first request died, perhaps before it merged anything.
             context = ChangeContext(source="api", request_id=current_request_id())
             return merge_as(context).response
 
@@ -210,7 +210,7 @@ class CartViewSet(ViewSet):
 
 
 class _Bearer(Protocol):
-    """Whoever a valid token names; authentication is a setting, so its own class is not known."""
+    """The user of a valid token; authentication is a setting, so the real class is not known."""
 
     id: str
     access: Access
@@ -239,7 +239,7 @@ def describe_change(
 ) -> ChangeContext:
     """Return the terms the request puts on a change to this owner's cart.
 
-    `limit` is how often the owner may ask for it, None for that of cart writes.
+    `limit` is how often the owner may make this change, None for the limit of cart writes.
     """
     expected = request.META.get("HTTP_IF_MATCH")
     charges = [

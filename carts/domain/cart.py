@@ -12,13 +12,13 @@ OwnerKind = Literal["user", "guest"]
 CartStatus = Literal["ACTIVE", "EXPIRED", "CHECKEDOUT"]
 
 _GUEST_ID = re.compile(GUEST_ID_PATTERN, re.ASCII)
-# What a script sends that has no id: everybody it runs for would share one cart.
+# A storefront's script sends this when it has no id: all its guests would share one cart.
 _NOBODYS_ID = "undefined"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a user's token says of itself, by which it may be ended before it expires."""
+    """What a user's token says of itself; by either value it can be ended before it expires."""
 
     generation: int
     family: str
@@ -28,7 +28,7 @@ class Access:
 class CartOwner:
     """Whose cart: a user by account id, or a guest by guest id. The two can never be confused.
 
-    `access` is that of the token a user came with, None where somebody else acts on the cart.
+    `access` is that of the user's own token, None where somebody else acts on the cart.
     """
 
     kind: OwnerKind

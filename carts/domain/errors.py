@@ -22,7 +22,7 @@ class CartContended(CartStoreUnavailable):
 
 
 class CartUnreadable(CartStoreUnavailable):
-    """What the live store holds is not a cart, until the staff repair it; nothing was done."""
+    """The owner's hash is not a cart, and the staff must repair it; nothing was done."""
 
 
 class AccessEnded(CartError):

@@ -55,7 +55,7 @@ class MergePlan:
 
 @dataclass(frozen=True, slots=True)
 class MergeLimits:
-    """How many distinct lines a cart, and how many units a line may have."""
+    """How many distinct lines a cart may have, and how many units a line may have."""
 
     max_lines: int
     max_units: int
@@ -71,7 +71,7 @@ def plan_merge(
 ) -> MergePlan:
     """Decide the quantity of every line the guest's cart brings.
 
-    1. Where both carts have the SKU, the strategy says how many units are wanted; else the guest's.
+    1. If both carts have the SKU, the strategy sets the wanted units; else the guest's cart does.
     2. What can be bought now is capped at stock and allowance; what cannot is kept as it is.
     3. A line that would have no unit left, or no place in a full cart, is skipped.
     """
@@ -98,7 +98,7 @@ def plan_merge(
 
 
 def cap_units(wanted: int, offer: Offer | None, max_units: int) -> tuple[int, CapReason | None]:
-    """Return how many units a line may have of those wanted, and why not all.
+    """Return how many of the wanted units a line may have, and why not all.
 
     What cannot be bought now is capped at `max_units` alone.
     """

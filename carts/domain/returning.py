@@ -1,4 +1,4 @@
-"""What of an order goes back into a cart when the order is cancelled: a pure function."""
+"""Which units of an order go back into a cart when the order is cancelled: a pure function."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ def plan_return(
 ) -> tuple[ReturnedLine, ...]:
     """Decide how many units of each line go back into the cart.
 
-    1. What can be bought now goes back up to stock and allowance, which the units in the cart
-       count against; what cannot goes back as it was.
+    1. What can be bought now goes back up to stock and allowance; the units in the cart count
+       against both. What cannot be bought goes back up to the limit of a line.
     2. A line that has no place in a full cart stays out.
 
     A line that is in the cart is never lowered. Every line given is in the result.

@@ -88,9 +88,9 @@ def require_available(offer: Offer | None) -> None:
 
 
 def refusal_of(offer: Offer, *, in_cart: int, requested: int, total: int) -> CartError:
-    """Return why a line of `in_cart` units may not reach `total`, which `requested` would make it.
+    """Return why a request for `requested` units may not bring a line from `in_cart` to `total`.
 
-    Stock comes first: it is what the shop can do something about.
+    Stock comes first, because the shop can do something about it.
     """
     if offer.stock is not None and total > offer.stock:
         return InsufficientStock(available=offer.stock, in_cart=in_cart, requested=requested)

@@ -15,10 +15,10 @@ class Purchase:
 
 
 def take_purchases(cart: Cart, purchases: Sequence[Purchase]) -> Cart:
-    """Return the cart without the units of the purchases that have not left it yet.
+    """Return the cart without the units of those purchases that it has no mark of yet.
 
-    Units beyond them stay. The cart has ended when its last line is gone. Version and times are
-    those of the given cart.
+    Units beyond the bought ones stay. The cart has ended when its last line is gone. Version and
+    times are those of the given cart.
     """
     for purchase in purchases:
         if purchase.token not in cart.settled:

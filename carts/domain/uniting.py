@@ -9,15 +9,15 @@ from carts.domain.cart import Cart, Line
 def unite_carts(*, living: Cart, copy: Cart) -> Cart:
     """Return the cart that keeps what both know: a pure function.
 
-    The living cart came from an older file, and may have been changed since; the copy had gone on
-    from that file as well. So the copy is right about every line that the living cart has not
-    changed since: there, that it had gone from the copy means that it was removed, bought or
-    handed over. Lines the living cart changed later are kept as they are there. A line the living
-    cart removed later comes back: nothing tells it from one that was lost.
+    The living cart came from an older file, and may have changed since. The copy also has changes
+    made after that file. So the copy decides every line that the living cart has not changed later
+    than the copy: a line that the copy lacks was removed, bought or handed over. A line that the
+    living cart changed later stays as it is there. A line that the living cart removed later comes
+    back, because nothing tells it from a line that was lost.
 
-    Identity and status are the copy's, unless later lines keep the cart alive; being merged is
-    either's, and the living cart's first. Version and times are the copy's as well; the caller
-    raises the version above both.
+    Identity, version and times are the copy's; the caller raises the version above both. The
+    status is ACTIVE if any line is left, else the copy's. The handover is the living cart's, else
+    the copy's.
     """
     later = {line.sku_id: line for line in living.lines if line.updated_ms > copy.updated_ms}
     kept = [later.pop(line.sku_id, line) for line in copy.lines]

@@ -1,6 +1,6 @@
 """Entries of jobs that are set aside because they failed, and how often entries failed.
 
-Both are kept in Redis. Without it every entry is tried at every run.
+Both are kept in Redis. While Redis does not answer, every run tries every entry.
 """
 
 import time
@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from carts.live.connection import get_client
 from carts.live.keys import figures_key, set_aside_key
 
-# In front of a job's name among the counters.
+# The prefix of a job's name among the counters.
 FAILURES = "failures:"
 
 
@@ -29,7 +29,7 @@ def find_set_aside(job: str) -> frozenset[str]:
 
 
 def set_entry_aside(job: str, entry: str, *, pause: timedelta) -> None:
-    """Have an entry passed over for this long, and count its failure, in one round trip."""
+    """Have the job pass over an entry for `pause`, and count its failure, in one round trip."""
     until_ms = time.time_ns() // 1_000_000 + pause // timedelta(milliseconds=1)
     with suppress(RedisError):
         pipeline = get_client().pipeline(transaction=False)

@@ -20,13 +20,13 @@ RetireOutcome = Literal["done", "absent", "kept"]
 # A script holds up everybody else for about 15 microseconds a cart of five lines.
 _CARTS_PER_SCRIPT = 20
 _PAGE = 1_000
-# A batch takes a tenth of it, as a rule. One that takes longer is saved twice, which does no harm.
+# A batch usually takes a tenth of this. One that takes longer is saved twice, which does no harm.
 _LEASE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """What was found of the carts asked for; each is in one of the three."""
+    """The carts that were asked for; each stands in one of the three fields."""
 
     found: tuple[LiveCart, ...]
     vanished: tuple[CartOwner, ...]
@@ -37,7 +37,7 @@ class Hashes:
 class UnsavedPage:
     """Owners of unsaved carts, and members of the list that name no cart.
 
-    `age` is how long the oldest has been unsaved, where the page was taken.
+    `age` is how long the oldest cart of a taken page has been unsaved; other pages have none.
     """
 
     owners: tuple[CartOwner, ...]
@@ -48,8 +48,8 @@ class UnsavedPage:
 def take_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
     """Take the carts that have been unsaved for longest, in pages, the oldest first.
 
-    Nobody else takes them until they are saved or set aside, or for ten seconds. Ends with a page
-    that is not full: what is unsaved then is younger, or somebody else's.
+    No other saver takes them until they are saved or set aside, or ten seconds pass. Ends with a
+    page that is not full: carts that are unsaved then are younger, or another saver's.
     """
     shared, lease_ms = keys.shard_keys(prefix), _LEASE // timedelta(milliseconds=1)
     while True:
@@ -80,7 +80,7 @@ def read_unsaved_age(prefix: str) -> timedelta:
 
 
 def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
-    """List the carts that are unsaved all the time this takes, in pages of `page_size`.
+    """List the carts that stay unsaved until the listing ends, in pages of `page_size`.
 
     Carts that become unsaved or saved meanwhile may be listed or not.
     """
@@ -89,7 +89,7 @@ def list_unsaved(prefix: str, *, page_size: int) -> Iterator[UnsavedPage]:
     while True:
         with store_errors():
             cursor, members = get_client().zscan(unsaved, cursor, count=page_size)
-        # A scan may tell of a member twice, and of some more or less than asked for.
+        # A scan may return a member twice, and more or fewer members than asked for.
         named = list(dict.fromkeys([*named, *(member for member, _ in members)]))
         while len(named) >= page_size or (named and cursor == 0):
             yield read_page(named[:page_size])
@@ -106,9 +106,9 @@ def read_newest_unsaved(prefix: str, *, count: int) -> tuple[CartOwner, ...]:
 
 
 def find_units(owners: Sequence[CartOwner], sku_id: str) -> dict[CartOwner, int | None]:
-    """Return how many units of a SKU the carts of any shard hold, None without a line of it.
+    """Return how many units of a SKU these carts hold, None for a cart without a line of it.
 
-    Owners without a hash, and of hashes that are not a cart's, are left out. One round trip.
+    The carts may be of any shards. Owners without a hash of a cart are left out. One round trip.
     """
     if not owners:
         return {}
@@ -121,23 +121,23 @@ def find_units(owners: Sequence[CartOwner], sku_id: str) -> dict[CartOwner, int 
 
 
 def list_carts(prefix: str, *, page_size: int) -> Iterator[list[CartOwner]]:
-    """List the owners of all hashes that are there all the time this takes, in pages."""
+    """List the owners of all hashes that stay until the listing ends, in pages."""
     for owners in _scan_all(keys.match_carts(prefix), page_size):
         for start in range(0, len(owners), page_size):
             yield owners[start : start + page_size]
 
 
 def list_users(*, page_size: int) -> Iterator[list[CartOwner]]:
-    """List the users whose hashes are there all the time this takes, of all shards, in pages."""
+    """List the users of all shards whose hashes stay until the listing ends, in pages."""
     for owners in _scan_all(keys.match_users(), page_size):
         if users := [owner for owner in owners if not owner.is_guest]:
             yield users
 
 
 def scan_carts(cursor: int, *, pattern: str, page_size: int) -> tuple[int, list[CartOwner]]:
-    """Return about so many owners of hashes, and the next cursor: 0 at the beginning and the end.
+    """Return about `page_size` owners of hashes, and the next cursor; 0 begins and ends a scan.
 
-    All that are there from the beginning to the end are among them, some perhaps twice.
+    A scan finds every hash that stays until it ends, some perhaps twice.
     """
     with store_errors():
         cursor, names = get_client().scan(cursor, match=pattern, count=page_size)
@@ -147,7 +147,7 @@ def scan_carts(cursor: int, *, pattern: str, page_size: int) -> tuple[int, list[
 def read_to_save(prefix: str, owners: Sequence[CartOwner]) -> Hashes:
     """Read carts to save them, noting in each the version that is going to be saved.
 
-    Carts without a hash are no longer unsaved after it.
+    Carts without a hash leave the list of unsaved carts.
     """
     unsaved = keys.shard_keys(prefix).unsaved
     replies: list[Any] = []
@@ -157,7 +157,7 @@ def read_to_save(prefix: str, owners: Sequence[CartOwner]) -> Hashes:
 
 
 def confirm(prefix: str, versions: Mapping[CartOwner, int]) -> None:
-    """Note the versions that are saved now; carts still at theirs are unsaved no more."""
+    """Note the versions that are saved now; a cart that still has its version is not unsaved."""
     shared = keys.shard_keys(prefix)
     for chunk in _chunks(list(versions)):
         names = [shared.unsaved, shared.saving, shared.set_aside, shared.counters]
@@ -173,7 +173,7 @@ def set_aside(prefix: str, members: Sequence[str | bytes]) -> None:
 
 
 def forget_vanished(prefix: str) -> None:
-    """Forget that carts were set aside where their hashes are gone."""
+    """Take carts off the list of those set aside when their hashes are gone."""
     aside = keys.shard_keys(prefix).set_aside
     with store_errors():
         members = [member for member, _ in get_client().zscan_iter(aside, count=_PAGE)]
@@ -182,7 +182,7 @@ def forget_vanished(prefix: str) -> None:
 
 
 def read_hashes(prefix: str, owners: Sequence[CartOwner]) -> tuple[Hashes, frozenset[CartOwner]]:
-    """Read carts without noting anything; return the owners of those marked unsaved as well."""
+    """Read carts without noting anything; return also which owners' carts are marked unsaved."""
     if not owners:
         return Hashes((), (), ()), frozenset()
     names = _names(owners)
@@ -201,9 +201,9 @@ def erase(prefix: str, owners: Sequence[CartOwner]) -> int:
 
 
 def retire(prefix: str, copies: Sequence[tuple[CartOwner, str, int]]) -> list[RetireOutcome]:
-    """Take hashes away that are the same carts in the same versions as their permanent copies.
+    """Take away the hashes that have the ids and versions of their permanent copies.
 
-    A copy is told by its owner, id and version; the outcomes are in the same order.
+    Each copy is given as owner, id and version; the outcomes are in the same order.
     """
     unsaved = keys.shard_keys(prefix).unsaved
     outcomes: list[RetireOutcome] = []
@@ -218,7 +218,7 @@ def retire(prefix: str, copies: Sequence[tuple[CartOwner, str, int]]) -> list[Re
 def list_merging(prefix: str, *, begun_before: datetime) -> list[CartOwner]:
     """Return the guests whose merges were begun before this moment.
 
-    All of them: some may wait for long, and must not hide those that came after them.
+    All are returned: a merge that waits for long must not hide those that began after it.
     """
     latest = begun_before.timestamp() * 1_000
     with store_errors():

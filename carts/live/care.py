@@ -1,4 +1,4 @@
-"""One hash beside its shopper: what staff and repairs know of it, and do to it."""
+"""What staff and repairs can see of one hash, and do to it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +12,10 @@ from carts.live.connection import ask, get_client, run_script, store_errors
 
 @dataclass(frozen=True, slots=True)
 class HashState:
-    """One hash, and what is known beside it.
+    """One hash, and what the store knows about it.
 
-    `found` is None where the hash is not a cart's. The times are ms since the epoch, None where
-    there is none; `ttl_ms` is None for a hash that stays.
+    `found` is None where the hash is not a cart's. The three moments are ms since the epoch, or
+    None; `ttl_ms` is None for a hash that does not expire.
     """
 
     found: LiveCart | None
@@ -29,7 +29,7 @@ class HashState:
 def look_at(owner: CartOwner) -> HashState | None:
     """Return what is known of one hash, None without one; in one round trip.
 
-    Nobody is asked whether the owner may change the cart. Raises CartStoreUnavailable, as
+    It is not checked whether the owner's access has ended. Raises CartStoreUnavailable, as
     everything here does.
     """
     key, shared = keys.cart_key(owner), keys.shard_keys(keys.shard_prefix(owner))
@@ -62,7 +62,7 @@ def renew(owner: CartOwner) -> None:
 
 
 def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
-    """Keep an unreadable hash under another key for so long, out of its copy's way.
+    """Move an unreadable hash to another key for `ttl_ms`, so that its copy can take its place.
 
     Return whether it was put away. A hash that can be read, or has changed meanwhile, stays.
     """
@@ -77,7 +77,7 @@ def put_away(owner: CartOwner, *, ttl_ms: int) -> bool:
 
 
 def forget_merge(guest: CartOwner) -> None:
-    """Forget a merge that is over: this guest's cart is not being merged."""
+    """Take a guest's cart off the list of merges, when its merge is over."""
     with store_errors():
         get_client().zrem(keys.shard_keys(keys.shard_prefix(guest)).merging, keys.cart_key(guest))
 

@@ -18,7 +18,7 @@ _LINE = struct.Struct(">HIQQ")
 _SELECTED = 0x8000
 _META = 0x40  # "@"
 
-# What reading anything but a cart's fields ends in.
+# The errors that may come from reading anything but a cart's fields.
 _NOT_A_CART = (LookupError, TypeError, ValueError, struct.error)
 
 _by_time_added = attrgetter("added_ms", "sku_id")
@@ -28,8 +28,8 @@ _by_time_added = attrgetter("added_ms", "sku_id")
 class LiveCart:
     """The cart in a hash, and the versions of it that were saved, or read to be saved.
 
-    `known_versions` are those that the copy may have by this cart's own history: the one last
-    saved (0 for none), then those read to be saved since.
+    `known_versions` are those that saves of this cart may have given the copy: the one last saved
+    (0 for none), then those read to be saved since.
     """
 
     cart: Cart
@@ -38,8 +38,8 @@ class LiveCart:
     def descends_from(self, version: int) -> bool:
         """Tell whether a copy of this version belongs to the history of the cart.
 
-        A copy older than the one last saved does not speak against it: then it is the database
-        that was restored from an older file.
+        A copy older than the version last saved belongs to it as well: the database was then
+        restored from an older file.
         """
         return version <= self.known_versions[0] or version in (
             *self.known_versions,
@@ -59,7 +59,7 @@ def parse_cart(owner: CartOwner, reply: Any) -> Cart | None:
 
 
 def parse_live_cart(owner: CartOwner, reply: Any) -> LiveCart | None:
-    """Return the same with the versions that were saved."""
+    """Return what `parse_cart` returns, with the versions that were saved."""
     try:
         if not reply:
             return None

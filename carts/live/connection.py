@@ -1,4 +1,4 @@
-"""The carts' Redis: the way in, the scripts it runs, and what it means when it does not answer.
+"""The carts' Redis: the client, the scripts it runs, and the errors when it does not answer.
 
 A script is loaded once, run by its digest, and takes one round trip.
 """
@@ -39,8 +39,8 @@ def get_client() -> Any:
 def ask(commands: Sequence[Command]) -> list[Any]:
     """Send commands to the store in one round trip; return each one's reply, in order.
 
-    Among the replies may be a ResponseError, for a key that holds something else than the command
-    is for. Raises CartStoreUnavailable.
+    A reply may be a ResponseError: its key holds another type than the command needs. Raises
+    CartStoreUnavailable.
     """
     with store_errors():
         replies = exchange(get_client(), commands)
@@ -79,8 +79,8 @@ class Script:
 def run_script(verb: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
     """Run the script of a verb in one round trip; in two the first time a server sees it.
 
-    Raises CartStoreUnavailable, and ResponseError for an error of the script itself. That means a
-    bug, or a key that holds something else, and is counted.
+    Raises CartStoreUnavailable, and ResponseError for an error of the script itself. Such an error
+    means a bug, or a key of another type; it is counted.
     """
     script = load_script(verb)
     with store_errors():
@@ -92,11 +92,11 @@ def run_script(verb: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
 
 @cache
 def load_script(verb: str) -> Script:
-    """Return the script of a verb, with the texts in front that it uses.
+    """Return the script of a verb, after the texts that it uses.
 
-    Its first line, for the server, comes before all of them. With it the server checks memory
-    before the first write, and not in the middle. What only shrinks a cart, and what saves it, has
-    the flag `allow-oom`, because it must be possible when memory is full.
+    The script's own first line comes before them all. It makes the server check memory before the
+    first write, and not in the middle. A script that only shrinks a cart, or saves it, has the flag
+    `allow-oom`, because it must also run when memory is full.
     """
     shebang, _, own = _read(verb).partition("\n")
     uses = _USES.search(own)

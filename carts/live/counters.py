@@ -1,7 +1,7 @@
 """Figures that every process adds to, kept in Redis, where any process can read them.
 
 They are for graphs: no call fails because a figure could not be noted, and an emptied Redis counts
-from 0 again. The scripts count most of them, with what they do.
+from 0 again. The scripts add to most of them along with their other writes.
 """
 
 from contextlib import suppress

@@ -42,7 +42,7 @@ class StoreGauges:
 
 
 def read_gauges() -> StoreGauges:
-    """Ask the store, in a round trip, and every shard in another. Raises CartStoreUnavailable."""
+    """Ask the store in one round trip, and each shard in one more. Raises CartStoreUnavailable."""
     memory = _read_memory()
     return reduce(_add, [_read_shard(shard_keys(prefix), memory) for prefix in shard_prefixes()])
 

@@ -1,6 +1,6 @@
-"""Whom the hash of a guest's id stands for, noted while staff look at the guest's cart.
+"""Notes of which guest a hashed id stands for, made while staff look at the guest's cart.
 
-A guest's id is a secret, so pages of the staff name a guest by its hash.
+A guest's id is a secret, so the staff's pages show only the hashed id.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def note_guests(guests: Sequence[CartOwner]) -> None:
 
 
 def find_noted_guest(digest: str) -> CartOwner | None:
-    """Return the guest who was noted under this hash. Raises CartStoreUnavailable."""
+    """Return the guest who was noted under this hashed id. Raises CartStoreUnavailable."""
     with store_errors():
         noted = get_client().get(guest_note_key(digest))
     return None if noted is None else CartOwner.for_guest(noted.decode())

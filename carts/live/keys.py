@@ -71,7 +71,7 @@ def match_carts(prefix: str) -> str:
 
 
 def match_users() -> str:
-    """Return the pattern for the keys of users' carts in all shards; some others match as well."""
+    """Return the pattern for the keys of all users' carts; some other keys match it as well."""
     return "*cart:user:*"
 
 
@@ -100,7 +100,7 @@ def call_key(owner: CartOwner, call_id: str) -> str:
 
 
 def ended_tokens_key(user_id: str) -> str:
-    """Return the key of what tells which of this user's tokens are worthless."""
+    """Return the key that tells which of this user's tokens have ended."""
     return f"auth:ended:{user_id}"
 
 
@@ -115,27 +115,27 @@ def figures_key() -> str:
 
 
 def round_key() -> str:
-    """Return the key of how far the comparing of all carts has come."""
+    """Return the key that holds how far the comparison of all carts has come."""
     return f"{shard_prefixes()[0]}cart:round"
 
 
 def guest_note_key(digest: str) -> str:
-    """Return the key of the note for the staff: which guest the hash of an id stands for."""
+    """Return the key of the staff's note that tells which guest a hashed id stands for."""
     return f"staff:guest:{digest}"
 
 
 def derive_cart_id(owner: CartOwner, previous_id: str | None) -> str:
     """Return the id of the cart this owner would get next.
 
-    Derived, so that reading a cart that does not exist shows the id the first change will give it
-    without writing anything; keyed, so that it tells nothing of a guest id.
+    The id is derived, so that a read can show it before the first change writes it. The digest is
+    keyed, so that the id tells nothing of a guest id.
     """
     digest = salted_hmac("cart id", f"{owner.key}|{previous_id or ''}", algorithm="sha256").digest()
     return _spell(int.from_bytes(digest[:16]))
 
 
 def name_openly(owner: CartOwner) -> str:
-    """Name an owner to those who may not know a guest id: it is a secret, so it is hashed."""
+    """Name an owner to people who may not know a guest id: the id is a secret, so it is hashed."""
     return f"guest:#{hash_secret(owner.key)}" if owner.is_guest else owner.key
 
 

@@ -1,9 +1,9 @@
 """The records of keyed calls on carts: what came of each, kept in Redis.
 
-The script that makes the change also writes the record, so a repeat can never make it again. What
-the cart does not tell of the outcome is added to the record afterwards; a repeat's answer is built
-from it and from the cart as it is then, because keeping every cart that was shown would fill the
-store. A refusal has no cart in it, and is kept as it was given.
+The script that makes the change also writes the record, so a repeat can never make it again.
+Afterwards the record gets what the cart itself does not tell of the outcome. A repeat is answered
+from the record and the cart as it is then, because keeping every cart that was shown would fill
+the store. A refusal has no cart in it, and is kept as it was given.
 """
 
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _APPLIED = b"applied"
 _DONE = b"done"
 _ANSWERED = b"answered"
-# Bytes of a refusal. One of a longer answer made no change, so its repeat may be tried anew.
+# In bytes. A longer refusal is not kept: it made no change, so a repeat may try again.
 _LONGEST_REFUSAL = 2_000
 
 
@@ -70,7 +70,7 @@ def pack_applied(call: KeyedCall) -> bytes:
 
 
 def unpack_record(value: bytes) -> CallRecord:
-    """Return a record as it was kept; the release before kept every answer."""
+    """Return the record in a stored value; the release before stored every answer whole."""
     state, rest = value.split(b"\n", 1)
     if state == _ANSWERED:
         digest, status, etag, body = rest.split(b"\n", 3)
@@ -87,7 +87,7 @@ def unpack_record(value: bytes) -> CallRecord:
 def _pack_done(call: KeyedCall, details: Details) -> bytes:
     """Return the record of a change that was made and answered.
 
-    The release before takes it for a change that was made long ago and never answered.
+    The release before reads it as a change that was made long ago and never answered.
     """
     state = _DONE
     if details:

@@ -1,6 +1,6 @@
-"""How far the comparing of all carts with their copies has come, and which were found adrift.
+"""How far the comparison of all carts with their copies has come, and which carts have drifted.
 
-Kept in Redis, with the carts: without them there is nothing to compare.
+This is kept in Redis beside the carts: without the carts there is nothing to compare.
 """
 
 import time
@@ -17,7 +17,7 @@ from config.stores.redis import take_value
 
 DriftKind = Literal["unreadable", "not saved", "not marked", "other history", "differs"]
 
-# In front of a kind of drift among the counters.
+# The prefix of a kind of drift among the counters.
 FOUND = "drift:"
 # A small shop's carts are all compared within minutes.
 _LEAST_KEYS = 100
@@ -28,8 +28,8 @@ _MS = timedelta(milliseconds=1)
 class Place:
     """How far a round through all hashes has come, and how many keys are to be passed now.
 
-    `request` says which call for haste the round answers; "" is a round that takes its time.
-    `began_ms` is when the run that this place belongs to began.
+    `request` names the call for haste that the round answers, "" for a round without haste.
+    `began_ms` is when the run that uses this place began.
     """
 
     cursor: int
@@ -43,7 +43,7 @@ class Place:
 
 
 def call_for_haste() -> None:
-    """Have all carts compared as soon as can be, from the first one; nothing while that goes on.
+    """Have all carts compared at once, from the first one; do nothing while that goes on.
 
     Raises CartStoreUnavailable, as everything here does.
     """
@@ -52,10 +52,10 @@ def call_for_haste() -> None:
 
 
 def find_place(*, period: timedelta) -> Place:
-    """Return where to go on, so that a round that takes its time takes this period.
+    """Return where to go on, so that a round without haste takes this period.
 
-    A server that was started anew gets a hurried round: it may have come back with an older file,
-    and the last round's cursor means nothing to it.
+    A restarted server gets a hurried round: it may have loaded an older file, and the last round's
+    cursor means nothing to it.
     """
     names = ("cursor", "server", "request", "asked", "began")
     moment, size, state = map(
@@ -76,7 +76,7 @@ def find_place(*, period: timedelta) -> Place:
 
 
 def take_page(place: Place, *, page_size: int) -> tuple[list[CartOwner], Place | None]:
-    """Return the owners of the next hashes, and the place after them, None at the round's end."""
+    """Return the owners of the next hashes, and the place after them or None at the round's end."""
     count = page_size if place.is_hurried else min(page_size, place.keys_left)
     cursor, owners = scan_carts(place.cursor, pattern=keys.match_carts("*"), page_size=count)
     left = place.keys_left if place.is_hurried else place.keys_left - count
@@ -90,7 +90,7 @@ def keep_place(place: Place) -> None:
 
 
 def end_round(place: Place) -> None:
-    """Have the next run begin another round, which takes its time."""
+    """Have the next run begin another round, without haste unless somebody calls for it."""
     done = ("request", "asked") if place.is_hurried else ("request",)
     ask(
         [
@@ -101,7 +101,7 @@ def end_round(place: Place) -> None:
 
 
 def note_drifts(prefix: str, kinds: Mapping[CartOwner, DriftKind]) -> None:
-    """Note carts of a shard that have drifted, and count those that were not known to have."""
+    """Note carts of a shard that have drifted, and count those that were not noted before."""
     if not kinds:
         return
     shared, now_ms = keys.shard_keys(prefix), time.time_ns() // 1_000_000
@@ -118,13 +118,13 @@ def forget_drifts(prefix: str, owners: Collection[CartOwner]) -> None:
 
 
 def list_drifted(prefix: str, *, limit: int) -> list[CartOwner]:
-    """Return carts of a shard that were found adrift, those first that were looked at long ago."""
+    """Return carts of a shard that have drifted; those noted longest ago come first."""
     with store_errors():
         members = get_client().zrange(keys.shard_keys(prefix).drifted, 0, limit - 1)
     return list(read_page(members).owners)
 
 
 def mark_unsaved(prefix: str, owners: Collection[CartOwner]) -> None:
-    """Have carts of a shard saved."""
+    """Mark carts of a shard unsaved, so that the next save takes them."""
     unsaved, now_ms = keys.shard_keys(prefix).unsaved, time.time_ns() // 1_000_000
     ask([("ZADD", unsaved, "NX", now_ms, keys.cart_key(owner)) for owner in owners])

@@ -1,7 +1,7 @@
 """The live carts: one Redis hash each, read in one round trip and changed by one script.
 
 Whatever keeps the store from answering in time is raised as CartStoreUnavailable. A change is
-never retried here: whether it was made is then unknown.
+never retried here, because it is then unknown whether the change was made.
 """
 
 import logging
@@ -40,8 +40,8 @@ Status = Literal[
 class ChangeContext:
     """Who makes a change to a cart, and on what terms.
 
-    `source` is where it comes from (api, admin, command, merge, order, repair), `actor` who (""
-    for the cart's owner). `expected_versions` are those of If-Match, None for any.
+    `source` is where it comes from (api, admin, command, merge, order, repair). `actor` is who
+    makes it, "" for the cart's owner. `expected_versions` are those of If-Match, None for any.
     """
 
     source: str
@@ -172,7 +172,7 @@ def begin_merge(
 ) -> Outcome:
     """Hand a guest's cart to a user: "done", "taken", "empty" or "absent".
 
-    One that was handed over before stays as it is, unless it has the withdrawn version.
+    A cart that was handed over before stays as it is, unless it has the withdrawn version.
     """
     shared = keys.shard_keys(keys.shard_prefix(guest))
     withdrawn = "" if withdrawn_version is None else withdrawn_version
@@ -224,9 +224,9 @@ def take_lines(
 
 
 def unite(united: Cart, *, living: Cart) -> Outcome:
-    """Write the cart that a living one is together with its copy, unless that has changed since.
+    """Write the cart united from a living cart and its copy, unless the living cart has changed.
 
-    `united` has the version of the copy. "done", or why nothing was done.
+    `united` has the version of the copy. The status is "done", or says why nothing was done.
     """
     context = ChangeContext(source="repair").pinned_to(living.version)
     status = "" if united.status == "ACTIVE" else united.status
@@ -242,7 +242,7 @@ def unite(united: Cart, *, living: Cart) -> Outcome:
 def load_if_absent(cart: Cart, *, saved_version: int) -> Cart:
     """Put a cart's copy in place unless a living cart is there; return what is there then.
 
-    `saved_version` is that of the copy; a cart that differs from it has a higher one.
+    `saved_version` is the copy's version; a cart that differs from its copy has a higher one.
     """
     fields = [part for pair in encode_cart(cart).items() for part in pair]
     shared = keys.shard_keys(keys.shard_prefix(cart.owner))
@@ -265,7 +265,7 @@ def _ttl_ms(owner: CartOwner) -> int:
 def _remaining_ttl_ms(cart: Cart) -> int:
     """Return how long the restored hash of a cart may lie unchanged, in ms; 0 for ever.
 
-    A span, because a moment might have passed already by the clock of Redis.
+    It is a span, because a moment could already be past by the clock of Redis.
     """
     whole_ms = _ttl_ms(cart.owner)
     left_ms = cart.updated_ms + whole_ms - time.time_ns() // 1_000_000
@@ -274,7 +274,7 @@ def _remaining_ttl_ms(cart: Cart) -> int:
 
 
 def _fresh_id(cart: Cart) -> str:
-    """Return the id of the cart that a change to this one may start, "" where it goes on."""
+    """Return the id of the cart that a change to this one may start, "" where this one goes on."""
     if not cart.exists:
         return cart.id
     return "" if cart.status == "ACTIVE" else keys.derive_cart_id(cart.owner, cart.id)
@@ -321,7 +321,7 @@ def _run(verb: str, owner: CartOwner, names: Sequence[str], args: Sequence[Any])
     try:
         status, entries, reply = run_script(verb, names, args)
     except ResponseError:
-        # It may be because the hash is not a cart's: then that is what is raised.
+        # If the error came from a hash that is not a cart's, this raises CartUnreadable instead.
         [reply] = ask([("HGETALL", keys.cart_key(owner))])
         _parse_reply(owner, reply)
         raise
@@ -352,7 +352,7 @@ def _call_commands(owner: CartOwner, call: KeyedCall) -> list[Command]:
 
 
 def _read_record(call: KeyedCall, replies: Iterator[Any]) -> CallRecord | None:
-    """Return the record of the call; one that has none is charged."""
+    """Return the record of the call; charge a call that has none."""
     counted = [next(replies) for _ in call.charges]
     if found := take_value(next(replies)):
         record = unpack_record(found)
@@ -361,7 +361,7 @@ def _read_record(call: KeyedCall, replies: Iterator[Any]) -> CallRecord | None:
         return record
     if call.former_id and (found := take_value(next(replies))):
         record = unpack_record(found)
-        # Else the key was used for another call, which has nothing to do with this one.
+        # Another fingerprint means that the key was used for another call.
         if record.fingerprint == call.fingerprint:
             return record
     _check_charges(call.charges, iter(counted))
@@ -372,7 +372,7 @@ def _check_charges(charges: Sequence[Charge], replies: Iterator[Any]) -> None:
     for charge in charges:
         reply = next(replies)
         if isinstance(reply, RedisError):
-            # A cart must not stand still because counting failed.
+            # A cart call must not fail because its counting failed.
             logger.error("rate limiter failed on a cart write", exc_info=reply)
             continue
         charge.check(reply)

@@ -1,6 +1,6 @@
 """What may be done to a cart: read it, change its lines, merge it, sell from it.
 
-Orders and accounts come in by this door, and find behind it what these names say.
+Orders and accounts act on carts only through these names.
 """
 
 from carts.live.access import EndedFamily, EndedGenerations, end_tokens

@@ -1,7 +1,7 @@
 """Changes to the lines of a cart. Each reads cart and catalogue, decides, and runs one script.
 
-The script refuses where the cart is no longer the one that was read; then the change begins again
-from the reading. Whatever is raised, nothing has changed.
+The script refuses if the cart is no longer the one that was read; then the change begins again
+from the reading. A refusal that is raised has changed nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +85,7 @@ def add_lines(
 def update_lines(
     *, owner: CartOwner, updates: Sequence[Update], context: ChangeContext
 ) -> BatchResult:
-    """Set quantities and selections of lines; of two entries for one line the later one counts.
+    """Set quantities and selections of lines; the later of two entries for one line counts.
 
     An entry fails with AccessDenied, CartNotFound, ItemNotFound, ProductNotAvailable (a quantity
     for a line that is off shelf), InsufficientStock, PurchaseLimitExceeded or
@@ -193,9 +193,9 @@ def acknowledge_prices(
 def _change_cart(
     owner: CartOwner, context: ChangeContext, attempt: Callable[[Cart], BatchResult]
 ) -> BatchResult:
-    """Read the cart and attempt a change to it, until it is made on the cart that was read.
+    """Read the cart and attempt a change to it, until nothing else changes the cart in between.
 
-    The limits are charged at the first reading, and a repeated call is noticed at each.
+    The first reading charges the limits; every reading notices a repeated call.
     """
     cart = read_cart(owner, charges=context.charges, call=context.call)
     context.require_version(cart)
@@ -215,11 +215,11 @@ def _show(
     offers: Mapping[str, Offer],
     failures: Failures | None = None,
 ) -> BatchResult:
-    """Return the cart after a script, or as it was read where none ran; raises Overtaken."""
+    """Return the cart after a script, or as it was read if none ran; raises Overtaken."""
     if outcome is not None:
         if outcome.status != "done":
             raise Overtaken("the cart is no longer the one that was read")
-        # Without a cart where every entry was refused, and there was none to begin with.
+        # The outcome has no cart if every entry was refused and there was none before.
         cart = outcome.cart or cart
     return BatchResult(view_cart(cart, offers), failures or {})
 
@@ -294,7 +294,7 @@ def _choose_settings(
 def _refuse(
     result: EntryOutcome, offer: Offer | None, *, requested: int, total: int
 ) -> CartError | None:
-    """Return why the script left an entry out that would make a line `total` units."""
+    """Return why the script left out an entry that would bring a line to `total` units."""
     match result.code:
         case "missing":
             return ItemNotFound()
@@ -306,9 +306,9 @@ def _refuse(
 
 
 def _choose_lines(item_ids: Sequence[str], cart: Cart) -> tuple[dict[int, str], Failures]:
-    """Return the SKU of each line that is in this cart by position, and what is not.
+    """Return by position the SKU of each line in this cart, and why the others are refused.
 
-    Somebody else's line is told by its id alone, whether or not this cart exists.
+    The id alone tells that a line is somebody else's, whether or not this cart exists.
     """
     present = set(cart.sku_ids)
     skus: dict[int, str] = {}

@@ -1,6 +1,6 @@
 """Merging a guest's cart into a user's, exactly once.
 
-Two carts are two keys, maybe on two machines, so it takes three steps, each safe to repeat:
+Two carts are two keys, maybe on two machines, so a merge takes three steps, each safe to repeat:
 
 1. Hand the guest's cart over to the user. From here on it takes no change. Whatever else is the
    guest's, such as orders, becomes the user's (`register_claim`).
@@ -62,7 +62,7 @@ class MergeResult:
 
 
 class Claim(Protocol):
-    """Makes what belongs to the guest, beside the cart, the user's; returns how many things.
+    """Gives the user what the guest has besides the cart; returns how many things.
 
     May be called again, and for a guest who has nothing.
     """
@@ -74,7 +74,7 @@ _claims: list[Claim] = []
 
 
 def register_claim(claim: Claim) -> Claim:
-    """Have this called by every merge; as a decorator. It is how apps above carts take part."""
+    """Have every merge call this function; a decorator, by which apps above carts take part."""
     _claims.append(claim)
     return claim
 
@@ -90,7 +90,7 @@ def merge_carts(
     """
     chosen = strategy or cast(Strategy, settings.CART_MERGE_STRATEGY)
     user_cart = read_cart(user, charges=context.charges, call=context.call)
-    # Not part of a script: once the guest's cart is handed over, refusing is too late.
+    # Checked before any script: once the guest's cart is handed over, a refusal is too late.
     context.require_version(user_cart)
     # A merge of nothing writes no change, so no script can record the call.
     if context.call is not None:
@@ -121,7 +121,7 @@ def preview_merge(*, guest: CartOwner, user: CartOwner, strategy: Strategy) -> M
 
 
 def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
-    """Finish the merge this guest's cart is handed over to, if it still is.
+    """Finish the merge of a guest's cart, if the cart is still handed over.
 
     Raises CartStoreUnavailable (CartContended among it), OperationalError.
     """
@@ -131,7 +131,7 @@ def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
             return
         user = CartOwner.for_user(guest_cart.handover.user_id)
         if find_orphans([user]):
-            # Its lines were the user's already, and are erased with the rest.
+            # The user is gone. The lines were the user's already, and are erased with the rest.
             _empty(guest_cart, context, capped=0)
             raise Overtaken("the guest's cart was emptied")
         _take_over(guest_cart, read_cart(user), context)
@@ -140,7 +140,7 @@ def finish_handover(guest_cart: Cart, context: ChangeContext) -> None:
 
 
 def require_unmerged(cart: Cart, context: ChangeContext) -> None:
-    """Finish the merge that a cart is handed over to, and raise Overtaken; else do nothing."""
+    """If a cart is handed over, finish its merge and raise Overtaken; else do nothing."""
     if cart.handover is not None:
         finish_handover(cart, context)
         raise Overtaken("the cart was being merged into another")
@@ -163,7 +163,7 @@ def finish_stalled_merges(*, begun_before: datetime) -> int:
 
 
 def _find_stalled(begun_before: datetime) -> set[CartOwner]:
-    """Return the guests of whose merges the live store knows, or after its loss the copies."""
+    """Return guests with a merge begun: by the live store, and by the copies in case it is lost."""
     guests = set(find_handed_over(saved_before=begun_before))
     for prefix in shard_prefixes():
         guests.update(bulk.list_merging(prefix, begun_before=begun_before))
@@ -171,23 +171,23 @@ def _find_stalled(begun_before: datetime) -> set[CartOwner]:
 
 
 def _merge_nothing(guest: CartOwner, user_cart: Cart, strategy: Strategy) -> MergeResult:
-    """Give the user what is the guest's beside the cart, which has no lines."""
+    """Give the user what the guest has besides the cart, because the cart has no lines."""
     claimed = _claim_all(guest, user_cart.owner)
     return MergeResult(view_cart(user_cart, {}), strategy, orders_claimed=claimed)
 
 
 def _take_over(guest_cart: Cart, user_cart: Cart, context: ChangeContext) -> MergeResult:
-    """Take over the lines of a cart that is handed over; Overtaken where that was changed since."""
+    """Take over the lines of a handed over cart; raises Overtaken if it was changed since."""
     handover = cast(Handover, guest_cart.handover)
     strategy = cast(Strategy, handover.strategy)
     # The order of the saves keeps a merge exact even if both hashes are lost: the guest's copy is
     # handed over before the user's copy has the lines, and emptied after that.
     if _save_surely(guest_cart.owner) != guest_cart:
         raise Overtaken("the guest's cart was changed, or lost, after it was handed over")
-    # An order that sold from the guest's cart before the handover was saved has noted what it
-    # bought, and no order can sell from it any more. What was bought must not come along either.
+    # The handover is saved, so no order can sell from the guest's cart any more. An order that did
+    # so before has noted what it bought, and those units must not come along either.
     guest_cart = leave_out_pending(guest_cart)
-    # Orders come before lines, which are capped at what those purchases leave of an allowance.
+    # Orders come before lines, because their units count against the allowance of the lines.
     claimed = _claim_all(guest_cart.owner, user_cart.owner)
     token = merge_token(guest_cart.id, guest_cart.version)
     applied = _apply(guest_cart, user_cart, strategy, token, context)
@@ -215,8 +215,8 @@ def _claim_all(guest: CartOwner, user: CartOwner) -> int:
 def _save_surely(owner: CartOwner) -> Cart:
     """Save a cart and return it as it is saved now.
 
-    Of two first saves of one cart at once, one is left out, and so repeated here. Raises
-    CartContended.
+    If two savers save a cart for the first time at once, one of them writes nothing; then this
+    saves again. Raises CartContended.
     """
 
     def attempt() -> Cart:
@@ -233,8 +233,8 @@ def _apply(
 ) -> tuple[CartView, MergePlan] | None:
     """Write the lines once, and return the user's cart and what was planned for it.
 
-    The plan is empty where the lines were written before. None where this merge was withdrawn. The
-    script takes the lines only for the version that they were planned for.
+    The plan is empty if the lines were written before. Returns None if this merge was withdrawn.
+    The script takes the lines only for the version that they were planned for.
     """
     user = user_cart.owner
 
@@ -266,6 +266,6 @@ def _plan(
 
 
 def _pin(context: ChangeContext, cart: Cart, *, actor: str = "") -> ChangeContext:
-    """Return the context of a step of a merge. The staff's merges are told in the log as theirs."""
+    """Return the context of a step of a merge. The log shows the staff's merges as the staff's."""
     source = context.source if context.source == "admin" else "merge"
     return replace(context, source=source, actor=context.actor or actor).pinned_to(cart.version)

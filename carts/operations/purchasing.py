@@ -1,4 +1,4 @@
-"""How an order comes by the lines of a cart, and what it leaves to be settled.
+"""How an order gets the lines of a cart, and what it leaves to be settled.
 
 An order sells from the permanent copy, because copy and order change in one transaction:
 
@@ -42,10 +42,10 @@ def prepare_purchase(*, owner: CartOwner, context: ChangeContext) -> Cart:
 def hold_copy(cart: Cart) -> None:
     """Lock a cart's copy until the transaction ends; raises Overtaken unless it is for sale.
 
-    Of two orders of one cart, the second finds what the first bought still waiting to leave it, or
-    a newer version without it, or that the cart has ended. A merge saves the cart as handed over
-    before it moves the lines, so it either finds the order that is being written, or is found
-    here. Two queries.
+    Of two orders from one cart, the second finds that units of the first still wait to leave it,
+    or that the cart has a newer version or has ended. A merge saves the handover before it moves
+    the lines. So either the merge finds the note of this order, or this call finds the newer
+    version. Two queries.
     """
     copies = CartModel.objects.select_for_update(no_key=True).filter(pk=cart.id)
     found = copies.values_list("version", "status").first()

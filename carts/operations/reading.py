@@ -1,4 +1,4 @@
-"""Reading a cart: from its hash, or where there is none, from the permanent copy."""
+"""Reading a cart: from its hash, or from the permanent copy if there is no hash."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

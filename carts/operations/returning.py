@@ -1,4 +1,4 @@
-"""Lines of a cancelled order go back into the cart, exactly once, and nothing goes unnamed.
+"""Lines of a cancelled order go back into the cart, exactly once; what stays out is named.
 
 What goes back is planned for one version of the cart. The script writes it for that version alone,
 together with a record of the plan. So a repeat after a crash finds what was put back, and puts
@@ -30,10 +30,10 @@ def return_lines(
 ) -> tuple[ReturnedLine, ...]:
     """Put the lines of an order back into the owner's cart, once; return what of each went back.
 
-    A line that is in the cart keeps its selection, a new one is selected as it was. What cannot be
-    bought now comes back as an unavailable line. Raises AccessEnded, CartStoreUnavailable
-    (CartContended among it), OperationalError; whether the lines are back is unknown then, and a
-    repeat tells.
+    A line that is in the cart keeps its selection; a new one is selected as it was in the order.
+    What cannot be bought now comes back as an unavailable line. Raises AccessEnded,
+    CartStoreUnavailable (CartContended among it), OperationalError; then it is unknown whether the
+    lines are back, and a repeat tells.
     """
 
     def attempt() -> tuple[ReturnedLine, ...]:
@@ -57,7 +57,7 @@ def return_lines(
 
 
 def find_returned(*, order_id: str, owner: CartOwner) -> tuple[ReturnedLine, ...] | None:
-    """Return what of an order went back into this owner's cart; None where it has not.
+    """Return which units of an order went back into this owner's cart; None if none were put back.
 
     Raises CartStoreUnavailable.
     """

@@ -25,8 +25,8 @@ from carts.permanent.saving import save_cart
 def settle_order(*, order_id: str, context: ChangeContext) -> bool:
     """Take what an order bought out of its cart, and save the cart; does nothing the second time.
 
-    Return whether it is settled now. It is not while the cart is being merged into another: call
-    it again later, as after an error.
+    Return whether the order is settled now. It cannot be settled while the cart is being merged
+    into another: call this again later, as after an error.
 
     Units added since stay, and a line with fewer units than were bought goes as a whole. A cart
     whose last line goes ends as CHECKEDOUT. If the owner has another cart by now, that one is left
@@ -42,7 +42,7 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
     def attempt() -> bool:
         cart = read_cart(owner)
         if cart.handover is not None:
-            # Its lines are on their way into a user's cart, and may not change underway.
+            # Its lines are on their way into a user's cart, and must not change on the way.
             return False
         if cart.id == pending.cart_id and cart.exists and token not in cart.settled:
             # A cart keeps the marks of its last orders only, and may have lost this order's. Then
@@ -52,7 +52,7 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
             pinned = context.pinned_to(cart.version)
             store.take_lines(cart, pinned, token=token, units=pending.units)
         saved = save_cart(owner=owner, source="order")
-        # The hash may have been lost between the two steps above: then its copy is as it was.
+        # The hash may have been lost between the two steps above: then the units are still there.
         if not cart.exists or (saved is not None and _is_without(saved, pending, token)):
             pending.delete()
             return True
@@ -62,7 +62,7 @@ def settle_order(*, order_id: str, context: ChangeContext) -> bool:
 
 
 def settle_pending(*, owner: CartOwner, context: ChangeContext) -> None:
-    """Settle all orders of an owner that wait for it, oldest first; one query if there are none.
+    """Settle all orders of an owner that are not settled yet, oldest first; one query if none are.
 
     Raises what `settle_order` raises.
     """
@@ -78,12 +78,12 @@ def list_unsettled(*, before: datetime) -> list[str]:
 
 
 def is_settled(order_id: str) -> bool:
-    """Tell whether nothing that the order bought is still to leave its cart."""
+    """Tell whether all that the order bought has left its cart."""
     return not PendingSettlement.objects.filter(pk=order_id).exists()
 
 
 def leave_out_pending(cart: Cart) -> Cart:
-    """Return the cart without what orders bought and has not left it yet; one query."""
+    """Return the cart without the units that orders bought and that are still in it; one query."""
     waiting = PendingSettlement.objects.filter(owner=cart.owner.key, cart_id=cart.id)
     purchases = [
         Purchase(settlement_token(pending.pk), pending.units)

@@ -4,8 +4,8 @@
 --
 -- USES  clock, prelude, opening
 -- ARGV  11 merge token, then per line: SKU, quantity, selected ('1' or '0'), snapshot revision
--- Returns 'done', 'merged' if the token is already recorded here, and 'withdrawn' if it is as one
--- that may not be merged any more (see withdraw_merge.lua).
+-- Returns 'done', 'merged' if the token is already recorded here, or 'withdrawn' if the token is
+-- recorded as withdrawn (see withdraw_merge.lua).
 
 local token = ARGV[FIRST]
 local _, known = read_marks('@merged')

@@ -1,13 +1,13 @@
 #!lua
 -- Hand a guest's cart to a user: from here on its lines are the user's, and it takes no change
--- until the merge is finished. That is a change with a version of its own, so that the copy is handed
+-- until the merge is finished. The handover has a version of its own, so that the copy is handed
 -- over as well.
 --
 -- USES  clock
 -- KEYS  1 guest's cart hash   2 unsaved carts (zset)   3 carts being merged (zset)
 -- ARGV  1 user id   2 strategy   3 version from which a merge was withdrawn, '' for none
--- Returns {status, {}, fields}: 'done' (what was handed to this user before stays as it is, unless it
--- has the withdrawn version), 'taken' by another user, 'empty' without a line, 'absent'.
+-- Returns {status, {}, fields}: 'done' (a cart handed to this user before stays as it is, unless it
+-- has the withdrawn version), 'taken' by another user, 'empty' without a line, or 'absent'.
 
 local cart_key, unsaved_key, merging_key = KEYS[1], KEYS[2], KEYS[3]
 local user_id, strategy, withdrawn_version = ARGV[1], ARGV[2], ARGV[3]

@@ -1,4 +1,4 @@
--- The time, and the version that comes next. It stands in front of scripts that use it.
+-- The time, and the version that comes next. This text stands in front of scripts that use it.
 
 local server_time = redis.call('TIME')
 local now_ms = server_time[1] * 1000 + math.floor(server_time[2] / 1000)

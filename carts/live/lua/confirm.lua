@@ -9,8 +9,8 @@
 local unsaved_key, saving_key, set_aside_key, counters_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local FIRST = 5
 
--- Tell whether the hash comes from a saved version: it was noted there when it was read (see
--- read_to_save.lua), and stays so until a later one is saved.
+-- Tell whether the hash comes from this version. A hash notes its version when it is read (see
+-- read_to_save.lua), and keeps the note until a later version is saved.
 local function descends_from(version, saved)
   local last_saved
   for known in string.gmatch(saved or '0', '%d+') do
@@ -20,7 +20,7 @@ local function descends_from(version, saved)
   return tonumber(version) < tonumber(last_saved)
 end
 
--- Keep the version as the saved one, and those read since.
+-- Note this version as the saved one, and keep the later versions that were read.
 local function note(key, version, saved)
   local kept = { version }
   for known in string.gmatch(saved or '', '%d+') do
@@ -38,7 +38,7 @@ for index = FIRST, #KEYS do
   if not current then
     clean[#clean + 1] = key
   elseif not descends_from(version, meta[2]) then
-    -- The hash was lost meanwhile, and an older copy took its place, or a new cart.
+    -- The hash was lost meanwhile, and an older copy or a new cart took its place.
     redis.call('ZADD', unsaved_key, 'NX', current, key)
   else
     note(key, version, meta[2])

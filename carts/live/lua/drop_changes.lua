@@ -10,7 +10,7 @@
 
 local changes_key, progress_key = KEYS[1], KEYS[2]
 
--- The stream was wiped since it was read, and what is counted here with it.
+-- The stream was wiped after it was read, and there is nothing left to count.
 if redis.call('EXISTS', changes_key) == 0 then return 0 end
 
 local function parse(id)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Take away the hashes of users that are gone, and whatever else is known of them.
+-- Take away the hashes of users that are gone, and take these carts off the lists.
 --
 -- KEYS  1 unsaved carts (zset)   2 carts being saved (zset)   3 carts set aside (zset)
 --       4... cart hashes

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Forget that carts were set aside where they have no hash any more: nobody can mend those.
+-- Take carts off the list of those set aside when they have no hash any more: nobody can mend them.
 --
 -- KEYS  1 carts set aside (zset)   2... cart hashes
 -- Returns nothing.

@@ -1,4 +1,4 @@
--- What the scripts that change a cart share. It stands in front of their own texts.
+-- Shared by the scripts that change a cart. This text stands in front of their own texts.
 --
 -- KEYS  1 cart hash   2 unsaved carts (zset)   3 change stream   4... the verb's own
 --       last: record of the keyed call, if ARGV 9 is not ''
@@ -6,7 +6,7 @@
 --       2 id for a cart this change may start, '' if it may start none
 --       3 version the cart must have, '' for any
 --       4 time to live in ms, 0 for none      5 bound of the change stream, in entries
---       6 actor   7 source   8 request id     9 record of the keyed call   10 its time to live in ms
+--       6 actor   7 source   8 request id     9 record of the keyed call   10 its lifetime in ms
 --       11... the verb's own
 -- Returns {status, results, fields}: 'done' with one result per entry of the call, or why nothing
 -- was done:
@@ -26,8 +26,8 @@ local record, record_ttl_ms = ARGV[9], ARGV[10]
 local record_key = record ~= '' and KEYS[#KEYS]
 local FIRST = 11
 
--- Every field of the hash that is not a line. @saved lists the versions that the copy may have by this
--- cart's own history (see read_to_save.lua), @settled the last orders whose units have left.
+-- Every field of the hash that is not a line. @saved lists the versions that saves of this cart may
+-- have given the copy (see read_to_save.lua), @settled the last orders whose units have left.
 local META = {
   '@id', '@version', '@status', '@merging', '@merged', '@settled', '@saved', '@created', '@updated',
 }
@@ -64,7 +64,7 @@ local function open_cart()
     end
   end
   cart.id = cart.starts and fresh_id or id
-  -- Each new line takes one stamp as its time of adding, so that their order is their age.
+  -- Each new line takes a stamp of its own as its time of adding, so that lines sort by age.
   cart.version = next_version(version)
   cart.stamp = cart.version - 1
 end
@@ -81,7 +81,7 @@ local function read_line(value)
   }
 end
 
--- Return by SKU the lines of the SKUs among the arguments: every `step`-th from the `first` on.
+-- Return by SKU the lines that the arguments name: every `step`-th one, from `first` on, is a SKU.
 local function read_lines(first, step)
   local lines, skus = {}, {}
   for index = first, #ARGV, step do skus[#skus + 1] = ARGV[index] end
@@ -131,7 +131,7 @@ local function stage_removal(field)
   cart.removals[#cart.removals + 1] = field
 end
 
--- Stage that those of the SKUs' lines go which are still among `lines`.
+-- Stage the removal of these SKUs' lines, as far as they are still among `lines`.
 local function stage_removals(action, lines, skus)
   for _, sku in ipairs(skus) do
     if lines[sku] then
@@ -150,7 +150,7 @@ local function read_marks(field)
   return marks, known
 end
 
--- Keep a mark beside the last ones in this field; return false where it is there already.
+-- Stage a mark after the last ones in this field; return false where the mark is there already.
 local function stage_mark(field, mark)
   local marks, known = read_marks(field)
   if known[mark] then return false end
@@ -170,7 +170,7 @@ local function log_changes()
   end
 end
 
--- Write what was staged as one change: fields, version, time to live, unsaved mark, log, keyed call.
+-- Write the staged change at once: fields, version, time to live, unsaved mark, log, keyed call.
 local function commit()
   if #cart.writes == 0 and #cart.removals == 0 then return end
   cart.version = math.max(cart.version, cart.stamp)

@@ -4,7 +4,7 @@
 --
 -- KEYS  1 cart hash   2 unsaved carts (zset)   3 carts set aside (zset)   4 the other key
 -- ARGV  1 what is there, as it was dumped   2 how long to keep it, in ms
--- Returns 1, or 0 where something else is there by now.
+-- Returns 1, or 0 if the key holds something else by now.
 
 local key, unsaved_key, set_aside_key, other_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local dumped, ttl_ms = ARGV[1], ARGV[2]

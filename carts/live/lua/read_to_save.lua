@@ -7,8 +7,8 @@
 -- saver crashes in between.
 --
 -- KEYS  1 unsaved carts (zset)   2... cart hashes
--- Returns per cart its fields, with @saved as it was before; false without a hash, which is then
--- no longer unsaved; a text where there is something else than a hash.
+-- Returns per cart its fields, with @saved as it was before; false without a hash: the cart then
+-- leaves the list of unsaved carts; a text if the key holds something else than a hash.
 
 local unsaved_key = KEYS[1]
 local NOTED = 3

@@ -3,8 +3,8 @@
 --
 -- KEYS  1 unsaved carts (zset)   2... cart hashes
 -- ARGV  per cart: its id, and the version of its copy
--- Returns per cart 'done', 'absent' where there is no hash or that of another cart, or 'kept': it
--- has another version, or is no cart at all.
+-- Returns per cart 'done', 'absent' if there is no hash or it is another cart's, or 'kept' if it
+-- has another version or is no cart at all.
 
 local unsaved_key = KEYS[1]
 

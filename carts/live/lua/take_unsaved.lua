@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Give a saver the carts that have been unsaved for longest, as its own for a while.
 --
--- This is how several savers share a shard's list. A cart leaves the second list when it is saved or
--- set aside. What a saver that died had taken is anybody's when its time is over.
+-- This is how several savers share a shard's list. A cart leaves the second list when it is saved
+-- or set aside. The carts of a saver that died are free for others when its time is over.
 --
 -- USES  clock
 -- KEYS  1 unsaved carts (zset)   2 carts being saved (zset: by when the saver's time is over, ms)
@@ -15,7 +15,7 @@ local most, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local CHUNK = 1000
 
 redis.call('ZREMRANGEBYSCORE', saving_key, '-inf', integer(now_ms))
--- A time that lies further ahead than any is given was given before the clock was set back.
+-- A time further ahead than `lease_ms` was set before the clock was turned back.
 redis.call('ZREMRANGEBYSCORE', saving_key, '(' .. integer(now_ms + lease_ms), '+inf')
 
 local last = most + redis.call('ZCARD', saving_key) - 1

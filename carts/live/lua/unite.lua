@@ -1,12 +1,12 @@
 #!lua
--- Write what a cart that came from an older file is together with its copy.
+-- Write the cart that was united from a cart of an older file and its copy.
 --
 -- USES  clock, prelude
 -- KEYS  4 counters (hash)   5 carts being merged (zset)
 -- ARGV  11 version of the copy   12 id   13 created, in ms   14 status, '' for an active cart
 --       15 @merged   16 @settled   17 @merging   then per line: SKU, quantity, selected ('1' or
 --       '0'), revision, added in ms
--- Returns 'done', or as every change 'gone', 'moved' or 'changed'.
+-- Returns 'done', or 'gone', 'moved' or 'changed' as the prelude says.
 
 local counters_key, merging_key = KEYS[4], KEYS[5]
 local copy_version, merging = ARGV[FIRST], ARGV[FIRST + 6]

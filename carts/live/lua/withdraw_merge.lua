@@ -4,7 +4,7 @@
 --
 -- USES  clock, prelude, opening
 -- ARGV  11 merge token
--- Returns 'done', also where that was done before, and 'merged'.
+-- Returns 'done', also if that was done before, or 'merged' if that state has been merged.
 
 local token = ARGV[FIRST]
 local _, known = read_marks('@merged')
