@@ -1,1 +1,1 @@
-"""What all apps share (http, stores, serving), and the roof above them (admin, shop, settings)."""
+"""What all apps share (http, stores, serving), and what knows them all (admin, shop, settings)."""

@@ -19,7 +19,7 @@ class ConfigConfig(AppConfig):
         if faults := find_faults():
             where = " in production" if settings.IS_PRODUCTION else ""
             sys.exit(f"Cartwright does not start{where} like this: {' '.join(faults)}")
-        # A task that is called in any thread is one of this application.
+        # Tasks belong to this application, whichever thread calls them.
         celery_app.set_default()
         connection_created.connect(bound_waits)
         post_migrate.connect(create_missing_jobs, sender=apps.get_app_config("django_celery_beat"))

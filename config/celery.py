@@ -21,13 +21,13 @@ app.autodiscover_tasks()
 
 @task_prerun.connect
 def name_task(task_id: str, **_: Any) -> None:
-    """Have the log lines of a task carry its id."""
+    """Make the log lines of a task carry its id."""
     begin_task(task_id)
 
 
 @worker_init.connect
 def stand_back(**_: Any) -> None:
-    """Leave the cores to those who shop, and do the jobs with what remains.
+    """Give requests of shoppers the cores first; jobs get what remains.
 
     Linux on a desktop or a bare machine divides the cores among sessions before it looks at
     processes, so a session of the worker's own has to stand back, too.

@@ -1,4 +1,4 @@
-"""What must hold before the shop may serve: refusals at the start, and system checks."""
+"""What must be right before the shop may serve: refusals at the start, and system checks."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +50,7 @@ def _find_weak_secrets() -> Iterator[str]:
             yield f"{name} must be set, and not to the development key."
         elif _is_weak(secret, MIN_SECRET_LENGTH):
             yield f"{name} must be random, with {MIN_SECRET_LENGTH} characters at least."
-    # A key that still verifies is worth as much to somebody who guesses it.
+    # A key that only verifies is as dangerous as a signing key when somebody guesses it.
     for name in ("SECRET_KEY_FALLBACKS", "JWT_SIGNING_KEY_FALLBACKS"):
         if any(map(_is_guessable, getattr(settings, name))):
             yield (

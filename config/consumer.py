@@ -9,7 +9,7 @@ _REST_SECONDS = 1.0
 
 
 class PatientConsumer(Consumer):
-    """Asks a broker that takes no changes again after a rest, and closes what was opened.
+    """Rests before it asks a broker that takes no changes again, and closes its connection.
 
     Celery's own consumer asks ten times a second, and leaves its refused connections open.
     """

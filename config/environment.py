@@ -1,4 +1,4 @@
-"""Settings read from the environment, so that all faults there are told at once."""
+"""Settings read from the environment; all faults there are reported at once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
@@ -8,8 +8,8 @@ from environs import Env, EnvValidationError, ValidationError
 
 Reader = TypeVar("Reader", bound=Callable[..., Any])
 
-# ISO 4217: currencies with another number of decimals than two, and codes that are no money to pay
-# with. All amounts here are kept and shown in hundredths.
+# ISO 4217: currencies without exactly two decimals, and codes that are no money to pay with. All
+# amounts here are kept and shown in hundredths.
 _WITHOUT_CENTS = frozenset(
     (
         *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"),
@@ -49,7 +49,7 @@ def _read_on(read: Reader) -> Reader:
 
 
 class Environment(Env):
-    """The environment, read to its end whatever is wrong in it; `find_faults` then tells that."""
+    """The environment, read to its end despite faults; `find_faults` then reports them."""
 
     str = _read_on(Env.str)
     int = _read_on(Env.int)

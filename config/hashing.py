@@ -1,4 +1,4 @@
-"""What stands for a secret where the secret itself must not be."""
+"""Hashes that replace secrets where the secrets themselves must not be."""
 
 import hashlib
 
@@ -11,13 +11,13 @@ _KEY_BYTES = 64  # the most that BLAKE2b takes
 def hash_secret(text: str) -> str:
     """Return 24 hexadecimal digits, always the same for the same text and SECRET_KEY.
 
-    Keyed, because a guest id that a client made up itself may be short enough to be guessed.
+    The hash is keyed: a guest id that a client made up may be short enough to be guessed.
     """
     return _hash(text, settings.SECRET_KEY)
 
 
 def hash_by_every_key(text: str) -> list[str]:
-    """Return what stands for a text, and what stood for it under SECRET_KEY_FALLBACKS."""
+    """Return the hash of a text, and its hashes under SECRET_KEY_FALLBACKS."""
     return [_hash(text, key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 

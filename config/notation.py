@@ -7,7 +7,7 @@ from functools import lru_cache
 # apart, so that two amounts may read as one JSON number.
 MAX_CENTS = 2**46 * 100
 
-# What a client that has not signed in is known by, in X-Guest-ID.
+# The id of a client that has not signed in, in X-Guest-ID.
 GUEST_ID_PATTERN = "[A-Za-z0-9_-]{8,128}"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,7 +18,7 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-# The lines of a cart that is read again have the times they had before. About 200 bytes each in
+# When a cart is read again, its lines have the same times as before. About 200 bytes each in
 # every worker process.
 @lru_cache(maxsize=8192)
 def format_time_ms(milliseconds: int) -> str:

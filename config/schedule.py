@@ -1,8 +1,8 @@
 """The periodic jobs, which beat reads from the database.
 
-A job's row is made once, by the first migration that finds it missing. From then on it is the
-operators': what they change in admin stays. A job that is not to run is disabled there; one that
-is deleted comes back with the next migration.
+A job's row is made once, by the first migration that finds it missing. From then on the row is the
+operators': what they change in admin stays. They disable a job there if it must not run; a deleted
+job comes back with the next migration.
 
 Beat has no lock and may run twice, so every job is safe twice at once. Each goes on where the last
 run stopped, so a run that has waited for a worker as long as its interval is dropped for the next.
@@ -78,7 +78,7 @@ def create_missing_jobs(*, apps: Apps = installed_apps, **options: Any) -> None:
     try:
         tasks = apps.get_model(_BEAT, "PeriodicTask").objects
     except LookupError:
-        # The schedule's own tables have just been taken away.
+        # A migration has just removed the schedule's own tables.
         return
     known = set(tasks.values_list("name", flat=True))
     missing = [job for job in list_jobs() if job.name not in known]
@@ -98,6 +98,6 @@ def create_missing_jobs(*, apps: Apps = installed_apps, **options: Any) -> None:
         ],
         ignore_conflicts=True,
     )
-    # A beat that runs already looks here for whether there is anything new.
+    # A running beat looks here to see whether anything is new.
     changes = apps.get_model(_BEAT, "PeriodicTasks").objects
     changes.update_or_create(ident=1, defaults={"last_update": timezone.now()})

@@ -18,7 +18,7 @@ from granian.server import MPServer
 
 # A request's head, and what is read of a body at once.
 _BUFFER_BYTES = 64 * 1024
-# What a worker opens beside connections of clients: modules, logs, figures, the stores.
+# Files a worker opens besides connections of clients: modules, logs, figures, the stores.
 _OTHER_FILES = 256
 
 
@@ -29,8 +29,8 @@ def main() -> None:
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         try:
             server = build_server(Env())
-            # The workers load the application by themselves. Loading it here, too, ends the process
-            # over bad settings, where a worker's failure would only have it replaced.
+            # The workers load the application by themselves. It is loaded here, too, so that bad
+            # settings end the process; a worker that fails would only be replaced.
             django.setup()
         except EnvError as error:
             sys.exit(str(error))
@@ -40,8 +40,8 @@ def main() -> None:
 def build_server(env: Env) -> MPServer:
     """Return the server.
 
-    It speaks HTTP/1.1 alone: before it knows that a client does not speak HTTP/2 without TLS, no
-    time-out would be in force. What has not ended WEB_STOP_SECONDS after a signal is killed.
+    It speaks HTTP/1.1 only. If it also spoke HTTP/2 without TLS, no time-out would apply before it
+    knows the protocol. What has not ended WEB_STOP_SECONDS after a signal is killed.
     """
     return MPServer(
         "config.asgi:application",
@@ -66,7 +66,7 @@ def build_server(env: Env) -> MPServer:
 
 
 def _bound_connections(wanted: int) -> int:
-    """Return how many connections a worker can hold, having asked for as many as are wanted."""
+    """Ask for as many connections a worker as wanted, and return how many it can hold."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:

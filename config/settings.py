@@ -35,7 +35,7 @@ DATA_DIR = (BASE_DIR / env.str("DATA_DIR", ".local")).resolve()
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-used-in-production"  # noqa: S105
 SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
-# Older keys, which still verify what they have signed.
+# Older keys, which still verify what they once signed.
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [] if IS_PRODUCTION else ["*"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
@@ -82,7 +82,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "config.http.middleware.SiteMiddleware",
 ]
-# What only requests for pages and for admin pass, in SiteMiddleware.
+# Middleware for requests for pages and admin only; SiteMiddleware runs it.
 SITE_MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -116,7 +116,7 @@ TEMPLATES = [
     },
 ]
 
-# When a user logs in, the first replaces a hash that the other made.
+# When a user logs in, a hash by the second hasher is replaced by one of the first.
 PASSWORD_HASHERS = [
     "accounts.hashers.Argon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -139,7 +139,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-# Development serves static files from where they lie; production collects them first.
+# Development serves static files from their source folders; production collects them first.
 STATIC_ROOT = env.path("STATIC_ROOT", DATA_DIR / "static") if IS_PRODUCTION else None
 STATICFILES_DIRS: list[Path] = []
 WHITENOISE_USE_FINDERS = not IS_PRODUCTION
@@ -156,9 +156,9 @@ REDIS_URL = env.str("REDIS_URL")
 STORES_ARE_EMBEDDED = env.bool("STORES_ARE_EMBEDDED", False)
 
 DATABASE_STATEMENT_TIMEOUT_MS = env.int("DATABASE_STATEMENT_TIMEOUT_MS", 10_000)
-# Longer than the second after which PostgreSQL looks for deadlocks, which it ends for one side.
+# Longer than 1 s: after that PostgreSQL looks for deadlocks, and ends one of the transactions.
 DATABASE_LOCK_TIMEOUT_MS = env.int("DATABASE_LOCK_TIMEOUT_MS", 1_500)
-# How long a transaction may rest with its locks held: its process may have been stopped.
+# How long a transaction may rest and hold its locks: its process may have been stopped.
 DATABASE_IDLE_TIMEOUT_MS = env.int("DATABASE_IDLE_TIMEOUT_MS", 5_000)
 # Set to 0 behind a transaction-pooling proxy, which cannot keep prepared statements.
 DATABASE_PREPARE_THRESHOLD = env.int("DATABASE_PREPARE_THRESHOLD", 3)
@@ -189,7 +189,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
-# Who calls where only service keys may: `config.http.scopes` knows no accounts.
+# Identifies callers with service keys: `config.http.scopes` itself knows no accounts.
 SERVICE_KEY_AUTHENTICATION = "accounts.api.authentication.ServiceKeyAuthentication"
 
 JWT_SIGNING_KEY_FALLBACKS: list[str] = env.list(
@@ -218,12 +218,12 @@ SPECTACULAR_SETTINGS = {
 }
 
 MAX_BODY_BYTES = 64 * 1024
-# What PUT /api/catalogue/… may be sent.
+# The largest body for PUT /api/catalogue/….
 MAX_CATALOGUE_BODY_BYTES = 8 * 1024 * 1024
-# What a page of the shop or of admin may be sent.
+# The largest body for a page of the shop or of admin.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
-# What `config.server` serves with. Each thread has a connection to every store.
+# How `config.server` serves. Each thread has a connection to every store.
 WEB_WORKERS = env.int("WEB_WORKERS", 2, validate=validate.Range(min=1))
 WEB_THREADS = env.int("WEB_THREADS", 2, validate=validate.Range(min=1, max=64))
 # Connections of clients that one worker holds; more wait until one of them ends.
@@ -253,9 +253,9 @@ RATE_LIMIT_SERVICE_KEYS_PER_ADDRESS = env.int("RATE_LIMIT_SERVICE_KEYS_PER_ADDRE
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 
 CART_CURRENCY = env.str("CART_CURRENCY", "CNY", validate=check_currency)
-# A script can hold some 3,900 lines, and makes everybody wait for a cart that is read or written.
+# A script can hold some 3,900 lines, but everybody waits while a script handles one cart.
 CART_MAX_LINES = env.int("CART_MAX_LINES", 200, validate=validate.Range(min=1, max=1_000))
-# The hash has 15 bits for them: more would turn into another quantity.
+# The hash has 15 bits for a quantity: a larger one would be read back as another.
 CART_MAX_UNITS_PER_LINE = env.int(
     "CART_MAX_UNITS_PER_LINE", 9_999, validate=validate.Range(min=1, max=32_767)
 )
@@ -287,26 +287,26 @@ ORDER_PAYMENT_MINUTES = env.int("ORDER_PAYMENT_MINUTES", 30)
 ORDER_PHONE_REGION = env.str(
     "ORDER_PHONE_REGION", "CN", validate=validate.OneOf(sorted(SUPPORTED_REGIONS))
 )
-# How many orders, and units in them, may wait for payment: of one user or one guest's contact, and
-# from one address. 0 turns a limit off.
+# How many orders, and units in them, may wait for payment: for one user or one guest's contact, and
+# for one address. 0 turns a limit off.
 ORDER_MAX_PENDING = env.int("ORDER_MAX_PENDING", 20)
 ORDER_MAX_PENDING_UNITS = env.int("ORDER_MAX_PENDING_UNITS", 1_000)
 ORDER_MAX_PENDING_PER_ADDRESS = env.int("ORDER_MAX_PENDING_PER_ADDRESS", 200)
 ORDER_MAX_PENDING_UNITS_PER_ADDRESS = env.int("ORDER_MAX_PENDING_UNITS_PER_ADDRESS", 5_000)
 # Shared with the payment provider; without one the webhook is closed.
 PAYMENT_WEBHOOK_SECRET = env.str("PAYMENT_WEBHOOK_SECRET", "")
-# How far the time of a signature may be from now.
+# How far a signature's time may be from the present.
 PAYMENT_WEBHOOK_TOLERANCE_SECONDS = env.int("PAYMENT_WEBHOOK_TOLERANCE_SECONDS", 300)
 
 UNFOLD = THEME
-# Where a login leads from the login page itself: the theme's form does not say it then.
+# Where to go after a login on the login page itself: the theme's form then names no page.
 LOGIN_REDIRECT_URL = "admin:index"
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
-# Otherwise beat would add a job of its own, to clear results away, whenever it starts.
+# Otherwise beat would add its own job, which deletes old results, whenever it starts.
 CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -316,8 +316,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_WORKER_CONSUMER = "config.consumer:PatientConsumer"
-# A task comes again this long after its whole worker died; the limit keeps a slow task from
-# meeting its repetition. Periodic jobs go on where the last one stopped, so no work is lost.
+# A task is delivered again this long after its worker died. The limit keeps a slow task from
+# overlapping its repetition. Periodic jobs go on where the last one stopped, so no work is lost.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_TASK_TIME_LIMIT = 540
 CELERY_TIMEZONE = "UTC"
@@ -334,7 +334,7 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000 if IS_PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
-# These look in MIDDLEWARE for classes that SITE_MIDDLEWARE has.
+# These checks look in MIDDLEWARE for classes that are in SITE_MIDDLEWARE.
 SILENCED_SYSTEM_CHECKS = [
     *("admin.E408", "admin.E409", "admin.E410"),
     *("security.W002", "security.W003"),
@@ -377,12 +377,12 @@ LOGGING = {
         "requests": {"level": "INFO" if LOG_REQUESTS else "WARNING"},
         # Every refusal has its line from "requests"; a failure is logged with where it happened.
         "django.request": {"level": "ERROR"},
-        # The beginning and end of tasks that run every few seconds would drown what they say.
+        # Lines for the start and end of frequent tasks would drown the tasks' own lines.
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }
 
-# All variables are read by now. What was wrong with them stops the start.
+# All variables are read by now. A fault in one of them stops the start.
 ENVIRONMENT_FAULTS = find_faults(env)

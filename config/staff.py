@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.utils import parse_datetime_str
 from unfold.views import ChangeList
 
-# Logs write this before the user's id of a member of staff.
+# Logs write this before the user id of a member of staff.
 STAFF = "staff:"
 
 
@@ -32,13 +32,13 @@ def find_username(column: str, *, prefix: str = STAFF) -> Subquery:
     """Return the username, or NULL, of the user whose id a column has after `prefix`."""
     user_id = Substr(OuterRef(column), len(prefix) + 1)
     people = get_user_model()._default_manager.filter(pk=user_id)
-    # By the index on ids first; then "key:…", which may end in anything, is not taken for staff.
+    # The index finds the id first; then a "key:…", which may end in an id, is not taken for staff.
     named = people.alias(_actor=Concat(Value(prefix), "pk")).filter(_actor=OuterRef(column))
     return Subquery(named.values("username"))
 
 
 class StaffChangeList(ChangeList):  # type: ignore[misc]
-    """A list that is narrowed by its own filters alone.
+    """A list that only its own filters can narrow.
 
     Django takes any lookup of a model's own fields in the address. With `?buyer__regex=` and the
     like, somebody could find out piece by piece what no page shows.
@@ -72,7 +72,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 class ReadOnlyAdmin:
-    """Lets nobody add, change or delete a row. Stands before the admin class among the bases."""
+    """Lets nobody add, change or delete a row. Must precede the admin class among the bases."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -21,7 +21,7 @@ urlpatterns = [
     path("api/", include("orders.api.urls")),
     path("api/schema", get_schema, name="schema"),
     path("api/docs", show_docs, name="docs"),
-    # In place of admin's own, which let passwords be tried without a limit.
+    # Replaces admin's own login page, which lets passwords be tried without a limit.
     path("admin/login/", admin_login.log_in),
     path("admin/password_change/", admin_login.change_password),
     path("admin/", admin.site.urls),

@@ -44,7 +44,7 @@ from products.stock_form import StockForm
 
 
 class SkuForm(ModelForm):  # type: ignore[type-arg]
-    """A SKU's form. A stock that sales may change meanwhile is adjusted on a page of its own."""
+    """A SKU's form. Sales may change the stock meanwhile, so it has a page of its own."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -110,7 +110,7 @@ class StockChangeInline(_StockChanges, TabularInline):  # type: ignore[misc]
 
 
 class _Contended(StaffAdmin):
-    """A form whose rows, or those that triggers renew along with them, are being sold."""
+    """A form that changes rows which are being sold, by itself or through triggers."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         if request.method != "POST":
@@ -127,7 +127,7 @@ class _LogicalDeletion(StrictActions, _Contended):
     def get_deleted_objects(
         self, objs: Iterable[Model], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Name the rows alone: what refers to them stays, and prevents nothing."""
+        """Name only the rows themselves: what refers to them stays, and prevents no deletion."""
         names = [str(each) for each in objs]
         needed = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
         return names, {str(self.opts.verbose_name_plural): len(names)}, needed, []
@@ -243,7 +243,7 @@ class ProductAdmin(_LogicalDeletion):
 
     @admin.display(description=_("Preview"))
     def preview(self, product: Product) -> str:
-        # A form that was refused shows what was typed.
+        # A refused form is shown again with what was typed, which may be no list.
         if not isinstance(product.images, list) or not product.images:
             return ""
         return format_html(

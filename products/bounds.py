@@ -10,8 +10,8 @@ CODE_LENGTH = 64
 EXTERNAL_ID_LENGTH = 128
 # Of a SKU's minimum and step; a line with more units is rare.
 MAX_QUANTITY_RULE = 9_999
-# What `is_id` tells, for the database. A "_" is left out, because it joins a cart's id and a SKU's
-# to a line's.
+# The rule of `is_id`, for the database. "_" is not allowed: in a line's id it joins the cart's id
+# and the SKU's.
 ID_PATTERN = "^-*[A-Za-z0-9][A-Za-z0-9-]*$"
 
 

@@ -46,8 +46,8 @@ _IDS = re.compile("[A-Za-z0-9-]{1,64}(?:,[A-Za-z0-9-]{1,64})*")
 # tables would double the work.
 # The tally is a subquery, so that PostgreSQL looks it up for limited SKUs only.
 # The ids come as one text, because the driver takes longer to write an array than to read the rows.
-# A subquery hides the ids from the planner. If it saw only a few, it would find the plan that it
-# has kept for ten ids too dear, and would plan anew each time, which doubles the cost.
+# A subquery hides the ids from the planner. If the planner saw only a few, its saved plan for ten
+# ids would seem too expensive. It would plan anew each time, which doubles the cost.
 _OFFERS = """
 SELECT s.id, s.product_id, s.code, s.attributes::text, (s.price * 100)::bigint,
        (s.original_price * 100)::bigint, CASE WHEN s.tracks_stock THEN s.stock END,
@@ -69,7 +69,7 @@ WHERE id = ANY(%s::bigint[])
 
 
 def _join(ids: Collection[str]) -> str:
-    """Join ids by commas, without what can be no id; the driver refuses to send a NUL."""
+    """Join ids by commas, without those that cannot be ids; the driver refuses to send a NUL."""
     text = ",".join(ids)
     return text if _IDS.fullmatch(text) else ",".join(filter(is_id, ids))
 

@@ -12,7 +12,7 @@ _AT_ONCE = 500
 
 
 def list_entries(products: QuerySet[Product]) -> Iterator[ProductEntry]:
-    """Yield products with their SKUs, deleted ones left out, some hundred in two queries."""
+    """Yield products with their SKUs, without deleted ones; two queries for some hundred."""
     found = products.filter(is_deleted=False).select_related("merchant").order_by("pk")
     skus = Prefetch("skus", Sku.objects.filter(is_deleted=False).order_by("code"), "kept_skus")
     for product in found.prefetch_related(skus).iterator(chunk_size=_AT_ONCE):

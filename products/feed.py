@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 
 from products.models import Merchant, Product, Sku
 
-# A row has the time at which its change began, and is seen when its transaction ends: later by as
-# long as that takes, and by as much as the clocks of two servers differ. Whoever asks for changes
-# since the last read must not miss such a row, and so gets those of the minutes before once more.
+# A row has the time at which its change began, but is seen only when its transaction ends. It seems
+# late by the length of the transaction, plus the difference between two servers' clocks. So that
+# readers miss no such row, they get the changes of the minutes before once more.
 _COMMIT_MARGIN = timedelta(minutes=5)
 
 
@@ -39,10 +39,10 @@ class FeedPage:
 def read_feed(*, since: datetime | None, cursor: str, limit: int) -> FeedPage:
     """Return the first products (at most `limit`) after the cursor that are not deleted.
 
-    With `since`, only what has changed then or later, and what changed a few minutes before. Costs
-    two queries. Nothing is missed by who reads all pages, and the next time asks for what has
-    changed since the first of them was read: a product never moves, and what changes behind the
-    cursor is found then. Sales, and changes of a stock alone, are no changes of a product.
+    With `since`, only products that changed then or later, or a few minutes before. Costs
+    two queries. A reader misses nothing by reading all pages and, the next time, asking for changes
+    since the first of them was read: products never move, and changes behind the cursor are found
+    then. Sales, and changes of a stock alone, are no changes of a product.
     """
     products = Product.objects.filter(is_deleted=False, pk__gt=cursor)
     if since is not None:

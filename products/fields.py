@@ -27,7 +27,7 @@ class JSONType(models.Func):
 
 
 class HasOtherThanTexts(models.Func):
-    """Whether what `members`, a strict JSON path, finds in a JSON value has anything but texts."""
+    """Whether `members`, a strict JSON path, finds anything but texts in a JSON value."""
 
     template = (
         "jsonb_path_exists((%(expressions)s)::jsonb,"
@@ -37,7 +37,7 @@ class HasOtherThanTexts(models.Func):
 
 
 class HasOtherThanObjects(HasOtherThanTexts):
-    """Whether what `members` finds has anything but objects."""
+    """Whether `members` finds anything but objects."""
 
     template = HasOtherThanTexts.template.replace("string", "object")
 
@@ -61,7 +61,7 @@ class OrderedJSONField(models.JSONField):
 
 
 def validate_id(value: str) -> None:
-    """Refuse an id that the API would not take back."""
+    """Refuse an id that the API would not accept."""
     if not is_id(value):
         raise ValidationError(_("An id has letters a to z, digits and hyphens alone."))
 

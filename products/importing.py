@@ -49,8 +49,8 @@ class ImportResult:
 def run_import(job: Job, result: ImportResult) -> Generator[Faulty | None, None, None]:
     """Take the goods in, and yield a fault, or None, for each product and each bad row.
 
-    Counts in `result`. Some products are taken at once, in a transaction: after an interruption the
-    whole file can be imported again. Raises EntryError for a file that cannot be read at all.
+    Counts in `result`. Products are taken some at a time, in a transaction. After an interruption
+    the whole file can be imported again. Raises EntryError for a file that cannot be read at all.
     """
     name = find_format(job.path) if job.format == "auto" else job.format
     found = find_reader(job.path, name)(job.path, currency=settings.CART_CURRENCY)

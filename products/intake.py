@@ -1,10 +1,10 @@
 """Goods that come from elsewhere: added, or changed where they differ, many in one call.
 
 Files, service keys and the admin's import come in here. A product is known by its external id, a
-SKU by its code. What is not told of stays as it is.
+SKU by its code. What an entry leaves out stays as it is.
 
-Entries are taken in small transactions that lock products, then SKUs, in the order of all who
-change the catalogue: checkouts lock SKUs in the same order, and wait a few milliseconds at most.
+Entries are taken in small transactions. These lock products, then SKUs, in the order of all other
+changes of the catalogue. Checkouts lock SKUs in the same order, so they only wait milliseconds.
 """
 
 from collections import defaultdict
@@ -100,7 +100,7 @@ def take_in(entries: Iterable[ProductEntry], how: Intake) -> Iterator[Taken]:
         try:
             yield from _take_batch(batch, how)
         except IntegrityError:
-            # Somebody else added the same in the meantime: each alone, to see which.
+            # Somebody else added one of them in the meantime. Taking each alone shows which.
             for entry in batch:
                 yield _take_alone(entry, how)
 
@@ -115,7 +115,7 @@ def set_prices(entries: Sequence[PriceEntry], now: datetime) -> list[Taken]:
 def deactivate_others(
     sku_ids: Iterable[str], *, merchant_ids: Iterable[str], now: datetime, is_dry_run: bool = False
 ) -> int:
-    """Make the merchants' SKUs inactive but for these, and return how many were active."""
+    """Make the merchants' SKUs inactive, except these, and return how many were active."""
     kept = set(sku_ids)
     active = Sku.objects.active().filter(product__merchant__in=list(merchant_ids))
     others = [pk for pk in active.values_list("pk", flat=True).iterator() if pk not in kept]
@@ -181,7 +181,7 @@ def _take_goods(
 
 
 def _queue_up() -> None:
-    """Wait for others who settle merchants: both would add the same one, for names may repeat."""
+    """Wait for others who settle merchants: names may repeat, so both would add the same one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_INTAKE_LOCK])
 
@@ -201,7 +201,7 @@ class _Merchants:
     def settle(self, wanted: Collection[MerchantEntry]) -> None:
         """Find them, add those that are missing, and rename those that have another name now.
 
-        In a transaction before that of the goods: renaming one locks all SKUs of it.
+        Runs in a transaction before that of the goods: renaming a merchant locks all its SKUs.
         """
         if self._how.is_dry_run:
             self._found = {entry: _find_merchant(entry) or Merchant() for entry in wanted}
@@ -238,7 +238,7 @@ class _Goods:
         known = Product.objects.filter(named, is_deleted=False)
         lock_rows(known)
         products = {each.external_id or each.pk: each for each in known}
-        # All of a product's SKUs: where it changes, the database's triggers lock them, too.
+        # All of a product's SKUs: if the product changes, the database's triggers lock them, too.
         codes = [sku.code for entry in entries for sku in entry.skus]
         theirs = Q(product__in=products.values()) | Q(code__in=codes, is_deleted=False)
         lock_rows(Sku.objects.filter(theirs))
@@ -256,7 +256,7 @@ class _Goods:
 
 
 def _plan(entry: ProductEntry, goods: _Goods, merchants: _Merchants) -> Taken:
-    """Note what the entry changes, unless it is not possible as a whole."""
+    """Note what the entry changes, if all of it is possible."""
     product = goods.products.get(entry.external_id)
     reason = _find_fault(entry, product, goods.skus, merchants)
     if reason:
@@ -280,7 +280,7 @@ def _plan(entry: ProductEntry, goods: _Goods, merchants: _Merchants) -> Taken:
 
 
 def _plan_sku(entry: SkuEntry, product: Product, goods: _Goods) -> tuple[Sku, bool]:
-    """Note what the entry changes, and tell whether that is anything."""
+    """Note what the entry changes, and return the SKU and whether anything changes."""
     sku = goods.skus.get(entry.code)
     is_known = sku is not None
     if sku is None:

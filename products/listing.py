@@ -107,7 +107,7 @@ class _Folded(Func):
 
 
 class _FoundBy(Lookup):
-    """Whether grams hold those of all words, told by the index (see the migration of listings)."""
+    """Whether `grams` has the grams of all words, by the index (see the migration of listings)."""
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
@@ -135,7 +135,7 @@ def _search(
 
 
 def _read_page(found: QuerySet[ProductListing], ordering: str, rows: slice) -> QuerySet[Product]:
-    """Find the page in the index of its order alone, and only then look its rows up."""
+    """Find the page by the index of its order alone, and only then read its rows."""
     column, key = ORDERINGS[ordering]
     page = Product.objects.filter(pk__in=found.order_by(column, key).values("pk")[rows])
     direction, name = ("-", column[1:]) if column.startswith("-") else ("", column)

@@ -37,7 +37,7 @@ class Offer(NamedTuple):
         """Return what the card says: about 2 microseconds."""
         members = orjson.loads(f"{{{self.card_json}}}")
         merchant = members["merchant"]
-        # A constraint says the same; a cart must not fail over a row that came before it.
+        # A constraint says the same, but a cart must not fail over a row older than the constraint.
         images = [image for image in members["images"] if isinstance(image, str)]
         return Card(
             name=members["name"],

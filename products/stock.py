@@ -52,11 +52,11 @@ def hold_offers(
 
     `bought` is the most that is tallied under any name that the buyer is known by (`also`). Costs
     two queries, and one more for further names. Must run in a transaction. Whoever changes a SKU
-    waits for its end, and so does whoever changes its product or renames its merchant, because
-    triggers then write to the SKU.
+    waits until the transaction ends. So does whoever changes its product or renames its merchant,
+    because triggers then write to the SKU.
     """
     _lock_skus(sku_ids)
-    # A query of its own: one that had to wait for the locks would see older tallies.
+    # A query after the lock's: a query that waits for the locks itself would see older tallies.
     offers = read_offers(sku_ids=sku_ids, buyer=buyer)
     return _count_other_names(offers, also) if also else offers
 
@@ -66,12 +66,12 @@ def take(
 ) -> None:
     """Take units of SKUs (at least 1 each) out of stock for the buyer: all of them, or none.
 
-    Of SKUs whose stock is not tracked, the units are tallied alone.
+    For a SKU whose stock is not tracked, the units are only tallied.
 
     `offers` are those that `hold_offers` holds for the same buyer in this transaction. The units
     are tallied under each other name of the buyer (`also`), too. Costs two queries whatever the
-    number of SKUs. Raises StockTooLow or AllowanceTooLow for the first SKU, in id order, that does
-    not suffice; nothing has changed then.
+    number of SKUs. Raises StockTooLow or AllowanceTooLow for the first SKU, in id order, that falls
+    short; then nothing has changed.
     """
     _require_positive(units)
     for sku_id in sorted(units):
@@ -108,7 +108,7 @@ def give_back(
 
 
 def hand_over(*, giver: str, taker: str, units: Mapping[str, int]) -> None:
-    """Count units that the giver has taken as the taker's from now on, beside the taker's own.
+    """Count units that the giver has taken as the taker's from now on, added to the taker's own.
 
     The sum may be over a limit: then the taker can buy no more. Costs four queries. Must run in
     the transaction that makes sure that it happens once.
@@ -156,9 +156,9 @@ def set_stocks(
 ) -> list[tuple[int, int] | Exception]:
     """Set the stocks of SKUs by code, each 0 to MAX_STOCK, and return what each was and is.
 
-    Where that could not be, the exception stands: Sku.DoesNotExist, StockTooLow or StockTooHigh.
-    Entries for one SKU count one after the other. Many are set in several transactions, each of
-    which locks its SKUs in the order of checkouts, and costs three queries.
+    Where a stock could not be set, its exception is returned: Sku.DoesNotExist, StockTooLow or
+    StockTooHigh. Entries for one SKU count one after the other. Many are set in several
+    transactions, each of which locks its SKUs in the order of checkouts, and costs three queries.
     """
     return _change_stocks(levels, lambda stock, level: level, cause, now)
 

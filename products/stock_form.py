@@ -26,7 +26,7 @@ _MOST = 1_000_000
 class StockForm(forms.Form):
     """Units more or fewer, or what was counted, and why.
 
-    A count is for the stock that was on show, `expected`, and is refused when that has moved.
+    A count refers to the stock that was shown, `expected`, and is refused if the stock has moved.
     """
 
     how = forms.ChoiceField(
@@ -70,7 +70,7 @@ class StockForm(forms.Form):
         return values
 
     def change_stock(self, *, actor: str, now: datetime) -> StockChange | None:
-        """Do what a valid form says; None where it cannot be done, and the form says why."""
+        """Do what a valid form says. If it cannot be done, return None; the form then says why."""
         try:
             return self._change(actor, now)
         except StockTooLow as refusal:
@@ -87,7 +87,7 @@ class StockForm(forms.Form):
         return None
 
     def _expect(self, stock: int) -> None:
-        """Have the form, when it is shown again, say that the stock is this."""
+        """Make the form name this as the stock when it is shown again."""
         data = QueryDict(mutable=True)
         data.update(self.data)
         data["expected"] = str(stock)

@@ -39,7 +39,7 @@ from config.staff import ReadOnlyAdmin, StaffAdmin
 
 @admin.register(Cart)
 class CartAdmin(CartActions, CartSearch, ReadOnlyAdmin, StaffAdmin):
-    """Carts. Nothing is written from here: what is changed goes through the carts' operations."""
+    """Carts. This class writes nothing: every change goes through the carts' operations."""
 
     list_display = (
         "show_id", "show_owner", "show_status", "item_count", "show_total",
@@ -51,7 +51,7 @@ class CartAdmin(CartActions, CartSearch, ReadOnlyAdmin, StaffAdmin):
     list_per_page = 50
     list_max_show_all = 50
     list_fullwidth = True
-    # To count all copies would take longer than to show a page of them.
+    # Counting all copies would take longer than showing a page of them.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = InfinitePaginator

@@ -1,6 +1,6 @@
 """The admin's pages of the change log, which may have millions of rows.
 
-So no page counts them, and all that can be searched for has an index.
+So no page counts the rows, and everything that can be searched for has an index.
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ from carts.live.guests import find_noted_guest
 from carts.live.keys import shard_prefixes
 from config.hashing import hash_by_every_key
 
-# Reading as many keeps the server busy for about 10 ms.
+# Reading this many keeps the server busy for about 10 ms.
 _MAX_LOOKED_AT = 5_000
 
 

@@ -1,4 +1,4 @@
-"""What the staff's pages call carts and what happens to them, and whose cart a name means.
+"""Names of carts, owners and changes on the staff's pages, and whose cart a name means.
 
 A cart's name, in addresses and links, is its id where there is a copy of it, else "user-<id>" or
 "guest-<hash>": a guest's id is a secret.
@@ -87,7 +87,7 @@ def page_url(name: str) -> str:
 
 
 def owner_url(owner: CartOwner) -> str:
-    """Return the address of an owner's cart by the owner; the page knows the cart's own one."""
+    """Return the address of a cart's page by its owner's name, which the page accepts, too."""
     return page_url(_name_owner(owner))
 
 

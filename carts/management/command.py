@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Report:
     """What a command has to say: as data for --json, and as text.
 
-    `failure` is one sentence where something is wrong; the exit code is 1 then, else 0. It is 2
-    for a command that was called in a wrong way.
+    `failure` is one sentence if something is wrong; then the exit code is 1, else 0. A command that
+    was called in a wrong way exits with 2.
     """
 
     data: dict[str, Any]
@@ -81,7 +81,7 @@ def add_owner_arguments(parser: CommandParser, *, required: bool = True) -> Any:
 
 
 def read_owner(options: Namespace) -> CartOwner:
-    """Return the owner that was named; raises CommandError for a user nobody is or ever was."""
+    """Return the owner that was named; raises CommandError for one without account and cart."""
     owner: CartOwner = options.user or options.guest
     if not owner.is_guest and find_missing_users([owner.id]) and not has_cart(owner):
         raise CommandError("There is no such user.")
@@ -89,7 +89,7 @@ def read_owner(options: Namespace) -> CartOwner:
 
 
 def show_progress(options: Namespace, *, total: int | None, unit: str) -> "tqdm[Any]":
-    """Return a progress bar on stderr; invisible where that is no terminal, and with --json."""
+    """Return a progress bar on stderr; it is hidden if that is no terminal, and with --json."""
     return tqdm(
         total=total, unit=f" {unit}", file=sys.stderr, disable=True if options.json else None
     )

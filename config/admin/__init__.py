@@ -1,4 +1,4 @@
-"""The admin's pages of no single app: its first page, its menu, and the periodic jobs."""
+"""The admin's pages that belong to no one app: first page, menu, periodic jobs."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _

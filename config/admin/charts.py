@@ -53,7 +53,7 @@ class Chart:
 
 
 def draw_lines(title: str, figures: Sequence[ActivityFigures], *, label: str) -> Chart:
-    """Draw figures as lines; `label` is a date format for where each begins."""
+    """Draw figures as lines; `label` is the date format of the time when each figure begins."""
     style = {"borderWidth": 2, "pointRadius": 0, "tension": 0.3}
     return _draw(title, "line", figures, label, style)
 

@@ -73,7 +73,7 @@ class Dashboard:
 
 
 def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the dashboard to the first page's context, if the member of staff may see it."""
+    """Add the dashboard to the first page's context, if this member of staff may see it."""
     if request.user.has_perm("carts.view_cart"):
         sees_skus = request.user.has_perm("products.view_sku")
         context["dashboard"] = describe_shop(now=timezone.now(), links_skus=sees_skus)

@@ -1,7 +1,7 @@
 """The figures of the dashboard: each is read within five seconds, or is None.
 
-Only the last two days are counted at every look. Older hours change no more, except by changes
-that are drained late, so their figures are remembered for a day.
+Only the last two days are counted at every look. Older hours change only if entries are drained
+late, so their figures are remembered for a day.
 """
 
 import logging
@@ -43,7 +43,7 @@ _PATIENCE = timedelta(seconds=5)
 _FLAGGED_FOR = timedelta(days=PAYMENT_DAYS)
 _FIRST_DAY = timedelta(days=DAYS - 1)
 _FIRST_POPULAR_DAY = timedelta(days=POPULAR_DAYS - 1)
-# How long before midnight the hours begin that are counted at every look.
+# The hours counted at every look begin this long before midnight.
 _RECENT = timedelta(days=2)
 
 
@@ -87,7 +87,7 @@ class Remembered(Generic[Figures]):
     def get(self, midnight: datetime, *, now: datetime) -> Figures:
         """Return the figures. Raises what the function raises; nothing is remembered then."""
         known = self._known
-        # If the clock was set back, their age is not known.
+        # If the clock was set back, the figures' age is unknown.
         if known and known[0] == midnight and timedelta() <= now - known[1] < self._lifetime:
             return known[2]
         figures = self._read(midnight)
@@ -125,7 +125,7 @@ def forget_figures() -> None:
 
 
 def _patiently(read: Callable[[datetime], Figures]) -> Callable[[datetime], Figures | None]:
-    """Have a function return None where the database does not answer in time; a decorator."""
+    """Make a function return None if the database does not answer in time; a decorator."""
 
     @wraps(read)
     def read_or_warn(now: datetime) -> Figures | None:

@@ -1,4 +1,4 @@
-"""The page for staff who lack the permission for what they asked for."""
+"""The page for staff without the permission for the page they asked for."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -10,7 +10,7 @@ from config.shop import views
 
 
 def show_forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Answer staff in the admin with a page of it, and everybody else with one of the shop's."""
+    """Answer staff in the admin with an admin page, and everybody else with a page of the shop."""
     if not request.path_info.startswith("/admin/") or not admin.site.has_permission(request):
         return views.show_forbidden(request)
     context = {**admin.site.each_context(request), "title": _("No access")}

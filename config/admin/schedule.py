@@ -1,7 +1,7 @@
 """The periodic jobs in the admin.
 
 Operators choose when the project's own jobs run, and whether. The name and task of such a job are
-fixed: `config.schedule` finds it by its name, and makes it anew where it finds none.
+fixed: `config.schedule` finds the job by its name, and makes a new one where it finds none.
 """
 
 from typing import Any
@@ -46,12 +46,12 @@ class NewTaskForm(BeatPeriodicTaskForm):  # type: ignore[misc]
         self.fields["task"].widget = UnfoldAdminTextInputWidget()
 
     def clean(self) -> Any:
-        # The package's check expects that every field is right by itself.
+        # The package's check expects every field to be valid by itself.
         return self.cleaned_data if self.errors else super().clean()
 
 
 class _NoBulkDeletion(StaffAdmin):
-    """Offers no deletion in bulk: some rows may not be deleted, and that action does not ask."""
+    """Offers no deletion in bulk: that action would delete rows that must not be deleted."""
 
     list_per_page = 50
 
@@ -118,7 +118,7 @@ class PeriodicTaskAdmin(_NoBulkDeletion, BeatPeriodicTaskAdmin):  # type: ignore
 
 
 class _ScheduleAdmin(_NoBulkDeletion):
-    """A timetable for jobs. One in use may not be deleted: its jobs would be deleted with it."""
+    """A timetable for jobs. It cannot be deleted while jobs use it: they would be deleted, too."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is not None and obj.periodictask_set.exists():

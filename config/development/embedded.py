@@ -8,8 +8,8 @@ holds `users.lock`, and the last one to leave stops them. A data folder holds
 - `users.lock`: locked (shared) by each user; `start.lock`: by whoever starts or stops servers
 - `services.env`: `DATABASE_URL=` and `REDIS_URL=` while they run
 
-All locks are flocks, which the kernel drops with the last process holding them, however it ends:
-after a kill -9 or a power cut nothing stale is left that could be mistaken for a living server.
+All locks are flocks: the kernel drops them with the last process that holds them, however it ends.
+So nothing stale after a kill -9 or a power cut looks like a living server.
 """
 
 import fcntl
@@ -73,12 +73,12 @@ def _join_servers(
 
 
 def _leave_servers(data_dir: Path, servers: Collection[Server], users_lock: int) -> None:
-    # A second Ctrl-C, or the terminal's to the whole group, must not leave servers behind.
+    # A second Ctrl-C, or one that reaches the whole group, must not leave servers behind.
     stop_signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
     try:
         with _hold_start_lock(data_dir):
-            # Unlocked by name: closing would not do while a forked child has the file open, too.
+            # Unlocked explicitly: closing does not unlock while a forked child has the file open.
             fcntl.flock(users_lock, fcntl.LOCK_UN)
             if not is_locked(data_dir / "users.lock"):
                 (data_dir / "services.env").unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import psycopg
 
 DATABASE_NAME = "cartwright"
-# Who runs PostgreSQL when this runs as root, which PostgreSQL refuses.
+# Runs PostgreSQL where this runs as root: PostgreSQL refuses to run as root.
 POSTGRES_ACCOUNT = "cartwright"
 
 _START_SECONDS = 60.0
@@ -39,7 +39,7 @@ _launched: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 class EmbeddedStoreError(Exception):
-    """An embedded server cannot be had; the message is one sentence for a person."""
+    """An embedded server cannot be started or used; the message is one sentence for a person."""
 
 
 def find_postgres_programs() -> Path:
@@ -114,10 +114,10 @@ class Server(ABC):
             process.wait()
 
     def _launch(self) -> None:
-        """Launch the server outside the terminal's process group, holding its own lock.
+        """Launch the server outside the terminal's process group; it holds its own lock.
 
-        A terminal's Ctrl-C would reach it there before the processes that still use it. It
-        inherits the open lock file, so the lock is held exactly as long as the server lives.
+        Inside that group, a Ctrl-C would stop it before the processes that still use it. The server
+        inherits the open lock file, so it holds the lock exactly as long as it lives.
         """
         url = self._choose_url()
         with (
@@ -185,12 +185,12 @@ class Postgres(Server):
             _allow_traversal(find_postgres_programs())
             _allow_traversal(self.folder)
         if self.folder.exists():
-            # This server's lock is free, so it is gone. PostgreSQL itself would take a process that
-            # nobody reaped, as in a container without init, for a living one.
+            # This server's lock is free, so the server is gone. PostgreSQL itself would think that
+            # a dead process which nobody reaped, as in a container without init, still lives.
             for name in ("postmaster.pid", f"{_SOCKET_NAME}.lock"):
                 (self.folder / name).unlink(missing_ok=True)
             return
-        # Made aside and renamed, so that an interrupted start leaves no half of a database.
+        # Made in another folder and renamed, so an interrupted start leaves no half database.
         unfinished = self.folder.with_suffix(".new")
         if unfinished.exists():
             shutil.rmtree(unfinished)
@@ -279,8 +279,8 @@ class Valkey(Server):
         return f"redis://127.0.0.1:{_find_free_port()}/0"
 
     def _build_command(self, url: str) -> list[str]:
-        # The kernel has every change before its answer is sent, so that killing the server loses
-        # none; under "everysec" it answers first while the disk is slow to sync.
+        # The kernel has every change before its answer is sent, so killing the server loses none.
+        # Under "everysec" the server answers first while the disk is slow to sync.
         settings = {
             "bind": "127.0.0.1",
             "port": str(urlsplit(url).port),
@@ -335,7 +335,7 @@ def _spawn(
 
 
 def _find_wheel(package: str) -> Path:
-    # Only the wheels' programs are used: their Python sides tie a server to one process.
+    # Only the wheels' programs are used: their Python code ties a server to one process.
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise EmbeddedStoreError(

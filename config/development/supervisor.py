@@ -19,7 +19,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # How long a program that ended waits before it starts again, the first time, the second, ...
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
-# A program that has run for so long has come back, and may end as often again.
+# A program that has run this long counts as recovered: its failures start at 0 again.
 STEADY_SECONDS = 120.0
 
 _TICK_SECONDS = 0.1
@@ -88,7 +88,7 @@ class Supervisor:
         *,
         ready_words: str = "",
     ) -> None:
-        """Start a program in a session of its own: the terminal's Ctrl-C is for this process."""
+        """Start a program in its own session: the terminal's Ctrl-C is for this process only."""
         prefix = _paint(f"{name:<{_NAME_WIDTH}} |", next(_COLOURS))
         self._programs[name] = _Program(name, command, environment, prefix, ready_words)
         self._launch(self._programs[name])
@@ -98,7 +98,7 @@ class Supervisor:
         return self._programs[name].is_ready
 
     def wait_until(self, is_true: Callable[[], bool]) -> None:
-        """Return once `is_true`. Raises StopRequested, and ProgramEnded for whatever ends."""
+        """Return once `is_true`. Raises StopRequested, and ProgramEnded if any program ends."""
         while not is_true():
             self._tick()
             for program in self._programs.values():
@@ -155,7 +155,7 @@ class Supervisor:
             raise StopRequested
 
     def _note_signal(self, _number: int, _frame: FrameType | None) -> None:
-        # No Event: this may run while `wait_until` holds the lock of one.
+        # Not an Event: this may run while `wait_until` holds the Event's lock.
         self._is_stopping = True
 
     def _stop_all(self) -> None:
@@ -173,7 +173,7 @@ class Supervisor:
 
 
 def _find_exit(program: _Program) -> int | None:
-    """Return the exit code of a program that has ended, and end what it left of its children."""
+    """Return the exit code of a program that has ended, and end the children that it left."""
     if program.process is None or program.process.poll() is None:
         return None
     _kill_group(program.process)
@@ -186,7 +186,7 @@ def _kill_group(process: subprocess.Popen[str]) -> None:
 
 
 def _find_guard() -> list[str]:
-    """Return a prefix which has a program ended with this process, even by kill -9, on Linux."""
+    """Return a prefix that ends a program with this process on Linux, even after a kill -9."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 

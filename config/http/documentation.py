@@ -1,4 +1,4 @@
-"""The schema and its Swagger UI, to everybody and from this server alone."""
+"""The schema and its Swagger UI, open to everybody; all files come from this server."""
 
 from functools import cache
 from typing import Any
@@ -25,7 +25,7 @@ class DocumentationView(SpectacularSwaggerSplitView):
 
 @cache
 def _render_schema() -> bytes:
-    # Half a second of work for whoever asks, and the same every time.
+    # Making a schema takes half a second, and gives the same result every time.
     generator: Any = SchemaGenerator
     schema = generator().get_schema(request=None, public=True)
     return OpenApiJsonRenderer2().render(schema)

@@ -1,4 +1,4 @@
-"""From expected failures to answers: one table of statuses, one exception handler."""
+"""How expected failures become answers: one table of statuses, one exception handler."""
 
 import logging
 from collections.abc import Mapping

@@ -32,14 +32,14 @@ from config.http.ratelimit import (
 
 KEY_PATTERN = "[ -~]{1,128}"
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
-# Refusals that a repeat gets again. After the others, which tell of the moment, it is tried anew.
+# Refusals that a repeat gets again. Other refusals are of the moment: a repeat is tried anew.
 _FINAL_STATUSES = frozenset({400, 403, 404, 409})
 _OF_THE_MOMENT = frozenset({"checkout_contended", "request_in_progress", "too_many_pending_orders"})
-# The stores' time-outs end every request sooner: one that has not answered by then never will.
+# The stores' time-outs end every request sooner: one that is silent until then never answers.
 _ANSWER_WITHIN_MS = 3_000
 
 Kind = Literal["add", "batch", "merge", "order"]
-# What of a change cannot be told from the cart later, as JSON.
+# What the cart does not show of a change later, as JSON.
 Details = dict[str, Any]
 
 
@@ -76,8 +76,8 @@ class TooManyIdempotencyKeys(RateLimited):
 class KeyedCall:
     """A request that may come again: its key, and a digest of what it asks for.
 
-    `former_id` is the key under which servers of the release before keep the same call, "" where
-    that is `id`. `charges` count a call that comes for the first time.
+    `former_id` is the key under which servers of the last release keep the same call, or "" if that
+    is `id`. `charges` count a call that comes for the first time.
     """
 
     id: str
@@ -129,7 +129,7 @@ class CallRecords(Protocol):
         """Note that a change was made and answered, with what a repeat must be told of it."""
 
     def keep_refusal(self, call: KeyedCall, answer: Answer) -> CallRecord | None:
-        """Keep the answer to a refused call; return another request's record where that counts."""
+        """Keep the answer to a refused call; return another request's record if that one counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ def read_call(request: Request, owner: str, kind: Kind) -> KeyedCall | None:
         raise InvalidIdempotencyKey
     # The prefix keeps it apart from the ids that this system gives to calls of its own.
     bare_id = f"key:{key}"
-    # Orders have a store of their own. An addition keeps the name that all calls on carts once
-    # shared, so that servers of two releases beside each other know most repeats of the other's.
+    # Orders have a store of their own. All calls on carts once shared the bare name; additions
+    # still use it, so that servers of two releases recognize most repeats of each other's calls.
     call_id = bare_id if kind in {"add", "order"} else f"{kind}:{bare_id}"
     return KeyedCall(
         id=call_id,
@@ -179,7 +179,7 @@ def answer_once(
     replay: Callable[[Details | None], HttpResponse] = _wait_for_answer,
     refuse: Callable[[ServiceError], HttpResponse] = refuse_service_error,
 ) -> HttpResponse:
-    """Answer by `perform`, or where that was done before, as the first request was answered.
+    """Answer by `perform`, or if that was done before, as the first request was answered.
 
     `perform` raises CallRepeatedError for a call that came before. `replay` answers a change whose
     record has no answer: it is given the details, or None where the first request died before it
@@ -227,7 +227,7 @@ def _repeat(
         raise IdempotencyKeyReused
     if record.answer is not None:
         response = _give_again(record.answer)
-    # However far apart the clocks of Redis and of the servers are, it is not in progress for long.
+    # Clocks may differ, but even then a call does not count as in progress for long.
     elif record.details is None and _is_recent(record.applied_ms):
         raise RequestInProgress
     else:

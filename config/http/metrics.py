@@ -1,8 +1,8 @@
 """`/metrics` for Prometheus: how requests fare, and whatever the apps add.
 
-Requests are counted by the process that serves them. Where PROMETHEUS_MULTIPROC_DIR names a
-folder, as `config.server` sees to, each process keeps its figures in a file there and any of them
-answers for all; otherwise a process answers for itself.
+Requests are counted by the process that serves them. If PROMETHEUS_MULTIPROC_DIR names a folder, as
+under `config.server`, each process keeps its figures in a file there, and any process answers for
+all; otherwise a process answers for itself.
 """
 
 import os
@@ -19,14 +19,14 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from config.http.envelope import refuse
 from config.http.ratelimit import client_address, is_forwarded_by_others
 
-# For collectors of the apps, which find out their figures when they are read.
+# For collectors of the apps, which compute their figures when they are read.
 app_registry = CollectorRegistry()
 
 
 @require_safe
 @never_cache
 def get_metrics(request: HttpRequest) -> HttpResponse:
-    """Answer whoever METRICS_TOKEN or METRICS_NETWORKS lets read the figures."""
+    """Show the figures to those whom METRICS_TOKEN or METRICS_NETWORKS allows."""
     if not _may_read(request):
         return refuse(status=403, message="Permission denied", error={"type": "permission_denied"})
     figures = generate_latest(_find_own_registry()) + generate_latest(app_registry)

@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
-# Probes call by IP address, a host name that nobody allowed, and need no session either.
+# Probes call by IP address, which is no allowed host name, and they need no session.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _NO_BODY = frozenset({None, "", "0"})
 
 
 class RequestMiddleware:
-    """Name and record each request; the first of all, so that none goes unseen.
+    """Name and record each request. This middleware is the first, so that none goes unseen.
 
     What goes wrong under /api is answered in the envelope.
     """
@@ -74,8 +74,8 @@ class RequestMiddleware:
 class SiteMiddleware:
     """Lead pages through SITE_MIDDLEWARE, which API calls and probes do not need.
 
-    The API has no session, no CSRF token and no messages. A body that the API cannot read is
-    refused before anything is done without it.
+    The API has no session, no CSRF token and no messages. An API call whose body cannot be read is
+    refused before a view could act without the body.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -84,7 +84,7 @@ class SiteMiddleware:
         for name in reversed(settings.SITE_MIDDLEWARE):
             middleware = import_string(name)(self._site)
             if isinstance(middleware, CsrfViewMiddleware):
-                # Django calls it between finding a view and calling it.
+                # Django calls `process_view` between finding a view and calling it.
                 self.process_view = middleware.process_view
             self._site = convert_exception_to_response(middleware)
 
@@ -145,6 +145,6 @@ def _answer_failure(request: HttpRequest, error: Exception) -> HttpResponseBase:
 
 def _is_unstorable(error: Exception) -> bool:
     if isinstance(error, ValueError) and not isinstance(error, UnicodeEncodeError):
-        # Of a number with more than 4,300 digits in JSON, and of a row's number that is none.
+        # Raised for a JSON number of more than 4,300 digits, and for a row's id that is no number.
         return str(error).startswith(("Exceeds the limit", "Field 'id' expected a number"))
     return isinstance(error, DataError | UnicodeEncodeError)

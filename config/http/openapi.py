@@ -161,8 +161,8 @@ def document_errors(
 ) -> dict[int, OpenApiResponse]:
     """Describe failures by status: each a slug of `STATUSES`, or an error to be shown as example.
 
-    405, 500 and the 503 of an overloaded server belong to all calls. `data` is what failures carry
-    in that member, by slug.
+    Every call has 405, 500 and the 503 of an overloaded server. `data` gives, by slug, what
+    failures carry in that member.
     """
     shown: dict[int, dict[str, Any]] = {}
     for failure in (*failures, "method_not_allowed", "internal_error", "overloaded"):
@@ -228,7 +228,7 @@ def complete_schema(
 
 
 class Schema(AutoSchema):
-    """Describes the bodies of DELETE too, and a call by its own words rather than its view's."""
+    """Describes bodies of DELETE, too, and takes a call's text from the call, not from its view."""
 
     def get_description(self) -> str:  # type: ignore[override]
         return ""
@@ -341,7 +341,7 @@ def _read_envelope(response: HttpResponse) -> Any:
 
 
 def _sample(slug: str) -> Any:
-    """Return an envelope of this slug, or None where the caller shows what belongs to it."""
+    """Return an envelope of this slug, or None if the caller shows one."""
     return _answer_to(_SAMPLES[slug]) if slug in _SAMPLES else None
 
 

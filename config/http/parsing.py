@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from config.errors import ServiceError
 
-# A text, which may hold brackets; one without its end as well.
+# A text, which may hold brackets, and may lack its closing quote.
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 

@@ -1,4 +1,4 @@
-"""Rate limits, counted in Redis for a fixed window, and the address that a client is counted by.
+"""Rate limits, counted in Redis by fixed windows, and the address by which clients are counted.
 
 Around the end of a window, at most twice the limit comes through; that is accepted.
 """
@@ -25,7 +25,7 @@ HOUR_MS = 60 * MINUTE_MS
 
 logger = logging.getLogger(__name__)
 
-# What one client is given at least.
+# A provider gives each client at least a /64.
 _CLIENT_PREFIX_LENGTH = 64
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]+)?", re.ASCII)
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]+", re.ASCII)
@@ -37,7 +37,7 @@ if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}
 """
 
-# KEYS[1] a counter, which may have run out meanwhile.
+# KEYS[1] a counter, which may have expired meanwhile.
 _TAKE_BACK_SCRIPT = """
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end
 """
@@ -68,7 +68,7 @@ class RateLimit:
 
 @dataclass(eq=False)
 class RateLimiterUnavailable(ServiceError):
-    """The counters cannot be reached, and what they protect must not go unprotected."""
+    """The counters cannot be reached, and the call must not go unprotected."""
 
     code: ClassVar[str] = "rate_limiter_unavailable"
     message: ClassVar[str] = UNAVAILABLE
@@ -121,7 +121,7 @@ def enforce_limits(charges: Sequence[Charge]) -> None:
 def enforce_limits_if_counted(charges: Sequence[Charge]) -> None:
     """Count a request against each limit, and let it pass uncounted when Redis cannot be asked.
 
-    For requests that need the database alone. Raises RateLimited.
+    For requests that only need the database. Raises RateLimited.
     """
     try:
         enforce_limits(charges)
@@ -141,8 +141,8 @@ def client_address(request: HttpRequest) -> str:
     """Return the address that the client is judged by, "" where the server knows none.
 
     With TRUSTED_PROXIES = n, that is the n-th entry from the right of X-Forwarded-For: what stands
-    left of it is the client's own claim. Where there is no such entry, because the request did not
-    pass all n proxies, or the entry is no address, it is the peer of the connection.
+    left of it is the client's own claim. If there is no such entry, because the request did not
+    pass all n proxies, or if it is no address, the result is the peer of the connection.
     """
     forwarded = _forwarded_address(request)
     if forwarded is not None:
@@ -152,12 +152,12 @@ def client_address(request: HttpRequest) -> str:
 
 
 def client_network(request: HttpRequest) -> str:
-    """Return what a limit by address counts the client by."""
+    """Return the network by which a limit counts the client."""
     return network_of(client_address(request))
 
 
 def network_of(address: str) -> str:
-    """Return what a limit counts by: an IPv6 client has all of a /64 to itself."""
+    """Return the network by which a limit counts: an IPv6 client has a whole /64 to itself."""
     parsed = _parse_address(address)
     if not isinstance(parsed, IPv6Address):
         return address
@@ -204,7 +204,7 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    # What a socket for both families calls a client that speaks IPv4.
+    # A socket for both families shows an IPv4 client by such an address.
     return getattr(address, "ipv4_mapped", None) or address
 
 

@@ -46,14 +46,14 @@ def begin_task(task_id: str) -> None:
 
 
 def current_request_id() -> str:
-    """Return the id of the request or task that this thread is at, or "-" outside one."""
+    """Return the id of the request or task that this thread works on, or "-" if there is none."""
     return _current_id.get()
 
 
 def record_request(request: HttpRequest, status: int, seconds: float) -> None:
     """Count a request that was served, and log it."""
     match = request.resolver_match
-    # Not by its path, which may hold what is nobody's business.
+    # Not the path, which may hold private data.
     route = match.view_name if match is not None else _NO_ROUTE
     key = (route, request.method, status)
     requests, durations = _series.get(key) or _find_series(*key)

@@ -1,7 +1,7 @@
 """Calls by programs of the shop: each needs a service key with a scope of its own.
 
-The views of such calls are below the accounts, which know the keys. So the class that tells who
-calls is named by a setting, and this is all that the views know of a caller.
+The views of such calls are below the accounts, which know the keys. So a setting names the class
+that identifies the caller, and the views know only what stands here.
 """
 
 from collections.abc import Sequence

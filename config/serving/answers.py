@@ -5,7 +5,7 @@ from typing import Any, Self
 
 Headers = list[tuple[str, str]]
 
-# All of a cart, a page or the API's description; larger ones are files.
+# A cart, a page or the API's description fits into one part; only files are larger.
 _PART_BYTES = 256 * 1024
 
 
@@ -21,7 +21,7 @@ class Answer:
 
     @classmethod
     def of(cls, application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Self:
-        """Call the application. May take long; so may `read_on`."""
+        """Call the application. This may take long, and so may `read_on`."""
         started: list[tuple[str, Headers]] = []
 
         def start_response(status: str, headers: Headers, *_: Any) -> None:

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-# The body has been read, so neither how long it was going to be nor how it came means anything.
+# The body has been read, so its announced length and its encoding mean nothing any more.
 _LEFT_OUT = frozenset({b"content-length", b"transfer-encoding"})
 _FIXED: dict[str, Any] = {
     "SCRIPT_NAME": "",
@@ -23,9 +23,9 @@ _FIXED: dict[str, Any] = {
 def build_environ(scope: Mapping[str, Any], body: bytes) -> dict[str, Any]:
     """Return the environ of an ASGI request with this body.
 
-    A header sent more than once has its values joined by commas, as HTTP has it; so an id or a
-    token sent twice is no valid one. A name with an underscore would become the one with a hyphen,
-    so such headers are left out.
+    The values of a header that is sent more than once are joined by commas, as HTTP says, so an id
+    or a token sent twice is not valid. A name with an underscore would become the same as with a
+    hyphen, so such headers are left out.
     """
     server, client = scope["server"], scope["client"]
     environ = _FIXED | {
@@ -55,7 +55,7 @@ def _decode_path(raw: bytes) -> str:
     return (unquote_to_bytes(raw) if b"%" in raw else raw).decode("latin-1")
 
 
-# Clients choose among few names, or invent any number of them.
+# Most clients use a few names, but one may invent any number, so the cache is bounded.
 @lru_cache(maxsize=256)
 def _name_variable(header: bytes) -> str | None:
     """Return the variable that a header goes into, None for a header that is left out."""

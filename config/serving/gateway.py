@@ -26,8 +26,8 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Of a body over its limit, this much more is read and thrown away: a client that still sends may
-# not see an answer before a closed connection.
+# Of a body over its limit, this much more is read and thrown away: a client that is still sending
+# may find the connection closed before it sees an answer.
 _DISCARDED_BYTES = 1024 * 1024
 # A refusal is counted, logged and open to other origins as every answer is.
 _REFUSING = (
@@ -81,13 +81,13 @@ class Gateway:
         try:
             await self._send_parts(answer, send)
         except (TimeoutError, ServiceError):
-            # Too late to say so: the client sees that the answer is cut off.
+            # It is too late for an error: the client sees that the answer is cut off.
             return
         finally:
             answer.close()
 
     async def _send_parts(self, answer: Answer, send: Send) -> None:
-        """Send a large answer by parts, each once the client has taken those before."""
+        """Send a large answer in parts; each waits until the client has taken the ones before."""
         while True:
             message = {"type": "http.response.body", "body": answer.part}
             async with asyncio.timeout(settings.WEB_CLIENT_SECONDS):
@@ -98,7 +98,7 @@ class Gateway:
 
 
 async def _read_body(scope: Mapping[str, Any], receive: Receive) -> bytes:
-    """Return the body; of one over its limit a byte more than that, so that it is seen to be.
+    """Return the body. If it is over its limit, return one byte more than that, to show it.
 
     Raises RequestTimedOut, UnreadableBody.
     """
@@ -114,7 +114,7 @@ async def _read_body(scope: Mapping[str, Any], receive: Receive) -> bytes:
 
 
 def _find_length(scope: Mapping[str, Any]) -> int | None:
-    """Return how long the body is going to be, None where only its end tells."""
+    """Return the announced length of the body, or None if only its end tells."""
     headers = scope["headers"]
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if codings not in ([], [b"chunked"]):
@@ -140,7 +140,7 @@ async def _collect(receive: Receive, declared: int | None, most: int) -> bytes:
         chunk = message.get("body", b"")
         received += len(chunk)
         body += chunk[: most - len(body)]
-        # That a declared body has ended need not be waited for.
+        # A body of declared length needs no message that says it has ended.
         is_whole = received == declared or not message.get("more_body", False)
         if is_whole or received > most + _DISCARDED_BYTES:
             return bytes(body)

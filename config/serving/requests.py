@@ -8,8 +8,8 @@ from django.core.handlers.wsgi import WSGIRequest
 class UTF8Request(WSGIRequest):
     """A request in UTF-8, whatever charset its Content-Type claims.
 
-    Django raises for a parameter of an unknown charset, outside of all middleware, and decodes
-    query strings by a known one, such as rot13.
+    For an unknown charset Django raises an error outside of all middleware. By a known one, such as
+    rot13, it decodes query strings.
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:

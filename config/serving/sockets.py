@@ -1,4 +1,4 @@
-"""What the web server's sockets are told beside what granian has settings for."""
+"""Options of the web server's sockets for which granian has no settings."""
 
 import os
 import socket
@@ -7,10 +7,10 @@ from contextlib import suppress
 
 
 def end_unread_answers(seconds: float) -> None:
-    """Have the kernel end connections whose client has taken nothing of an answer for so long.
+    """Make the kernel end connections whose client has taken nothing of an answer for so long.
 
-    Connections inherit that from the socket which listens; it is found among the open files of
-    this process. Does nothing but on Linux.
+    Connections inherit this from the listening socket, which is found among the open files of this
+    process. Works on Linux only.
     """
     if sys.platform != "linux":
         return

@@ -12,9 +12,9 @@ from config.http.errors import Overloaded
 
 T = TypeVar("T")
 
-# All paths where a request may keep its thread for long: where a password is hashed, which takes a
-# core for as long as a hundred reads of a cart, and where rows are changed that somebody else may
-# hold locked. A new one belongs here.
+# All paths where a request may keep its thread for long. Some hash a password, which takes a core
+# for as long as a hundred reads of a cart; others change rows that somebody else may have locked.
+# Add new ones here.
 _SLOW = re.compile(
     r"/api/auth/(login|register|logout)"
     r"|/api/cart/merge"
@@ -63,7 +63,7 @@ class Threads:
     async def run_slow(self, call: Callable[..., T], *arguments: object) -> T:
         """Return what the call returns; such calls take half of the threads at most.
 
-        The others of them wait without a thread. Raises Overloaded.
+        Further ones wait without a thread. Raises Overloaded.
         """
         if self._slow_room == 0:
             raise Overloaded
@@ -88,7 +88,7 @@ def _work(calls: SimpleQueue[_Call | None]) -> None:
             # It is raised again where the result is awaited.
             settle, outcome = result.set_exception, error
         result.get_loop().call_soon_threadsafe(_settle, result, settle, outcome)
-        # Nothing of a request is kept until the next one.
+        # Otherwise these would keep a request alive until the next one.
         del taken, call, arguments, result, settle, outcome
 
 

@@ -1,4 +1,4 @@
-"""What a page may load and run: its own host's files, and nothing written into the page."""
+"""What a page may load and run: files of its own host, but nothing written into the page."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +15,7 @@ _PAGES = {
     "base-uri": "'none'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
-    # No text ever becomes HTML or a script, whatever a product is called.
+    # No text ever becomes HTML or a script, whatever a product's name contains.
     "require-trusted-types-for": "'script'",
     "trusted-types": "'none'",
 }

@@ -1,4 +1,4 @@
-"""The pages: translated frames which the shop's scripts fill from the API."""
+"""The pages: translated frames that the shop's scripts fill from the API."""
 
 import sys
 
@@ -17,7 +17,7 @@ from config.shop.policy import PAGE_POLICY, with_policy
 @require_safe
 @with_policy(PAGE_POLICY)
 def show_page(request: HttpRequest, *, template: str, **context: str) -> HttpResponse:
-    """Show a page; `context` is what its address names, such as a product's id."""
+    """Show a page; `context` holds what the page's address names, such as a product's id."""
     return render(request, template, _describe_shop() | context)
 
 
@@ -35,20 +35,20 @@ def show_bad_request(request: HttpRequest, exception: Exception) -> HttpResponse
 
 @with_policy(PAGE_POLICY)
 def show_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    """Say that a form did not come from a page of this site, or from one too old."""
+    """Say that a form came from another site, or from a page that is too old."""
     text = _("This form is too old, or came from elsewhere. Open its page again.")
     return _refuse(request, 403, _("Not accepted"), text)
 
 
 @with_policy(PAGE_POLICY)
 def show_forbidden(request: HttpRequest) -> HttpResponseBase:
-    """Say that this is for others."""
+    """Say that this page is for others."""
     return _refuse(request, 403, _("No access"), _("You may not see this page."))
 
 
 @with_policy(PAGE_POLICY)
 def show_failure(request: HttpRequest) -> HttpResponseBase:
-    """Say that something broke, by a page that needs nothing which may be broken.
+    """Say that something broke, with a page that needs no part that may be broken.
 
     A database that is away, takes no changes or is busy is a 503 here as it is in the API.
     """
@@ -65,7 +65,7 @@ def _refuse(request: HttpRequest, status: int, title: str, text: str) -> HttpRes
 
 
 def _describe_shop() -> dict[str, str]:
-    """Return what every page tells its scripts; numbers as scripts read them, not as people do."""
+    """Return what every page tells its scripts; numbers are written for scripts, not for people."""
     return {
         "currency": settings.CART_CURRENCY,
         "low_stock": str(settings.CART_LOW_STOCK),

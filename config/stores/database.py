@@ -1,6 +1,6 @@
 """Connections to PostgreSQL on which no wait is endless, and transactions that lose no race.
 
-The server itself ends statements that take too long, so a server that hangs, or a network that
+Only the server itself ends statements that take too long. So a server that hangs, or a network that
 swallows everything, would hold a thread on an open connection for ever.
 """
 
@@ -29,15 +29,15 @@ logger = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-# How long the server may take to say that a statement took too long.
+# How long the server may take to report that a statement took too long.
 _GRACE_SECONDS = 2.0
 _CANCEL_SECONDS = 0.5
 # The server answers, but serves nobody on this connection: it has become a standby or its disk is
 # full, or it has ended a transaction that rested for too long.
 _OUT_OF_SERVICE = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
-# What ends a transaction that met others, and may go through the next time.
+# Errors of a transaction that met others, and may succeed the next time.
 _LOST_RACES = (errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure)
-# A deadlock costs a second each time, and a row that is not free in time may stay so for long.
+# A deadlock costs a second each time, and a row that is not free in time may stay locked long.
 _MAX_BEGINNINGS = 5
 _MAX_LOCK_TIMEOUTS = 2
 _REST_SECONDS = 0.05
@@ -76,7 +76,7 @@ class BoundedConnection(Connection[Any]):
     def _give_up(self) -> None:
         """End the statement, and the connection, too.
 
-        What the server says later must not be taken for the answer to something else.
+        A late answer of the server must not be taken for the answer to another statement.
         """
         with suppress(OperationalError):
             self.cancel_safe(timeout=_CANCEL_SECONDS)
@@ -85,7 +85,7 @@ class BoundedConnection(Connection[Any]):
     def _start_query(self) -> PQGen[None]:
         """Begin a transaction as psycopg does, with its time-outs in the same message.
 
-        A pooler that lends its connections by the transaction takes them in no cheaper way.
+        With a pooler that lends connections for one transaction, no other way is cheaper.
         """
         if self.autocommit or self.pgconn.transaction_status != TransactionStatus.IDLE:
             return
@@ -107,17 +107,17 @@ def list_timeouts() -> dict[str, int]:
 
 
 def bound_waits(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Make a new connection of Django's a bounded one, by its class: Django offers no setting."""
+    """Make a new connection of Django's a bounded one; by its class, as Django has no setting."""
     connection.connection.__class__ = BoundedConnection
 
 
 def in_transaction(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Run a function in a transaction, which begins again when it lost a race; a decorator.
 
-    It loses by a deadlock, a serialization failure, or a lock that was not free in time. As the
-    function starts anew then, it must be safe to repeat. After 5 starts, or a second lock that was
-    not free, its OperationalError is raised. Within an open transaction the function is a part of
-    that one, and the outermost begins again.
+    It loses by a deadlock, a serialization failure, or a lock that was not free in time. The
+    function then starts anew, so it must be safe to repeat. After 5 starts, or a second lock that
+    was not free, its OperationalError is raised. Within an open transaction the function is a part
+    of that one, and the outermost begins again.
     """
 
     @wraps(function)
@@ -137,7 +137,7 @@ def in_transaction(function: Callable[Parameters, Result]) -> Callable[Parameter
                     raise
                 _BEGUN_AGAIN.labels(type(error.__cause__).__name__).inc()
                 logger.info("transaction begins again: %s", type(error.__cause__).__name__)
-            # Those who met must not meet again at once.
+            # The transactions that met must not meet again at once.
             time.sleep(random.uniform(0, _REST_SECONDS * 2**beginning))  # noqa: S311
         raise AssertionError
 
@@ -157,7 +157,7 @@ def lock_rows(rows: QuerySet[Any]) -> None:
 def change_rows(rows: QuerySet[Any], **values: Any) -> None:
     """Give many rows the same values, locked in id order first; three queries.
 
-    An UPDATE alone would lock them as it finds them, and deadlock with a checkout of two of them.
+    An UPDATE alone would lock rows in any order, and deadlock with a checkout of two of them.
     """
     found = rows.model._default_manager.filter(pk__in=list(rows.values_list("pk", flat=True)))
     lock_rows(found)
@@ -167,7 +167,7 @@ def change_rows(rows: QuerySet[Any], **values: Any) -> None:
 def update_rows(rows: Iterable[Model], names: Sequence[str]) -> None:
     """Write these attributes of rows of one model, by their primary keys, in one query.
 
-    As `bulk_update`, in a tenth of the time: the values come as arrays, not as a CASE for each.
+    Like `bulk_update`, in a tenth of the time: values come as arrays, not as a CASE for each.
     """
     rows = list(rows)
     if not rows:
@@ -200,12 +200,12 @@ def _as_text(field: "Field[Any, Any]", row: Model) -> str | None:
 
 
 def has_lost_race(error: Exception) -> bool:
-    """Tell whether a transaction failed for others that were in its way, not for what it is."""
+    """Tell whether a transaction failed because of others, and not by its own fault."""
     return isinstance(error.__cause__, _LOST_RACES)
 
 
 def allow_rest(patience: timedelta) -> None:
-    """Let the open transaction rest for this long, not for as long as all others."""
+    """Let the open transaction rest for this long, instead of the time that others have."""
     patience_ms = patience // timedelta(milliseconds=1)
     name = "idle_in_transaction_session_timeout"
     with connection.cursor() as cursor:
@@ -214,14 +214,14 @@ def allow_rest(patience: timedelta) -> None:
 
 @contextmanager
 def bound_statements(patience: timedelta) -> Iterator[None]:
-    """Run a transaction in which each statement may take this long, not as long as all others.
+    """Run a transaction whose statements may each take this long, instead of the usual time.
 
     One that takes longer fails with OperationalError.
     """
     patience_ms = patience // timedelta(milliseconds=1)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(patience_ms)])
-        # The server's own bound is of no use where the wait for it ends first.
+        # The server's own bound is of no use if the client stops waiting first.
         bounded: BoundedConnection = connection.connection
         bounded.patience_ms = patience_ms
         try:

@@ -14,7 +14,7 @@ Readiness = tuple[str, bool]
 
 _UNREACHABLE: Readiness = ("unreachable", False)
 _READ_ONLY: Readiness = ("takes no changes", False)
-# What has been applied stays applied while this process runs, so one look is enough.
+# Applied migrations stay applied while this process runs, so one look is enough.
 _migrations_seen = threading.Event()
 
 
@@ -50,7 +50,7 @@ def describe_redis() -> Readiness:
         return policy.value, False
     try:
         # There is no such key, so nothing changes. A server refuses when its memory or disk is
-        # full, when it is a replica or lacks its own, and while a script keeps it busy.
+        # full, when it is a replica or lacks replicas, and while a script keeps it busy.
         get_redis_connection("carts").set("health:probe", "", xx=True)
     except ResponseError:
         return _READ_ONLY
@@ -61,8 +61,8 @@ def describe_redis() -> Readiness:
 
 def describe_postgresql() -> Readiness:
     """Return how the database is, and whether it can be used."""
-    # A connection of its own: on an open one, a server that hangs would never answer, while a
-    # new one is given up after its connect_timeout.
+    # A connection of its own: on an open one, a server that hangs would never answer. A new one is
+    # given up after its connect_timeout.
     try:
         with closing(connection.copy()) as probe:
             probe.ensure_connection()

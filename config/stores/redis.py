@@ -1,4 +1,4 @@
-"""Talking to Redis in one round trip by a thread's own connection, and what errors mean."""
+"""Talking to Redis in one round trip on the thread's own connection, and what errors mean."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 # A command's name and arguments.
 Command = tuple[str | bytes | int, ...]
 
-# Of these the client has cut the code off the text. MASTERDOWN is one of CLUSTERDOWN.
+# The client has cut the code off the text of these. MASTERDOWN is one of CLUSTERDOWN.
 _PASSING = (
     RedisConnectionError,
     RedisTimeoutError,
@@ -39,8 +39,8 @@ _PASSING = (
 _TEMPORARY = re.compile(
     r"\b(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\b"
 )
-# What the client puts before the error of a pipeline's command, and what a server puts behind
-# that of a command which it does not know.
+# What the client adds before the error of a pipeline's command, and what a server adds after the
+# error of a command that it does not know.
 _ARGUMENTS = re.compile(
     r"Command # \d+ \(.*\) of pipeline caused error: |,? with args beginning with:.*", re.DOTALL
 )
@@ -66,8 +66,8 @@ def exchange(client: Any, commands: Sequence[Command]) -> list[Any]:
 class ThreadPool(ConnectionPool):
     """Give every thread a connection of its own, which it never hands back.
 
-    Taking a connection from redis-py's own pool and handing it back costs more than writing a
-    command to it. A thread must talk to Redis about one thing at a time, so no subscriptions.
+    To take a connection from redis-py's own pool and hand it back costs more than to write a
+    command. A thread must talk to Redis about one thing at a time, so no subscriptions.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -78,7 +78,7 @@ class ThreadPool(ConnectionPool):
         """Return this thread's connection, connected anew if the server has closed it."""
         connection: Connection | None = getattr(self._kept, "connection", None)
         if connection is None or connection.pid != os.getpid():
-            # Not counted and listed by the pool: it is closed when its thread ends.
+            # The pool neither counts nor lists this connection: it is closed when its thread ends.
             connection = self.connection_class(**self.connection_kwargs)
             self._kept.connection = connection
         elif connection.is_connected and _is_stale(connection):
@@ -91,16 +91,16 @@ class ThreadPool(ConnectionPool):
 
 
 def take_value(reply: Any) -> Any:
-    """Return a reply of `exchange`; raises it where it is an error."""
+    """Return a reply of `exchange`, or raise the reply if it is an error."""
     if isinstance(reply, ResponseError):
         raise reply
     return reply
 
 
 def find_outage(error: RedisError) -> str | None:
-    """Return what keeps the server from answering for now, or None where it was asked wrongly.
+    """Return what keeps the server from answering for now, or None if the request was wrong.
 
-    What stands before it in the text does not matter: a pipeline and a script add words.
+    Words before the code do not matter: pipelines and scripts add some.
     """
     if isinstance(error, _PASSING):
         return type(error).__name__
@@ -109,12 +109,12 @@ def find_outage(error: RedisError) -> str | None:
 
 
 def forget_arguments(error: RedisError) -> None:
-    """Take what was sent out of the error's text: a guest id may be among it."""
+    """Remove what was sent from the error's text: a guest id may be in it."""
     error.args = (_ARGUMENTS.sub("", str(error)),)
 
 
 def _is_stale(connection: Connection) -> bool:
-    """Tell whether the server closed it, or sent an answer that nobody waited for."""
+    """Tell whether the server closed the connection, or sent an answer that nobody waited for."""
     try:
         return connection.can_read()
     except RedisError:

@@ -1,4 +1,4 @@
-"""What Django is told about the stores, by their URLs."""
+"""Django's settings for the stores, made from their URLs."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ def configure_database(
 ) -> dict[str, Any]:
     """Return the settings of one database.
 
-    `prepare_threshold` is 0 for a proxy that pools by the transaction: it keeps nothing for a
-    connection, and refuses options at its start.
+    `prepare_threshold` is 0 behind a proxy that pools by the transaction: the proxy keeps nothing
+    for a connection, and refuses options when one starts.
     """
     database = parse_database_url(url)
     options: dict[str, Any] = {
         "connect_timeout": 2,
-        # Results in binary, as the catalogue reads them, come from no other cursor.
+        # Only such a cursor can give binary results, which the catalogue reads.
         "server_side_binding": True,
         "prepare_threshold": prepare_threshold or None,
     }
     if prepare_threshold:
-        # For what no transaction encloses: a transaction brings its own.
+        # For statements outside of transactions: a transaction brings its own options.
         options["options"] = (
             f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
         )
@@ -66,7 +66,7 @@ def configure_redis(url: str, *, timeout_seconds: float) -> dict[str, Any]:
                 "retry": None,
                 "retry_on_timeout": False,
                 "decode_responses": False,
-                # The one the carts' own reading of replies is for.
+                # The carts read replies of this protocol only.
                 "protocol": 2,
             },
         },

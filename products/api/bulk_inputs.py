@@ -1,4 +1,4 @@
-"""From the bodies and queries of the bulk calls to what they ask for."""
+"""Read what the bodies and queries of the bulk calls ask for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MAX_FEED_LIMIT = 500
 DEFAULT_FEED_LIMIT = 100
 MAX_NOTE_LENGTH = 200
 
-# What the feed adds to what is written; whoever puts back what was read may leave it there.
+# Members that only the feed has. A caller who puts back what was read may leave them there.
 _READ_ONLY = frozenset({"id", "updatedAt"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def read_entries(body: Mapping[str, Any], name: str, most: int) -> list[Any]:
 
 
 def read_stock_order(request: Request) -> StockOrder:
-    """Return what is to become of stocks; raises InvalidField."""
+    """Return the changes of stocks that are asked for; raises InvalidField."""
     body = read_object(request)
     if ("levels" in body) == ("deltas" in body):
         raise InvalidField(field="levels", reason="must be sent, or else deltas")
@@ -82,7 +82,7 @@ def read_stock_order(request: Request) -> StockOrder:
 
 
 def read_dry_run(request: Request) -> bool:
-    """Tell whether nothing is to be changed; raises InvalidField."""
+    """Tell whether the call is a dry run, which changes nothing; raises InvalidField."""
     text = request.GET.get("dryRun", "false")
     if text not in {"true", "false"}:
         raise InvalidField(field="dryRun", reason="must be true or false")
@@ -116,7 +116,7 @@ def parse_delta(data: object) -> tuple[str, int]:
 
 
 def parse_price(data: object) -> PriceEntry:
-    """Return what a SKU costs. An `originalPrice` of null takes it away; raises EntryError."""
+    """Return what a SKU costs. An `originalPrice` of null removes that price; raises EntryError."""
     code = _read_member(data, "code", read_code)
     price = _read_member(data, "price", read_price)
     if not isinstance(data, dict) or data.get("originalPrice") is None:

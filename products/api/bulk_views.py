@@ -1,6 +1,6 @@
 """The calls by which other systems keep the catalogue: many entries at once, by service key.
 
-Each entry is done by itself: one that fails is told by its index, and the others are done. Small
+Each entry stands alone: a failed one is reported by its index, and the others are written. Small
 transactions lock a few hundred rows in the order of checkouts, so no buyer waits for long.
 """
 
@@ -40,7 +40,7 @@ from products.intake import Intake, Outcome, Taken, set_prices, take_in
 from products.models import Sku
 from products.stock import Cause, add_stocks, set_stocks
 
-# As many as are written in one transaction, so that a failing one leaves the others done.
+# Parts are written one after the other, so if one fails, those before it are kept.
 _PRODUCTS_AT_ONCE = 100
 _SKUS_AT_ONCE = 500
 _BUSY = Taken(Outcome.FAILED, "others are changing the same, try again")
@@ -51,7 +51,7 @@ Entry = TypeVar("Entry")
 
 
 class _CatalogueView(ServiceView):
-    """Its answers are for one caller, and change by the minute."""
+    """A call whose answers are for one caller, and change by the minute."""
 
     def finalize_response(  # type: ignore[override]
         self, request: Request, response: Any, *args: Any, **kwargs: Any
@@ -120,7 +120,7 @@ def _write_all(
     write: Callable[[Sequence[Entry]], Iterable[Taken]],
     at_once: int,
 ) -> list[Taken]:
-    """Return what became of each entry: those that can be read are written, some at once."""
+    """Write the entries that can be read, some at a time; return what became of each entry."""
     taken: dict[int, Taken] = {}
     readable: list[tuple[int, Entry]] = []
     for index, each in enumerate(entries):

@@ -43,13 +43,13 @@ def present_merchant(merchant: Merchant) -> Mapping[str, str]:
 
 
 def present_feed_page(page: FeedPage) -> dict[str, Any]:
-    """Return a page of products as they are written, so that they can be put back."""
+    """Return a page of products in the form of the writing call, so they can be put back."""
     items = [_present_feed_product(each) for each in page.products]
     return {"items": items, "nextCursor": page.next_cursor or None}
 
 
 def present_results(name: str, entries: Sequence[Any], taken: Sequence[Taken]) -> dict[str, Any]:
-    """Return what became of entries that are known by this member of theirs."""
+    """Return what became of entries; this member of an entry names it."""
     pairs = zip(entries, taken, strict=True)
     return {"results": [_present_result(name, *pair, index) for index, pair in enumerate(pairs)]}
 

@@ -86,7 +86,7 @@ _QUERY_PARAMETERS = [
 
 
 class _PublicViewSet(ViewSet):
-    """Reads for everybody, so often from one address."""
+    """Reads for everybody; a limit says how often from one address."""
 
     authentication_classes = ()
 
@@ -159,7 +159,7 @@ class MerchantViewSet(_PublicViewSet):
 
 
 def _read_query(request: Request) -> ProductQuery:
-    """Read the query's parameters, of which empty ones count as left out. Raises InvalidField."""
+    """Read the query's parameters; an empty one counts as left out. Raises InvalidField."""
     in_stock = _read_text(request, "inStock")
     if in_stock not in _FLAGS:
         raise InvalidField(field="inStock", reason="must be true or false")
@@ -178,7 +178,7 @@ _FLAGS = {"": None, "true": True, "false": False}
 
 
 def _read_words(request: Request) -> tuple[str, ...]:
-    # As the database folds it, which may make a space of what was none.
+    # Normalized as in the database, which may turn another character into a space.
     words = tuple(normalize("NFKC", _read_text(request, "search")).split())
     if len(words) > MAX_SEARCH_WORDS:
         raise InvalidField(field="search", reason=f"must have at most {MAX_SEARCH_WORDS} words")

@@ -36,7 +36,7 @@ def reset_rows() -> list[Seeded]:
     tables = _rows_by_table()
     merchants = Merchant.objects.filter(pk__in=[merchant.pk for merchant in tables[0]])
     lock_rows(merchants)
-    # What is written below makes triggers renew these SKUs, in an order of the triggers' own.
+    # The writes below make triggers renew these SKUs, in the triggers' own order.
     lock_rows(Sku.objects.filter(product__merchant__in=merchants))
     return [_reset(rows) for rows in tables]
 

@@ -1,4 +1,4 @@
-"""Goods as they come from elsewhere, in whatever form: what every way in hands to `intake`."""
+"""Goods from elsewhere, in one form: every way in hands these entries to `intake`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,8 +35,8 @@ class SkuEntry:
 class ProductEntry:
     """A product, known by its external id, with all or some of its SKUs.
 
-    Without a `merchant` it is whose it was, or that of who brings it. `translations` are as in
-    `products.models.Product`.
+    Without a `merchant`, a product keeps its own; a new one gets that of `Intake`. `translations`
+    are as in `products.models.Product`.
     """
 
     external_id: str
@@ -50,7 +50,7 @@ class ProductEntry:
 
 
 class EntryError(ValueError):
-    """An entry cannot be taken in; the text says why, for who made it."""
+    """An entry cannot be taken in; the text tells its author why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Faulty:
-    """Something in a file that is no entry, and why; `label` names it where it has a name."""
+    """A part of a file that is no entry, and why; `label` is its name, if it has one."""
 
     line: int
     reason: str

@@ -1,4 +1,4 @@
-"""Which files can be read, and what one is."""
+"""Which formats can be read, and which one a file has."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ class Reader(Protocol):
     def __call__(self, path: Path, *, currency: str) -> Iterator[Read | Faulty]: ...
 
 
-# By columns that no other format has.
+# Formats by columns that no other format has.
 _TABLES: Mapping[frozenset[str], str] = {
     frozenset(("handle", "title")): "shopify",
     frozenset(("url handle", "title")): "shopify",

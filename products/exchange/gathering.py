@@ -11,7 +11,7 @@ from products.exchange.entries import EntryError, Faulty, Read
 from products.exchange.parsing import parse_product, parse_sku
 from products.exchange.tables import Row
 
-# A database of this name is a file of its own that goes with the connection.
+# SQLite keeps a database of this name in a file that it removes with the connection.
 _ON_DISK = ""
 _IN_ORDER = """
 SELECT key, line, cells FROM (

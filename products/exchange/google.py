@@ -77,7 +77,7 @@ class _Google:
             },
             "price": price,
             "originalPrice": regular if regular > price else None,
-            # A feed tells no number: what is in stock is not counted.
+            # A feed gives no numbers, so what is in stock is not counted.
             "stock": 0 if is_out else None,
             "tracksStock": is_out,
             "barcode": row.get("gtin"),
@@ -92,7 +92,7 @@ def _read_images(rows: Sequence[Row]) -> list[str]:
 
 
 class _Items(ContentHandler):
-    """Collects the items that have ended: what their elements hold, by local name."""
+    """Collects the finished items: the contents of their elements, by local name."""
 
     def __init__(self, parser: Any) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class _Items(ContentHandler):
         if self._cells is None:
             return
         if not self._path:
-            # Feeds may tell a name in two namespaces; images may be several.
+            # A feed may use a name in two namespaces, and may have several images.
             cells = {
                 key: "\n".join(texts) if key == "additional_image_link" else texts[0]
                 for key, texts in self._cells.items()

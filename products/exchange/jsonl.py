@@ -25,7 +25,7 @@ def read_jsonl(path: Path, *, currency: str) -> Iterator[Read | Faulty]:
 
 
 def write_jsonl(entries: Iterable[ProductEntry], file: TextIO) -> None:
-    """Write a product a line."""
+    """Write one product per line."""
     for entry in entries:
         file.write(json.dumps(write_product(entry), ensure_ascii=False) + "\n")
 

@@ -1,4 +1,4 @@
-"""From the JSON of a product, as service keys and JSON Lines bring it, to an entry."""
+"""Read the JSON of a product, from service keys or JSON Lines, into an entry."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -178,7 +178,7 @@ def _read_translation(value: object, name: str) -> dict[str, Any]:
 
 
 def _read_words(value: object, name: str) -> dict[str, str]:
-    """Read translations of attributes' names and values, which are more than attributes."""
+    """Read translations of attributes' names and values; there are more of them than attributes."""
     if not isinstance(value, dict) or len(value) > MAX_ATTRIBUTES * MAX_SKUS:
         raise EntryError(f"{name} must be an object of texts")
     return {

@@ -1,6 +1,6 @@
-"""Product exports of Shopify: a row for each variant or image, the product's own cells in one.
+"""Product exports of Shopify: a row for each variant or image; one has the product's own cells.
 
-The names of the columns are those of before 2025 and of today.
+Columns are known by their names from before 2025 and by those of today.
 """
 
 from collections.abc import Iterator, Sequence

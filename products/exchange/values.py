@@ -37,7 +37,7 @@ _SIGNS = {
 _SIGN = r"[^\d\s.,'’–-]{0,4}"
 # "–" stands for no decimals in Swiss amounts.
 _AMOUNT = re.compile(rf"({_SIGN})\s*(\d(?:[\d.,'’\s]*\d)?)(?:[.,][–-]+)?\s*({_SIGN})", re.ASCII)
-# Of a number without a mark for its thousands, and of one with them.
+# A number without marks for its thousands, and a number with them.
 _PLAIN = re.compile(r"\d+(?:[.,]\d{1,2})?")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:(?P<mark>[.,'’\s])\d{3})(?:(?P=mark)\d{3})*(?:[.,]\d{1,2})?")
 _YES = {"true", "yes", "1", "y", "on", "active", "published", "backorder", "是"}
@@ -54,9 +54,9 @@ _TAG = re.compile(r"</?[a-z0-9]+ ?/?>")
 def parse_price(cell: str, name: str, *, currency: str) -> Decimal:
     """Read an amount such as "￥1,299.00", "$15", "1.299,00 €" or "CHF 15.50".
 
-    Of a point and a comma the last is the decimal mark. A comma before three digits alone marks
-    thousands; a point there could mean both, and is refused. So is another currency than the
-    shop's.
+    If there are points and commas, the last is the decimal mark. A lone comma before three digits
+    marks thousands; a lone point there could mean either, and is refused. So is any currency but
+    the shop's.
     """
     plain = cell.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
     found = _AMOUNT.fullmatch(plain.strip())
@@ -79,7 +79,7 @@ def parse_flag(cell: str, name: str, *, default: bool) -> bool:
 
 
 def parse_stock(cell: str, name: str) -> int:
-    """Read a stock. One below zero, which other programs let oversold goods have, counts as 0."""
+    """Read a stock. A negative one, which other programs use for oversold goods, counts as 0."""
     number = parse_integer(cell, name)
     if number > MAX_STOCK:
         raise EntryError(f"{name} must be at most {MAX_STOCK:,}")

@@ -75,7 +75,7 @@ class Product(models.Model):
     """What is sold, in one or several SKUs. Its name and first image go into their revisions.
 
     `translations` are by language tag, such as {"en": {"name": "Cup", "description": "…",
-    "attributes": {"颜色": "Colour", "白": "White"}}}; what one lacks is shown as it is.
+    "attributes": {"颜色": "Colour", "白": "White"}}}; what a language lacks is shown untranslated.
     """
 
     id = models.CharField(

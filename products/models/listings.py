@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from products.bounds import NAME_LENGTH
 from products.models.goods import ID_LENGTH, Product
 
-# Of listings; without a parameter, so that an index under this condition serves any plan.
+# Which listings are shown. It has no parameter, so an index under this condition serves any plan.
 _LISTED = Q(is_shown=True, lowest_price__isnull=False)
 
 
@@ -48,7 +48,7 @@ class ProductListing(models.Model):
 
     class Meta:
         default_permissions = ()
-        # With any filter, a page at any depth is found in one of these without reading a row.
+        # With any filter, one of these finds a page at any depth without reading a row.
         indexes = (
             *(
                 models.Index(

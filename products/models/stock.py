@@ -64,7 +64,7 @@ class StockChange(models.Model):
 class PurchaseTally(models.Model):
     """How many units of a SKU a buyer has in orders that are not cancelled.
 
-    `buyer` is "user:<id>", "guest:<id>", or "contact:<hash>" of a guest, whose units are in both.
+    `buyer` is "user:<id>", "guest:<id>" or "contact:<hash>". A guest's units are in the latter two.
     Only `products.stock` writes here.
     """
 

@@ -1,6 +1,6 @@
-"""What each action does, by the operation that the API or the commands use for it.
+"""What each action does: it calls the operation that the API or the commands use.
 
-Each returns what was done, in a sentence. It raises CartError and ActionRefused, and then nothing
+Each returns a sentence that says what was done. If it raises CartError or ActionRefused, nothing
 has changed.
 """
 
@@ -171,7 +171,7 @@ def _name_line(item_id: str) -> str:
 
 
 def _log(intent: Intent, cart: Cart, action: str) -> None:
-    """Put into the change log what no script does: it concerns no line."""
+    """Log an action that no script logs, because it concerns no line."""
     note_action(
         cart,
         action=action,

@@ -16,7 +16,7 @@ _NUMBER = {"class": "cart-input cart-input-number", "min": "1", "inputmode": "nu
 
 
 class CartForm(forms.Form):
-    """For what needs no more than the cart. `version` is the one that was shown, 0 for none."""
+    """For actions that need only the cart. `version` is the one that was shown, 0 for none."""
 
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -34,7 +34,7 @@ class QuantityForm(LineForm):
 
 
 class SelectionForm(CartForm):
-    """For the selection of a line, or of all without one."""
+    """For selecting a line, or all lines where none is named."""
 
     item = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
     selected = forms.ChoiceField(choices=(("yes", _("Yes")), ("no", _("No"))))
@@ -53,7 +53,7 @@ class AddForm(CartForm):
 
 
 class MergeForm(CartForm):
-    """For the user into whose cart a guest's goes; `user_version` is what was shown of it."""
+    """For merging a guest's cart into a user's; `user_version` is the user's that was shown."""
 
     user = forms.ModelChoiceField(get_user_model()._default_manager.all(), label=_("User"))
     strategy = forms.ChoiceField(
@@ -75,7 +75,7 @@ class MergeForm(CartForm):
 
 
 def _search_in(field: Any, model: Any, name: str) -> None:
-    """Have a box that searches as one types: there may be 100,000 to choose from."""
+    """Make a field a box that searches while one types: there may be 100,000 choices."""
     widget = AutocompleteSelect(model._meta.get_field(name), admin.site)
     widget.choices = field.choices
     field.widget = widget

@@ -27,7 +27,7 @@ class Intent:
 
     @property
     def living(self) -> Cart | None:
-        """The living cart, None without a hash that can be read."""
+        """The living cart, or None if there is no hash that can be read."""
         return self.found.living_cart
 
     @property
@@ -38,7 +38,7 @@ class Intent:
 
     @property
     def cart_ids(self) -> frozenset[str]:
-        """The ids of both copies: they differ while a cart that was just begun is unsaved."""
+        """The ids of both copies. They differ while a cart that was just begun is unsaved."""
         carts = (self.living, self.found.copy_cart)
         return frozenset(cart.id for cart in carts if cart is not None)
 
@@ -49,7 +49,7 @@ class Intent:
 
     @property
     def pinned_context(self) -> ChangeContext:
-        """The terms of a change to the very version that was shown when it was confirmed."""
+        """The context of a change to exactly the version that was shown for confirmation."""
         return self.context.pinned_to(self.values["version"])
 
     def require_shown_version(self) -> None:
@@ -58,7 +58,7 @@ class Intent:
             raise CartChanged
 
     def require_living(self) -> Cart:
-        """Return the living cart; raises ActionRefused without one that can be read."""
+        """Return the living cart; raises ActionRefused if none can be read."""
         if self.living is None:
             raise ActionRefused(_("There is no living cart."))
         return self.living

@@ -1,4 +1,4 @@
-"""The menu of a cart's page: what the staff can do to a cart, and what of that makes sense."""
+"""The menu of a cart's page: what the staff can do to a cart, and which actions make sense."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

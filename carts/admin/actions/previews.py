@@ -23,8 +23,8 @@ from products.models import Sku
 class Preview:
     """What an action is about to do: sentences, and a table where lines are concerned.
 
-    `title` stands above the page, "" for the action's own label. `values` are sent along with what
-    was filled in when it is confirmed.
+    `title` stands above the page; "" means the action's own label. On confirmation, `values` are
+    sent along with what was filled in.
     """
 
     sentences: Sequence[str]

@@ -41,9 +41,9 @@ class CartActions:
     render_page: Callable[..., HttpResponse]
 
     def act_view(self, request: HttpRequest, name: str, action: str) -> HttpResponse:
-        """Do something to a cart. An action that destroys something is done once it is confirmed.
+        """Do an action to a cart. One that destroys something is done only after confirmation.
 
-        The permission is checked first: who lacks it does not learn whether the cart exists.
+        The permission is checked first, so staff without it cannot learn whether the cart exists.
         """
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -67,7 +67,7 @@ class CartActions:
         try:
             intent = _read_intent(request, name, action)
         except CartStoreUnavailable as error:
-            # Later, it would not be certain that nothing has been done.
+            # Only here is it certain that nothing has been done yet.
             raise ActionRefused(tell_store_down()) from error
         if action.preview is not None and "confirmed" not in request.POST:
             return self._ask(request, name, action, intent, action.preview(intent))
@@ -79,7 +79,7 @@ class CartActions:
     def _ask(
         self, request: HttpRequest, name: str, action: Action, intent: Intent, preview: Preview
     ) -> HttpResponse:
-        """Show what will happen. To confirm it is to confirm it for this version of the cart."""
+        """Show what will happen. A confirmation holds for this version of the cart only."""
         sent = {key: request.POST[key] for key in intent.values if key in request.POST}
         return self.render_page(
             request,
@@ -108,7 +108,7 @@ def _read_intent(request: HttpRequest, name: str, action: Action) -> Intent:
 
 
 def _describe_staff(request: HttpRequest) -> ChangeContext:
-    """Return what the change log is told of who does it."""
+    """Return what the change log is told about who acts."""
     return ChangeContext("admin", name_actor(request), current_request_id())
 
 

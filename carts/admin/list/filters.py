@@ -37,7 +37,7 @@ class OwnerFilter(admin.SimpleListFilter):
 
 
 class ChangedFilter(admin.SimpleListFilter):
-    """When it changed last."""
+    """When a cart last changed."""
 
     title = _("changed")
     parameter_name = "changed"
@@ -85,7 +85,7 @@ class _ListedFilter(admin.SimpleListFilter):
 
 
 class UnsavedFilter(_ListedFilter):
-    """Changed since it was saved: those that became so last."""
+    """Changed since they were saved: the carts that became unsaved last."""
 
     title = _("saved")
     parameter_name = "unsaved"
@@ -94,7 +94,7 @@ class UnsavedFilter(_ListedFilter):
 
 
 class DriftFilter(_ListedFilter):
-    """Found to differ from its copy, and not mended since."""
+    """Found to differ from their copies, and not mended since."""
 
     title = _("drift")
     parameter_name = "drifted"

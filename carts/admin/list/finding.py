@@ -36,7 +36,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Carts with a SKU, at most 50; `is_complete` tells whether that is all that was to be seen.
+    """Carts with a SKU, at most 50; `is_complete` tells whether all that were found are here.
 
     `without_living` says that the live store could not be asked.
     """
@@ -47,7 +47,7 @@ class Holdings:
 
 
 def find_users(text: str) -> list[CartOwner]:
-    """Return the users whose id, name or address this is, without regard to case; one query."""
+    """Return the users with this id, name or address; case does not matter; one query."""
     lowered = Lower(Value(text))
     users = get_user_model()._default_manager.alias(_name=Lower("username"), _email=Lower("email"))
     found: QuerySet[Any] = users.filter(Q(pk=text) | Q(_name=lowered) | Q(_email=lowered))
@@ -83,7 +83,7 @@ def find_holders(sku_id: str) -> Holdings:
 
 
 def _read_copies(sku_id: str) -> tuple[dict[CartOwner, Holding], bool]:
-    """Return the active copies among some lines of a SKU, and whether these are all lines."""
+    """Read some lines of a SKU; return the active copies with them, and whether those are all."""
     some = CartItem.objects.filter(sku_id=sku_id).order_by()[:_MAX_LINES]
     lines = dict(some.values_list("cart_id", "quantity"))
     carts = Cart.objects.filter(pk__in=lines, status="ACTIVE").order_by("-updated_at")
@@ -110,7 +110,7 @@ def _join(
     copies: Mapping[CartOwner, Holding],
     sightings: Mapping[CartOwner, int | None],
 ) -> Holding | None:
-    """Return what an owner holds; None where the living cart has let go of the SKU."""
+    """Return what an owner holds; None where the living cart no longer has the SKU."""
     copy, is_alive = copies.get(owner), owner in sightings
     units = sightings.get(owner)
     if is_alive and units is None:

@@ -25,7 +25,7 @@ from config.hashing import HASH_LENGTH
 from products.models import Sku
 
 FIND_URL = "carts_cart_find"
-# Shorter parts of names are in too many of them.
+# Shorter parts occur in too many names.
 _LEAST_PART = 3
 
 
@@ -43,7 +43,7 @@ class CartSearch:
     render_page: Callable[..., HttpResponse]
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """Lead to the one cart that is meant, or show those that may be.
+        """Redirect to the one cart that is meant, or show those that may be meant.
 
         GET shows the carts with the SKU that `?sku=` names by its id.
         """
@@ -75,7 +75,7 @@ class CartSearch:
         if sku is not None:
             targets.append(holders_url(sku.pk))
         if not targets:
-            # The text goes back into the box alone: addresses are logged, and it may be private.
+            # Only the box gets the text back: addresses are logged, and the text may be private.
             return self.render_page(request, "found", title=_("No cart was found."), text=text)
         if len(targets) == 1:
             return HttpResponseRedirect(targets[0])

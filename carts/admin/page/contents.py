@@ -53,7 +53,7 @@ class CartPage:
 
 
 def build_page(request: HttpRequest, owner: CartOwner) -> CartPage:
-    """Look at an owner's cart; where the live store cannot be reached, at its copy alone."""
+    """Look at an owner's cart, or at its copy alone if the live store cannot be reached."""
     now = datetime.now(UTC)
     found, is_store_down = _look_at(owner)
     banners = describe_state(found, is_store_down=is_store_down, now=now)

@@ -84,7 +84,7 @@ def _show_ttl(living: HashState, now: datetime) -> Cell:
 
 
 def _show_versions(living: HashState) -> Cell:
-    """Tell which versions the copy may have by the living cart's own account."""
+    """Tell which versions the copy may have, as the living cart notes them."""
     known = living.found.known_versions if living.found else ()
     saved = [str(version) for version in known if version]
     return Cell(_("at version %(versions)s") % {"versions": ", ".join(saved)} if saved else "–")

@@ -16,7 +16,7 @@ from config.staff import STAFF
 from products.models import Sku
 
 _MAX_SHOWN = 30
-# Reading as many keeps the server busy for about 1 ms; they are what a busy shop does in seconds.
+# Reading this many keeps the server busy for about 1 ms. A busy shop makes them in seconds.
 _MAX_WAITING = 500
 
 _Change = LoggedChange | CartChange
@@ -47,8 +47,8 @@ class ChangeRow:
 def list_changes(owner: CartOwner, *, now: datetime) -> list[ChangeRow]:
     """Return the owner's last changes, newest first: at most 30, in three queries."""
     owner_ids = hash_by_every_key(owner.key) if owner.is_guest else [owner.id]
-    # The stream is read first: a change that is drained between the two reads is seen twice, and
-    # would otherwise not be seen at all.
+    # The stream is read first, so a change that is drained between the two reads is seen twice. In
+    # the other order it would not be seen at all.
     newest = _read_waiting(owner, owner_ids)
     logged = CartChange.objects.filter(owner_id__in=owner_ids)
     kept = list(logged.order_by("-at", "-id")[:_MAX_SHOWN])

@@ -170,5 +170,5 @@ def _describe_line(line: Line | None) -> str:
 
 
 def _name(owner: CartOwner, options: Namespace) -> str:
-    """Name the owner as the operator did, if they did."""
+    """Name the owner as the operator did, if the operator named one."""
     return name_openly(owner) if options.all else owner.key

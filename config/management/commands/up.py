@@ -15,7 +15,7 @@ from accounts.management.commands.seed_demo_users import CUSTOMERS, PASSWORD, ST
 from config.development.supervisor import ProgramEnded, StopRequested, Supervisor
 from products.models import Product
 
-# Whoever develops in a container is often root, of which Celery warns at length.
+# Developers in containers are often root; Celery would print a long warning about that.
 CELERY = [sys.executable, "-W", "ignore:You're running the worker with superuser", "-m", "celery"]
 PROJECT = ["--app", "config", "--quiet"]
 PROGRAMS = {
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             supervisor.start("web", PROGRAMS["web"], os.environ)
             supervisor.start("worker", PROGRAMS["worker"], os.environ, ready_words=" ready.")
             supervisor.wait_until(lambda: _is_serving(host, port))
-            # What beat sends to a worker that is not there yet would come to it too late.
+            # Tasks that beat sends before the worker is there would reach the worker too late.
             supervisor.wait_until(lambda: supervisor.is_ready("worker"))
             supervisor.start("beat", PROGRAMS["beat"], os.environ)
             self._announce(f"http://{host}:{port}")

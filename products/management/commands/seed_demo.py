@@ -22,7 +22,7 @@ examples:
 The same rows have the same ids everywhere. Rows of your own are never touched.
 """
 
-# The part of the demo shop that needs more than a catalogue, where those apps bring it.
+# Loads what needs more than a catalogue; called if an app above has this command.
 USERS_COMMAND = "seed_demo_users"
 
 
