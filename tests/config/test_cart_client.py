@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,17 @@ const client = new CartClient({{ baseUrl: "https://shop.example/api", fetch, max
 
 def run_script(script: str, *, seconds: float) -> subprocess.CompletedProcess[str]:
     command = [NODE, "--input-type=module", "--eval", PREPARE + script]
-    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            # What pip installs as node starts another process, which would go on for ever.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def test_a_client_that_was_closed_lets_node_exit() -> None:
