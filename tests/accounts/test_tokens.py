@@ -20,6 +20,7 @@ from tests.accounts.api.test_login import without_redis
 from tests.accounts.calls import error_of, get, log_in, post, sign_in
 from tests.accounts.factories import UserFactory
 from tests.products.threads import PATIENCE_SECONDS
+from tests.steps import LOCK_FAMILY, READ_REFRESH_TOKEN, act_after, replace_step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -183,26 +184,20 @@ def exchange_twice_at_once(monkeypatch: pytest.MonkeyPatch, lock: Callable[..., 
     refresh = sign_in(UserFactory.create()).refresh
     barrier = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
-    def read_and_wait(text: str) -> Any:
-        claims = read(text)
-        barrier.wait()
-        return claims
-
     def rotate() -> TokenPair:
         try:
             return rotate_tokens(refresh)
         finally:
             connection.close()
 
-    read = tokens._read
     with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
-        patch.setattr(tokens, "_read", read_and_wait)
-        patch.setattr(tokens, "_lock_family", lock)
+        act_after(patch, READ_REFRESH_TOKEN, barrier.wait)
+        replace_step(patch, LOCK_FAMILY, lock)
         return [future.result() for future in [pool.submit(rotate) for _ in range(2)]]
 
 
 def test_of_two_exchanges_at_once_both_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = exchange_twice_at_once(monkeypatch, tokens._lock_family)
+    pairs = exchange_twice_at_once(monkeypatch, LOCK_FAMILY.function)
 
     assert len({RefreshFamily.objects.get().token_id}) == 1
     assert [call_cart(exchange(pair.refresh)["access"]) for pair in pairs] == [200, 200]

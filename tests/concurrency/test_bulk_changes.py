@@ -16,7 +16,6 @@ from psycopg.errors import DeadlockDetected
 
 from carts.domain.cart import Cart
 from carts.models import PendingSettlement
-from config.stores import database
 from config.stores.database import change_rows, in_transaction
 from orders.models import Order
 from orders.selling import OrderDraft, sell
@@ -26,6 +25,7 @@ from tests.accounts.programs import new_program
 from tests.concurrency.test_checkout_scarcity import count_deadlocks, fill_cart, save_empty_carts
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
+from tests.steps import begin_at_most
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +38,7 @@ DELIVERY = Cause(StockReason.DELIVERY, "", "staff:1")
 @pytest.fixture(autouse=True)
 def _begins_again_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no bad luck end what begins again; a shop gives up earlier."""
-    monkeypatch.setattr(database, "_MAX_BEGINNINGS", 50)
+    begin_at_most(monkeypatch, times=50)
 
 
 def buy(cart: Cart, skus: Sequence[Sku]) -> None:
@@ -135,7 +135,7 @@ def test_without_a_second_beginning_they_are_refused(
     skus: list[Sku], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The twin."""
-    monkeypatch.setattr(database, "_MAX_BEGINNINGS", 1)
+    begin_at_most(monkeypatch, times=1)
 
     outcomes = run_beside(change_prices, skus)
 

@@ -18,15 +18,22 @@ from django.test import override_settings
 from redis import Redis
 
 from carts.domain.cart import CartOwner
-from carts.live import store
 from carts.live.keys import cart_key
-from carts.operations import merging
 from carts.operations.reading import read_cart
 from products.models import Sku
 from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quantities_of
 from tests.factories import ProductFactory, SkuFactory
 from tests.products.threads import PATIENCE_SECONDS, run_together
 from tests.scripts import change_scripts
+from tests.steps import (
+    BEGIN_MERGE,
+    FINISH_MERGE,
+    MAKE_MERGE_TOKEN,
+    SAVE_FOR_MERGE,
+    act_after,
+    act_before,
+    replace_step,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -186,16 +193,10 @@ def test_twenty_merges_at_once_merge_once() -> None:
 @pytest.fixture
 def meet_before_finishing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Hold merges until so many have written their lines, and none has emptied the guest's."""
-    finish = store.finish_merge
 
     def hold(merges: int) -> None:
         everybody = Barrier(merges)
-
-        def wait_and_finish(*args: Any, **options: Any) -> Any:
-            everybody.wait(PATIENCE_SECONDS)
-            return finish(*args, **options)
-
-        monkeypatch.setattr(store, "finish_merge", wait_and_finish)
+        act_before(monkeypatch, FINISH_MERGE, lambda: everybody.wait(PATIENCE_SECONDS))
 
     return hold
 
@@ -219,7 +220,7 @@ def test_without_the_merge_token_they_add_them_each(
     guest, user = new_guest(), new_user()
     both, theirs = fill(guest, user)
     meet_before_finishing(4)
-    monkeypatch.setattr(merging, "merge_token", lambda *_: secrets.token_hex(6))
+    replace_step(monkeypatch, MAKE_MERGE_TOKEN, lambda *_: secrets.token_hex(6))
 
     call_together(user, "POST", "/cart/merge", [{"guestSessionId": guest.owner_id}] * 4)
 
@@ -254,20 +255,15 @@ def test_without_the_handover_mark_both_get_the_units(monkeypatch: pytest.Monkey
     guest, sku = new_guest(), SkuFactory.create()
     users = [new_user(), new_user()]
     guest.add(sku, 2)
-    begin, both_have_begun = store.begin_merge, Barrier(2)
-
-    def begin_and_wait(*args: Any) -> Any:
-        outcome = begin(*args)
-        both_have_begun.wait(PATIENCE_SECONDS)
-        return outcome
+    both_have_begun = Barrier(2)
 
     def save_nothing(*, owner: CartOwner, source: str) -> Any:
         return ANY if owner.is_guest else read_cart(owner)
 
     change_scripts(monkeypatch, "begin_merge", b"if meta[2] then", b"if false then")
-    monkeypatch.setattr(store, "begin_merge", begin_and_wait)
+    act_after(monkeypatch, BEGIN_MERGE, lambda: both_have_begun.wait(PATIENCE_SECONDS))
     # The permanent copy would not let a second handover pass.
-    monkeypatch.setattr(merging, "save_cart", save_nothing)
+    replace_step(monkeypatch, SAVE_FOR_MERGE, save_nothing)
     claim_together(guest, users)
 
     assert [quantities_of(user.cart()) for user in users] == [{sku.id: 2}] * 2

@@ -7,14 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from carts.live import store
 from carts.live.store import ChangeContext
 from carts.models import PendingSettlement
 from carts.operations import merging as merge
-from carts.operations import settling
 from carts.operations.settling import settle_order
 from carts.permanent.sweep import expire_cart
-from orders import checkout, selling
 from orders.models import Order
 from orders.settlement import settle_orders
 from products.models import Product, Sku
@@ -23,6 +20,18 @@ from tests.carts.shopper import Shopper, item_id, new_guest, new_user, quantitie
 from tests.factories import SkuFactory
 from tests.orders.buying import place_order, refuse_order
 from tests.products.rows import read_stock, read_tallies
+from tests.steps import (
+    BEGIN_MERGE,
+    HOLD_COPY,
+    READ_TO_SETTLE,
+    SAVE_SETTLED,
+    SELL,
+    TAKE_LINES,
+    Step,
+    act_before_next,
+    leave_unsettled,
+    replace_step,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,17 +41,9 @@ Between = Callable[[Callable[[], Any]], None]
 @pytest.fixture
 def between(monkeypatch: pytest.MonkeyPatch) -> Between:
     """Have something happen once, after an order's cart is read and saved and before it is sold."""
-    sell = selling.sell
 
     def happen(action: Callable[[], Any]) -> None:
-        left = [action]
-
-        def act_and_sell(**arguments: Any) -> Any:
-            if left:
-                left.pop()()
-            return sell(**arguments)
-
-        monkeypatch.setattr(checkout, "sell", act_and_sell)
+        act_before_next(monkeypatch, SELL, action)
 
     return happen
 
@@ -109,15 +110,9 @@ def test_a_cart_that_ended_meanwhile_is_not_bought_again(
     """Its row keeps its version where the owner's next cart is saved before its end is."""
     sku = SkuFactory.create(stock=20)
     buyer.add(sku, 3)
-    save_cart = settling.save_cart
-
-    def add_and_save(**arguments: Any) -> Any:
-        monkeypatch.setattr(settling, "save_cart", save_cart)
-        buyer.add(sku, 1)
-        return save_cart(**arguments)
 
     def order_and_begin_the_next_cart() -> None:
-        monkeypatch.setattr(settling, "save_cart", add_and_save)
+        act_before_next(monkeypatch, SAVE_SETTLED, lambda: buyer.add(sku, 1))
         place_order(buyer)
 
     between(order_and_begin_the_next_cart)
@@ -139,28 +134,25 @@ def test_a_guests_cart_that_the_staff_end_meanwhile_is_not_bought(between: Betwe
     assert (Order.objects.count(), read_stock(sku)) == (0, [20])
 
 
-@pytest.mark.parametrize(("module", "step"), [(settling, "read_cart"), (store, "take_lines")])
+@pytest.mark.parametrize("step", [READ_TO_SETTLE, TAKE_LINES], ids=str)
 def test_a_settlement_that_comes_very_late_takes_nothing(
-    module: Any, step: str, buyer: Shopper, monkeypatch: pytest.MonkeyPatch
+    step: Step, buyer: Shopper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By then the cart has forgotten the order: it remembers the last few only."""
     sku, kept = SkuFactory.create_batch(2, stock=20)
     buyer.add(kept, 1, selected=False)
     buyer.add(sku, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(checkout, "settle", lambda order: None)
+        leave_unsettled(patch)
         late = place_order(buyer)
-    go_on = getattr(module, step)
 
-    def order_more_and_go_on(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(module, step, go_on)
+    def order_more() -> None:
         for _ in range(5):
             buyer.add(sku, 1)
             place_order(buyer)
         buyer.add(sku, 4)
-        return go_on(*arguments, **options)
 
-    monkeypatch.setattr(module, step, order_more_and_go_on)
+    act_before_next(monkeypatch, step, order_more)
     settle_order(order_id=late["id"], context=ChangeContext(source="order"))
 
     assert quantities_of(buyer.cart()) == {kept.id: 1, sku.id: 4}
@@ -216,7 +208,7 @@ def test_without_the_claim_on_the_cart_the_units_are_sold_and_come_along(
     sku, guest, user = SkuFactory.create(stock=20), new_guest(), new_user()
     guest.add(sku, 3)
     between(lambda: sign_in(user, guest))
-    monkeypatch.setattr(selling, "hold_copy", lambda cart: None)
+    replace_step(monkeypatch, HOLD_COPY, lambda cart: None)
 
     place_order(guest)
 
@@ -227,16 +219,10 @@ def test_without_the_claim_on_the_cart_the_units_are_sold_and_come_along(
 @pytest.fixture
 def order_as_merge_begins(monkeypatch: pytest.MonkeyPatch) -> Callable[[Shopper], None]:
     """Have a guest order, unsettled, when their merge has settled all there was."""
-    begin_merge = store.begin_merge
 
     def prepare(guest: Shopper) -> None:
-        def order_and_begin(*args: Any) -> Any:
-            monkeypatch.setattr(store, "begin_merge", begin_merge)
-            place_order(guest)
-            return begin_merge(*args)
-
-        monkeypatch.setattr(store, "begin_merge", order_and_begin)
-        monkeypatch.setattr(checkout, "settle", lambda order: None)
+        act_before_next(monkeypatch, BEGIN_MERGE, lambda: place_order(guest))
+        leave_unsettled(monkeypatch)
 
     return prepare
 

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.utils import timezone
 
-from orders import lifecycle, pending, replies, selling
+from orders import lifecycle, pending, replies
 from orders.models import Order, OrderEvent
 from products.catalogue import read_offers
 from products.offers import Offer
@@ -23,6 +23,15 @@ from tests.factories import SkuFactory
 from tests.orders.buying import CONTACT, buy
 from tests.products.rows import read_stock, read_tallies
 from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.steps import (
+    HOLD_COPY,
+    HOLD_OFFERS,
+    HOLD_PENDING,
+    TAKE_STOCK,
+    Step,
+    act_after,
+    replace_step,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,18 +80,17 @@ def copies_of(shopper: Shopper, number: int) -> list[Shopper]:
     return [Shopper(shopper.owner_id, shopper.headers) for _ in range(number)]
 
 
+Meet = Callable[[Step, Callable[..., Any]], None]
+
+
 @pytest.fixture
-def meet(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[..., Any]], None]:
-    """Replace a guard of `orders.selling` by something else and a barrier for all threads."""
+def meet(monkeypatch: pytest.MonkeyPatch) -> Meet:
+    """Replace a guard of a sale by something else and a barrier for all threads."""
     everybody = Barrier(THREADS)
 
-    def replace(name: str, substitute: Callable[..., Any]) -> None:
-        def run(*args: Any, **kwargs: Any) -> Any:
-            result = substitute(*args, **kwargs)
-            everybody.wait(PATIENCE_SECONDS)
-            return result
-
-        monkeypatch.setattr(selling, name, run)
+    def replace(guard: Step, substitute: Callable[..., Any]) -> None:
+        replace_step(monkeypatch, guard, substitute)
+        act_after(monkeypatch, guard, lambda: everybody.wait(PATIENCE_SECONDS))
 
     return replace
 
@@ -112,14 +120,14 @@ def test_fifty_buyers_of_ten_units_get_ten() -> None:
 
 
 def test_without_the_locks_more_are_sold_than_there_are(
-    meet: Callable[[str, Callable[..., Any]], None], monkeypatch: pytest.MonkeyPatch
+    meet: Meet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sku = SkuFactory.create(stock=10)
     buyers = [new_guest() for _ in range(THREADS)]
     for buyer in buyers:
         buyer.add(sku)
-    meet("hold_offers", read_unlocked)
-    monkeypatch.setattr(selling, "take", take_nothing)
+    meet(HOLD_OFFERS, read_unlocked)
+    replace_step(monkeypatch, TAKE_STOCK, take_nothing)
 
     answers = count_answers(submit_together(submit, buyers))
 
@@ -158,14 +166,14 @@ def test_fifty_submits_without_a_key_are_one_order() -> None:
 
 @pytest.mark.parametrize("action", [submit, submit_with_key])
 def test_without_claims_and_keys_a_cart_is_bought_many_times(
-    meet: Callable[[str, Callable[..., Any]], None],
+    meet: Meet,
     monkeypatch: pytest.MonkeyPatch,
     action: Callable[[Shopper], HttpResponse],
 ) -> None:
     sku = SkuFactory.create(stock=100)
     buyer = new_user()
     buyer.add(sku, 2)
-    meet("hold_copy", lambda cart: None)
+    meet(HOLD_COPY, lambda cart: None)
     monkeypatch.setattr(replies, "_try_lock", lambda name: True)
 
     count_answers(submit_together(action, copies_of(buyer, THREADS)))
@@ -189,13 +197,13 @@ def test_orders_at_the_same_time_are_all_counted_among_those_that_wait() -> None
 
 @override_settings(ORDER_MAX_PENDING=3)
 def test_without_the_lock_more_orders_wait_than_may(
-    meet: Callable[[str, Callable[..., Any]], None], monkeypatch: pytest.MonkeyPatch
+    meet: Meet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     buyers = [new_guest() for _ in range(THREADS)]
     for buyer in buyers:
         buyer.add(SkuFactory.create(stock=9))
     monkeypatch.setattr(pending, "_LOCK", "SELECT %s")
-    meet("hold_pending", pending.hold_pending)
+    meet(HOLD_PENDING, HOLD_PENDING.function)
 
     answers = count_answers(submit_together(submit, buyers))
 
@@ -220,13 +228,13 @@ def test_what_is_added_between_two_orders_is_bought_by_the_second() -> None:
 
 
 def test_a_limit_holds_against_orders_at_the_same_time(
-    meet: Callable[[str, Callable[..., Any]], None],
+    meet: Meet,
 ) -> None:
     """Not even the claim on the cart is needed: the tally is kept under the SKU's lock."""
     sku = SkuFactory.create(stock=100, purchase_limit=3)
     buyer = new_user()
     buyer.add(sku, 2)
-    meet("hold_copy", lambda cart: None)
+    meet(HOLD_COPY, lambda cart: None)
 
     answers = count_answers(submit_together(submit, copies_of(buyer, THREADS)))
 
@@ -235,15 +243,13 @@ def test_a_limit_holds_against_orders_at_the_same_time(
     assert read_stock(sku) == [98]
 
 
-def test_without_the_locks_a_limit_is_passed(
-    meet: Callable[[str, Callable[..., Any]], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_locks_a_limit_is_passed(meet: Meet, monkeypatch: pytest.MonkeyPatch) -> None:
     sku = SkuFactory.create(stock=100, purchase_limit=3)
     buyer = new_user()
     buyer.add(sku, 2)
-    monkeypatch.setattr(selling, "hold_copy", lambda cart: None)
-    meet("hold_offers", read_unlocked)
-    monkeypatch.setattr(selling, "take", take_nothing)
+    replace_step(monkeypatch, HOLD_COPY, lambda cart: None)
+    meet(HOLD_OFFERS, read_unlocked)
+    replace_step(monkeypatch, TAKE_STOCK, take_nothing)
 
     answers = count_answers(submit_together(submit, copies_of(buyer, THREADS)))
 

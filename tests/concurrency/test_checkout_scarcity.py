@@ -13,8 +13,6 @@ from django.utils import timezone
 from carts.domain.cart import Cart, CartOwner, Line
 from carts.models import Cart as SavedCart
 from carts.models import PendingSettlement
-from config.stores import database
-from orders import selling
 from orders.errors import CartInvalid
 from orders.models import Order, OrderItem
 from orders.selling import OrderDraft, sell
@@ -23,6 +21,7 @@ from products.models import PurchaseTally, Sku
 from products.offers import Offer
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
+from tests.steps import HOLD_OFFERS, begin_at_most, replace_step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -123,9 +122,9 @@ def test_locking_in_any_order_deadlocks(monkeypatch: pytest.MonkeyPatch) -> None
             Sku.objects.select_for_update(no_key=True).get(pk=sku_id)
         return read_offers(sku_ids=sku_ids, buyer=buyer)
 
-    monkeypatch.setattr(selling, "hold_offers", hold_in_any_order)
+    replace_step(monkeypatch, HOLD_OFFERS, hold_in_any_order)
     # Beginning again would hide most deadlocks.
-    monkeypatch.setattr(database, "_MAX_BEGINNINGS", 1)
+    begin_at_most(monkeypatch, times=1)
 
     outcomes = sell_in_all_threads(skus)
 

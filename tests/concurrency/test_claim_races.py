@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
-from orders import claiming, lifecycle
+from orders import lifecycle
 from orders.api import views
 from orders.claiming import claim_orders
 from orders.models import Order
@@ -22,6 +22,7 @@ from tests.factories import SkuFactory
 from tests.orders.buying import CONTACT, buy
 from tests.products.rows import read_stock, read_tallies
 from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.steps import COUNT_CLAIMED_UNITS, act_before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,13 +57,7 @@ def test_without_the_locks_a_guests_orders_count_for_many_users(
     buy(guest, sku)
     users = [new_user() for _ in range(THREADS)]
     everybody = Barrier(THREADS)
-    count_units = claiming._count_units
-
-    def meet(order_ids: Any) -> dict[str, int]:
-        everybody.wait(PATIENCE_SECONDS)
-        return count_units(order_ids)
-
-    monkeypatch.setattr(claiming, "_count_units", meet)
+    act_before(monkeypatch, COUNT_CLAIMED_UNITS, lambda: everybody.wait(PATIENCE_SECONDS))
     monkeypatch.setattr(Order.objects, "select_for_update", lambda **_: Order.objects.all())
 
     counts = claim_together(guest, users)

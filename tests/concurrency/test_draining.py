@@ -4,18 +4,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, local
-from typing import Any
 
 import pytest
 from django.db import connection
 from pytest_django import Settings
 from redis import Redis
 
-from carts.log import rows, stream
+from carts.log import rows
 from carts.log.rows import drain_streams
 from carts.models import CartChange
 from tests.carts.log.entries import ENTRY, STREAM, write_entries
 from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.steps import INSERT_CHANGES, READ_CHANGES, act_after
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,16 +26,14 @@ ENTRIES = 2_000
 @pytest.fixture
 def _all_read_before_any_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every drain wait, with its first batch, for the others to have read theirs."""
-    read, everybody, thread = stream.read_changes, Barrier(DRAINS), local()
+    everybody, thread = Barrier(DRAINS), local()
 
-    def read_and_wait(*args: Any, **options: Any) -> Any:
-        entries = read(*args, **options)
+    def wait_once() -> None:
         if not hasattr(thread, "has_waited"):
             thread.has_waited = True
             everybody.wait(PATIENCE_SECONDS)
-        return entries
 
-    monkeypatch.setattr(stream, "read_changes", read_and_wait)
+    act_after(monkeypatch, READ_CHANGES, wait_once)
 
 
 @pytest.fixture
@@ -85,13 +83,11 @@ def overtake(
     """
     settings.CART_SHARDS = 2
     keys = [f"{{c{shard:02d}}}{STREAM}" for shard in range(2)]
-    insert, is_written, may_commit = rows._insert, Event(), Event()
+    is_written, may_commit = Event(), Event()
 
-    def insert_and_wait(prefix: str, readable: Any) -> Any:
-        faults = insert(prefix, readable)
+    def hold() -> None:
         is_written.set()
         may_commit.wait(PATIENCE_SECONDS)
-        return faults
 
     def drain() -> None:
         try:
@@ -103,7 +99,7 @@ def overtake(
         with ThreadPoolExecutor(2) as pool:
             redis_server.xadd(keys[0], ENTRY)
             with monkeypatch.context() as patch:
-                patch.setattr(rows, "_insert", insert_and_wait)
+                act_after(patch, INSERT_CHANGES, hold)
                 slow = pool.submit(drain)
                 assert is_written.wait(PATIENCE_SECONDS)
             redis_server.delete(keys[0])

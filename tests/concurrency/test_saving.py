@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 from threading import Event
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import pytest
 from django.db import OperationalError, transaction
@@ -15,12 +15,10 @@ from carts.domain.cart import CartOwner
 from carts.live import bulk, store
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
-from carts.permanent import rows, saving, writing
+from carts.permanent import rows
 from carts.permanent.copies import read_copy
 from carts.permanent.saving import SaveResult, save_cart, save_oldest
 from carts.permanent.writing import PriceList, WriteResult, make_copy, write_copies
-from config.stores import database
-from orders import checkout
 from tests.carts.permanent.copies import (
     lose_hash,
     owner_of,
@@ -34,6 +32,17 @@ from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
 from tests.products.threads import PATIENCE_SECONDS, run_together
 from tests.scripts import change_scripts
+from tests.steps import (
+    CONFIRM_SAVE,
+    INSERT_CARTS,
+    WRITE_COPIES,
+    WRITE_LINES,
+    Step,
+    act_before,
+    begin_at_most,
+    leave_unsettled,
+    write_over_newer_copies,
+)
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -44,8 +53,6 @@ Outcome = TypeVar("Outcome")
 
 SAVERS = 4
 CARTS = 60
-
-_GUARD = " AND cart.version < new.version"
 
 
 @pytest.fixture
@@ -64,10 +71,7 @@ def do_together(action: Callable[[int], Outcome], threads: int) -> list[Outcome]
 
 @pytest.fixture
 def _no_guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write whatever was read over whatever is there."""
-    assert _GUARD in rows._UPDATE_CARTS
-    monkeypatch.setattr(rows, "_UPDATE_CARTS", rows._UPDATE_CARTS.replace(_GUARD, ""))
-    monkeypatch.setattr(writing, "judge", lambda *_: "older")
+    write_over_newer_copies(monkeypatch)
 
 
 def read_to_save(owner: CartOwner) -> Callable[[], WriteResult]:
@@ -104,7 +108,7 @@ def test_a_copy_written_late_does_not_bring_back_what_was_bought(
     write_old_copy = read_to_save(owner_of(shopper))
     redis_server.flushdb()
     with monkeypatch.context() as patch:
-        patch.setattr(checkout, "settle", lambda *_, **__: None)
+        leave_unsettled(patch)
         place_order(shopper)
     redis_server.flushdb()
     # The first cart comes back as bought, and its end is never saved by itself.
@@ -123,7 +127,7 @@ def test_uniting_with_a_copy_written_late_does_not_bring_back_what_was_bought(
     sku, other = SkuFactory.create_batch(2)
     shopper.add(sku, 2)
     with monkeypatch.context() as patch:
-        patch.setattr(checkout, "settle", lambda *_, **__: None)
+        leave_unsettled(patch)
         place_order(shopper)
     shopper.add(other, 1)
     write_old_copy = read_to_save(owner_of(shopper))
@@ -305,7 +309,7 @@ def change_all(redis_server: Redis, shoppers: list[Shopper]) -> None:
 @pytest.fixture
 def _begins_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide no deadlock by beginning again."""
-    monkeypatch.setattr(database, "_MAX_BEGINNINGS", 1)
+    begin_at_most(monkeypatch, times=1)
 
 
 @pytest.mark.usefixtures("_begins_once")
@@ -365,31 +369,19 @@ class Crashed(Exception):
     """The worker was killed here."""
 
 
-def crash(*_: Any, **__: Any) -> None:
+def crash() -> None:
     raise Crashed
 
 
-@pytest.mark.parametrize(
-    ("module", "step"),
-    [
-        (saving, "write_copies"),
-        (rows, "insert_carts"),
-        (rows, "write_lines"),
-        (bulk, "confirm"),
-    ],
-)
+@pytest.mark.parametrize("step", [WRITE_COPIES, INSERT_CARTS, WRITE_LINES, CONFIRM_SAVE], ids=str)
 @pytest.mark.parametrize("is_changed", [False, True], ids=["untouched", "changed"])
 def test_what_a_killed_saver_left_is_finished_by_the_next(
-    module: Any,
-    step: str,
-    is_changed: bool,
-    redis_server: Redis,
-    monkeypatch: pytest.MonkeyPatch,
+    step: Step, is_changed: bool, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shoppers = fill_carts(5)
     sku = SkuFactory.create()
     with monkeypatch.context() as patch:
-        patch.setattr(module, step, crash)
+        act_before(patch, step, crash)
         with pytest.raises(Crashed):
             save_all()
     if is_changed:

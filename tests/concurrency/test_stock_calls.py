@@ -7,13 +7,13 @@ import pytest
 from django.db import transaction
 
 from config.stores.database import lock_rows
-from products import stock
 from products.api import bulk_views
 from products.models import Sku, StockChange
 from products.models.goods import SkuQuerySet
 from tests.accounts.programs import Program, new_program
 from tests.factories import SkuFactory
 from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.steps import ADD_TO_STOCK, act_before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,14 +62,8 @@ def test_without_the_locks_the_records_contradict_each_other(
     """The twin: both read a stock before either has written it."""
     sku = SkuFactory.create(code="C-0", stock=STOCK)
     both_have_read = Barrier(2)
-    write = stock._add_to_stock
-
-    def write_after_both_have_read(units: Any) -> None:
-        both_have_read.wait(PATIENCE_SECONDS)
-        write(units)
-
     monkeypatch.setattr(SkuQuerySet, "select_for_update", lambda self, **_: self)
-    monkeypatch.setattr(stock, "_add_to_stock", write_after_both_have_read)
+    act_before(monkeypatch, ADD_TO_STOCK, lambda: both_have_read.wait(PATIENCE_SECONDS))
 
     def add(program: Program) -> None:
         body = {"deltas": [{"code": "C-0", "units": 3}]}

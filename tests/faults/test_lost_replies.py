@@ -17,7 +17,6 @@ from pytest_django import Settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from config.http import idempotency
 from orders.models import Order
 from orders.settlement import settle_orders
 from products.models import Sku
@@ -28,6 +27,7 @@ from tests.faults.servers import use_redis
 from tests.orders.buying import CONTACT
 from tests.products.rows import read_stock
 from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.steps import wait_for_answers
 
 DEVICES = 16
 ADDITIONS = 25
@@ -41,7 +41,7 @@ Headers = Callable[[int, int], dict[str, str]]
 @pytest.fixture
 def _store_behind_proxy(proxy_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A request whose reply is lost fails at once here, so a repeat need not wait for it as long.
-    monkeypatch.setattr(idempotency, "_ANSWER_WITHIN_MS", 200)
+    wait_for_answers(monkeypatch, milliseconds=200)
     with use_redis(proxy_url):
         yield
 

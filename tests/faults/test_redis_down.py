@@ -23,7 +23,6 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from carts import tasks
 from carts.models import Cart, CartChange, CartItem, PendingSettlement
-from orders import checkout
 from orders.tasks import settle
 from tests.carts.api.test_store_down import UNAVAILABLE
 from tests.carts.permanent.copies import let_idle, save_all, saved_units
@@ -48,6 +47,7 @@ from tests.faults.servers import (
     wait_until,
 )
 from tests.orders.buying import buy
+from tests.steps import leave_unsettled
 
 # Ten times what it takes, for a busy machine.
 BACK_WITHIN_SECONDS = 20
@@ -205,7 +205,7 @@ def test_an_order_that_is_to_be_settled_meanwhile_waits(
     buyer, sku = new_guest(), SkuFactory.create()
     with use_redis(store.url):
         with monkeypatch.context() as patch:
-            patch.setattr(checkout, "settle", lambda *_args, **_options: None)
+            leave_unsettled(patch)
             buy(buyer, sku, 1)
         PendingSettlement.objects.update(created_at=timezone.now() - timedelta(minutes=1))
 

@@ -10,13 +10,13 @@ import pytest
 from django.db import connection
 from redis import Redis
 
-from carts.live import codec
 from carts.permanent.saving import SaveResult
 from products.models import Sku
 from tests.carts.permanent.copies import hash_of, row_of, save_all, saved_units, version_of
 from tests.carts.shopper import Shopper, addition_of, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.faults.servers import OwnValkey, wait_until
+from tests.steps import forget_histories
 
 KILLS = 10
 WRITERS = 4
@@ -156,7 +156,7 @@ def test_without_knowing_its_history_an_older_file_undoes_what_was_saved(
     guest = new_guest()
     roll_back_after(own_valkey, guest, early, late)
     guest.add(new, 5)
-    monkeypatch.setattr(codec.LiveCart, "descends_from", lambda *_: True)
+    forget_histories(monkeypatch)
 
     save_all()
 

@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -18,14 +17,13 @@ from redis import Redis
 
 from carts import tasks
 from carts.domain.cart import Cart, CartOwner, Line
-from carts.live import bulk
 from carts.models import Cart as CartModel
-from carts.permanent import writing
 from carts.permanent.copies import read_carts
 from carts.permanent.saving import SaveResult
 from tests.carts.permanent.copies import put_unsaved, save_all
 from tests.config.project import name_stores, start_python, wait_for_line
 from tests.faults.servers import find_children, wait_until
+from tests.steps import INSERT_CARTS, READ_TO_SAVE, act_before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -133,18 +131,13 @@ def test_a_sync_that_took_the_marks_off_first_would_leave_carts_unsaved(
 ) -> None:
     """The twin: a mark goes when its cart is saved, so that whoever comes next knows of it."""
     carts = make_unsaved(redis_server, BATCH)
-    read_to_save = bulk.read_to_save
 
-    def unmark_and_read(*args: Any) -> Any:
-        redis_server.delete("cart:dirty")
-        return read_to_save(*args)
-
-    def die(*_: Any) -> Any:
+    def die() -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(bulk, "read_to_save", unmark_and_read)
-        patch.setattr(writing.rows, "insert_carts", die)
+        act_before(patch, READ_TO_SAVE, lambda: redis_server.delete("cart:dirty"))
+        act_before(patch, INSERT_CARTS, die)
         with pytest.raises(Killed):
             save_all()
 

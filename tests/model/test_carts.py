@@ -15,10 +15,16 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 from redis import Redis
 
-from carts.permanent import rows, writing
 from tests.model.machine import Machine
 from tests.model.rules import CartMachine, Merging, Ordering, Saving
 from tests.model.stage import Stage
+from tests.steps import (
+    MAKE_MERGE_TOKEN,
+    MAKE_SETTLEMENT_TOKEN,
+    Step,
+    replace_step,
+    write_over_newer_copies,
+)
 
 IS_LONG = "MODEL_EXAMPLES" in os.environ
 
@@ -39,8 +45,6 @@ PROFILE = hypothesis.settings(
     report_multiple_bugs=False,
 )
 SEARCH = hypothesis.settings(PROFILE, max_examples=100, derandomize=True)
-
-_GUARD = " AND cart.version < new.version"
 
 
 @pytest.fixture
@@ -74,24 +78,20 @@ def find_fault(machine: type[Machine], stage: Stage) -> None:
 def test_the_machine_finds_an_older_copy_written_over_a_newer_one(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _GUARD in rows._UPDATE_CARTS
-    monkeypatch.setattr(rows, "_UPDATE_CARTS", rows._UPDATE_CARTS.replace(_GUARD, ""))
-    monkeypatch.setattr(writing, "judge", lambda *_: "older")
+    write_over_newer_copies(monkeypatch)
 
     find_fault(Saving, stage)
 
 
 @pytest.mark.parametrize(
     ("machine", "mark"),
-    [
-        (Merging, "carts.operations.merging.merge_token"),
-        (Ordering, "carts.operations.settling.settlement_token"),
-    ],
+    [(Merging, MAKE_MERGE_TOKEN), (Ordering, MAKE_SETTLEMENT_TOKEN)],
+    ids=str,
 )
 def test_the_machine_finds_units_that_are_moved_twice(
-    machine: type[Machine], mark: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    machine: type[Machine], mark: Step, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a mark that stays the same, what a stop has interrupted is done again."""
-    monkeypatch.setattr(mark, lambda *_: secrets.token_hex(6))
+    replace_step(monkeypatch, mark, lambda *_: secrets.token_hex(6))
 
     find_fault(machine, stage)

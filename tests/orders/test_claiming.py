@@ -7,7 +7,6 @@ import pytest
 from django.utils import timezone
 
 from carts.models import PendingSettlement
-from orders import checkout
 from orders.models import LineReturn, Order, OrderEvent
 from orders.settlement import return_due_lines, settle_orders
 from products.models import PurchaseTally
@@ -17,6 +16,7 @@ from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of, sum
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order, refuse_order
 from tests.products.rows import read_stock, read_tallies
+from tests.steps import leave_unsettled
 
 pytestmark = pytest.mark.django_db
 
@@ -133,8 +133,7 @@ def test_bought_units_still_leave_the_guests_cart(
     sku = SkuFactory.create()
     guest.add(sku, 2)
     with monkeypatch.context() as patch:
-        # As where the process dies right after the order.
-        patch.setattr(checkout, "settle", lambda order: None)
+        leave_unsettled(patch)
         place_order(guest)
     guest.add(sku, 3)
 

@@ -13,7 +13,6 @@ from carts.domain.cart import CartOwner
 from carts.domain.errors import CartStoreUnavailable
 from carts.live.keys import cart_key
 from carts.models import PendingSettlement
-from orders import settlement
 from orders.models import Order
 from orders.settlement import return_due_lines, settle_orders
 from orders.tasks import settle
@@ -21,6 +20,7 @@ from tests.carts.shopper import Shopper, new_guest, quantities_of
 from tests.config.admin.figures import grows
 from tests.factories import SkuFactory
 from tests.orders.buying import buy
+from tests.steps import SETTLE_ORDER, act_before, replace_step
 
 pytestmark = pytest.mark.django_db
 
@@ -32,8 +32,12 @@ def dying_after_the_order(
     failure: type[Exception] = CartStoreUnavailable,
 ) -> Iterator[None]:
     """Let orders be placed whose units nobody takes out of the cart."""
+
+    def die() -> None:
+        raise failure
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settlement, "settle_order", lambda **_: (_ for _ in ()).throw(failure))
+        act_before(patch, SETTLE_ORDER, die)
         yield
 
 
@@ -148,7 +152,7 @@ def test_nothing_is_tried_further_while_the_store_is_down(
         tried.append(order_id)
         raise CartStoreUnavailable
 
-    monkeypatch.setattr(settlement, "settle_order", fail)
+    replace_step(monkeypatch, SETTLE_ORDER, fail)
 
     with pytest.raises(CartStoreUnavailable):
         settle_orders(now=timezone.now() + LATER)
@@ -164,7 +168,7 @@ def test_lines_return_when_the_cart_can_be_changed_again(
 
     with monkeypatch.context() as patch:
         # As while the cart is being merged into another.
-        patch.setattr(settlement, "settle_order", lambda **_: False)
+        replace_step(patch, SETTLE_ORDER, lambda **_: False)
         answer = user.data("POST", f"/orders/{order['id']}/cancel?restoreCart=true")
         meanwhile = quantities_of(user.cart())
     return_due_lines(now=timezone.now() + LATER)

@@ -16,6 +16,7 @@ from products.intake import Intake, Outcome, Taken, deactivate_others, take_in
 from products.models import Merchant, Product, Sku, SkuRevision, StockChange
 from tests.factories import SkuFactory
 from tests.products.threads import run_together
+from tests.steps import FIND_MERCHANT, act_after
 
 ACTOR = "key:erp"
 
@@ -214,16 +215,13 @@ def test_those_who_bring_the_same_at_once_add_it_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_without_the_queue_a_merchant_is_added_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "_queue_up", lambda: None)
-    find = intake._find_merchant
-    meet = Barrier(4)
+    everybody = Barrier(4)
 
-    def find_together(entry: MerchantEntry) -> Merchant | None:
-        found = find(entry)
+    def meet() -> None:
         with suppress(BrokenBarrierError):
-            meet.wait(5)
-        return found
+            everybody.wait(5)
 
-    monkeypatch.setattr(intake, "_find_merchant", find_together)
+    act_after(monkeypatch, FIND_MERCHANT, meet)
     bring_at_once()
 
     assert Merchant.objects.count() > 1

@@ -5,21 +5,18 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from threading import Barrier
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError, transaction
 from pytest_django import DjangoAssertNumQueries
 
-from products import stock
-from products.catalogue import read_offers
 from products.errors import AllowanceTooLow, StockTooLow
 from products.models import PurchaseTally, Sku, SkuRevision
-from products.offers import Offer
 from products.stock import give_back
 from tests.factories import ProductFactory, SkuFactory
 from tests.products.rows import read_stock, read_tallies, take_units
 from tests.products.threads import PATIENCE_SECONDS, run_together
+from tests.steps import LOCK_SKUS, READ_STOCK, act_after, replace_step
 
 BUYER = "user:u1"
 
@@ -223,14 +220,8 @@ def test_fifty_buyers_of_ten_units_get_ten() -> None:
 def _without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the locks away, and have 16 buyers read before any of them takes."""
     all_have_read = Barrier(16)
-
-    def read_and_wait(**options: Any) -> dict[str, Offer]:
-        offers = read_offers(**options)
-        all_have_read.wait(PATIENCE_SECONDS)
-        return offers
-
-    monkeypatch.setattr(stock, "_lock_skus", lambda sku_ids: None)
-    monkeypatch.setattr(stock, "read_offers", read_and_wait)
+    replace_step(monkeypatch, LOCK_SKUS, lambda sku_ids: None)
+    act_after(monkeypatch, READ_STOCK, lambda: all_have_read.wait(PATIENCE_SECONDS))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -308,7 +299,7 @@ def test_locked_in_opposite_orders_two_buyers_deadlock(monkeypatch: pytest.Monke
             give_back(buyer=BUYER, units=dict.fromkeys(sku_ids, 1))
 
     assert buy(BUYER, {first: 2, second: 2})
-    monkeypatch.setattr(stock, "_lock_skus", lock_as_given)
+    replace_step(monkeypatch, LOCK_SKUS, lock_as_given)
 
     outcomes = run_together(return_units, [(first, second), (second, first)], threads=2)
 

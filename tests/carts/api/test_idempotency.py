@@ -12,8 +12,6 @@ from django.test import override_settings
 from pytest_django import Settings
 from redis import Redis
 
-from carts.live import store
-from carts.live.records import LiveRecords
 from config.http import idempotency
 from products.models import Sku
 from tests.carts.shopper import (
@@ -27,6 +25,7 @@ from tests.carts.shopper import (
     unchanged,
 )
 from tests.factories import SkuFactory
+from tests.steps import APPLY_MERGE, KEEP_DETAILS, act_before, wait_for_answers
 
 pytestmark = pytest.mark.django_db
 
@@ -358,14 +357,15 @@ class Interrupted(BaseException):
     """The process dies here."""
 
 
+def die() -> None:
+    raise Interrupted
+
+
 def interrupt(monkeypatch: pytest.MonkeyPatch, shopper: Shopper, send: Callable[[], Any]) -> None:
     """Have a request die after its change and before its answer."""
 
-    def die(*args: Any) -> None:
-        raise Interrupted
-
     with monkeypatch.context() as patch:
-        patch.setattr(LiveRecords, "keep_details", die)
+        act_before(patch, KEEP_DETAILS, die)
         with pytest.raises(Interrupted):
             send()
 
@@ -393,7 +393,7 @@ def test_a_repeat_of_a_request_that_died_gets_the_cart_and_adds_nothing(
 ) -> None:
     sku = SkuFactory.create()
     interrupt(monkeypatch, shopper, lambda: add_units(shopper, sku, 2))
-    monkeypatch.setattr(idempotency, "_ANSWER_WITHIN_MS", 0)
+    wait_for_answers(monkeypatch, milliseconds=0)
 
     with unchanged(shopper):
         response = add_units(shopper, sku, 2)
@@ -457,15 +457,11 @@ def test_a_merge_that_died_is_finished_by_its_repeat(
 ) -> None:
     sku = SkuFactory.create()
     guest.add(sku, 2)
-
-    def die(*args: Any, **options: Any) -> None:
-        raise Interrupted
-
     with monkeypatch.context() as patch:
-        patch.setattr(store, "apply_merge", die)
+        act_before(patch, APPLY_MERGE, die)
         with pytest.raises(Interrupted):
             merge(user, guest)
-    monkeypatch.setattr(idempotency, "_ANSWER_WITHIN_MS", 0)
+    wait_for_answers(monkeypatch, milliseconds=0)
 
     response = merge(user, guest)
 

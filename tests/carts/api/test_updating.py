@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from carts.live import store
 from products.models import PurchaseTally, Sku
 from tests.carts.shopper import (
     Shopper,
@@ -18,6 +17,7 @@ from tests.carts.shopper import (
 )
 from tests.factories import SkuFactory
 from tests.orders.buying import place_order
+from tests.steps import SET_LINES, act_before_next
 
 pytestmark = pytest.mark.django_db
 
@@ -266,15 +266,12 @@ def test_an_update_does_not_reach_the_next_cart_begun_meanwhile(
 ) -> None:
     sku = SkuFactory.create()
     cart = shopper.add(sku, 2)
-    set_lines = store.set_lines
 
-    def begin_the_next_cart_and_set(*arguments: Any) -> store.Outcome:
-        monkeypatch.setattr(store, "set_lines", set_lines)
+    def begin_the_next_cart() -> None:
         place_order(shopper)
         shopper.add(sku, 1)
-        return set_lines(*arguments)
 
-    monkeypatch.setattr(store, "set_lines", begin_the_next_cart_and_set)
+    act_before_next(monkeypatch, SET_LINES, begin_the_next_cart)
 
     refusal = shopper.refusal("PUT", f"/cart/item/{item_id(cart, sku)}", {"quantity": 7})
 

@@ -26,6 +26,7 @@ from config.hashing import hash_secret
 from tests.carts.log.entries import write_entries
 from tests.carts.shopper import Shopper, addition_of
 from tests.factories import SkuFactory
+from tests.steps import SEND_TO_KAFKA, act_after, act_before
 
 pytestmark = pytest.mark.django_db
 
@@ -172,17 +173,14 @@ def test_changes_sent_by_a_run_that_died_are_sent_again(
     class Killed(BaseException):
         pass
 
-    send = kafka._send
-
-    def send_and_die(*args: Any) -> int:
-        send(*args)
+    def die() -> None:
         raise Killed
 
     write_entries(redis_server, 3)
     drain_streams()
 
     with monkeypatch.context() as patch:
-        patch.setattr(kafka, "_send", send_and_die)
+        act_after(patch, SEND_TO_KAFKA, die)
         with pytest.raises(Killed):
             publish_log()
     publish_log()
@@ -234,12 +232,11 @@ def test_of_two_runs_at_once_one_publishes(
 ) -> None:
     write_entries(redis_server, 3)
     drain_streams()
-    send, is_sending, may_send = kafka._send, Event(), Event()
+    is_sending, may_send = Event(), Event()
 
-    def send_slowly(*args: Any) -> int:
+    def hold() -> None:
         is_sending.set()
         may_send.wait(PATIENCE_SECONDS)
-        return send(*args)
 
     def publish() -> Published:
         try:
@@ -247,7 +244,7 @@ def test_of_two_runs_at_once_one_publishes(
         finally:
             connection.close()
 
-    monkeypatch.setattr(kafka, "_send", send_slowly)
+    act_before(monkeypatch, SEND_TO_KAFKA, hold)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(publish)
         assert is_sending.wait(PATIENCE_SECONDS)

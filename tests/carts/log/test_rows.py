@@ -26,6 +26,7 @@ from tests.accounts.api.test_login import without_redis
 from tests.carts.log.entries import ENTRY, STREAM, changes_of, write_entries, write_entry
 from tests.carts.shopper import Shopper, addition_of, item_id, line_of
 from tests.factories import SkuFactory
+from tests.steps import DROP_CHANGES, act_before, act_before_next
 
 pytestmark = pytest.mark.django_db
 
@@ -196,13 +197,10 @@ def _dying_before_the_drop(monkeypatch: pytest.MonkeyPatch, redis_server: Redis)
     class Killed(BaseException):
         pass
 
-    drop = stream.drop_changes
-
-    def die(*_: Any) -> int:
-        monkeypatch.setattr(stream, "drop_changes", drop)
+    def die() -> None:
         raise Killed
 
-    monkeypatch.setattr(stream, "drop_changes", die)
+    act_before_next(monkeypatch, DROP_CHANGES, die)
     write_entries(redis_server, 700)
     with pytest.raises(Killed):
         drain_streams()
@@ -308,13 +306,10 @@ def test_a_stream_nobody_drains_stays_bounded_and_its_losses_are_told_once(
 def test_entries_cut_off_after_they_were_kept_are_not_lost(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop = stream.drop_changes
-
-    def cut_off_and_drop(*args: Any) -> int:
+    def cut_off() -> None:
         redis_server.xtrim(STREAM, maxlen=100, approximate=False)
-        return drop(*args)
 
-    monkeypatch.setattr(stream, "drop_changes", cut_off_and_drop)
+    act_before(monkeypatch, DROP_CHANGES, cut_off)
     write_entries(redis_server, 700)
 
     drained = drain_streams()
@@ -337,15 +332,11 @@ def test_entries_dropped_by_two_drains_are_counted_once(redis_server: Redis) -> 
 def test_a_redis_emptied_between_reading_and_dropping_loses_no_row(
     later: int, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop = stream.drop_changes
-
-    def wipe_and_drop(*args: Any) -> int:
+    def wipe() -> None:
         redis_server.flushdb()
         write_entries(redis_server, later, cart="d" * 24)
-        monkeypatch.setattr(stream, "drop_changes", drop)
-        return drop(*args)
 
-    monkeypatch.setattr(stream, "drop_changes", wipe_and_drop)
+    act_before_next(monkeypatch, DROP_CHANGES, wipe)
     write_entries(redis_server, 500)
 
     drained = drain_streams()

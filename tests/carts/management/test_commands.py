@@ -12,11 +12,9 @@ from django.core.management import CommandError, call_command, load_command_clas
 from django.db import connections
 from redis import Redis
 
-from carts.domain.cart import CartOwner
 from carts.live import care
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
-from carts.permanent import rows
 from carts.permanent.saving import save_cart
 from tests.carts.permanent.copies import (
     hash_of,
@@ -30,6 +28,7 @@ from tests.carts.permanent.copies import (
 )
 from tests.carts.shopper import Shopper, quantities_of
 from tests.factories import SkuFactory
+from tests.steps import FIND_CARTS, LOOK_AT_HASH, act_after, act_before_next
 
 pytestmark = pytest.mark.django_db
 
@@ -191,15 +190,12 @@ def test_a_change_and_a_save_while_verify_looks_are_no_drift(
     sku = SkuFactory.create()
     shopper.add(sku, 1)
     save_all()
-    find_carts = rows.find_carts
 
-    def change_save_and_find(carts: Any) -> Any:
-        monkeypatch.setattr(rows, "find_carts", find_carts)
+    def change_and_save() -> None:
         shopper.add(sku, 1)
         save_all()
-        return find_carts(carts)
 
-    monkeypatch.setattr(rows, "find_carts", change_save_and_find)
+    act_before_next(monkeypatch, FIND_CARTS, change_and_save)
 
     assert read("sync_cart", "--all", "--verify") == {
         "compared": 1, "drifted": 0, "mended": 0, "drifts": [],
@@ -265,14 +261,11 @@ def test_an_unreadable_hash_that_has_changed_by_now_is_not_put_away(
     key = cart_key(owner_of(guest))
     version = redis_server.hget(key, "@version")
     redis_server.hset(key, "@version", "none")
-    look_at = care.look_at
 
-    def look_before_somebody_mends_it(owner: CartOwner) -> care.HashState | None:
-        state = look_at(owner)
+    def mend() -> None:
         redis_server.hset(key, "@version", version)
-        return state
 
-    monkeypatch.setattr(care, "look_at", look_before_somebody_mends_it)
+    act_after(monkeypatch, LOOK_AT_HASH, mend)
 
     assert not care.put_away(owner_of(guest), ttl_ms=1_000)
 

@@ -8,22 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
 from redis import Redis
 
-from carts.live import store
 from carts.live.keys import cart_key
 from carts.operations import merging
-from carts.permanent import reconciling, saving
+from carts.permanent import reconciling
 from carts.permanent.saving import SaveResult
 from products.models import Sku
 from tests.carts.permanent.copies import lose_hash, owner_of, row_of, save_all, saved_units
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import place_order
+from tests.steps import APPLY_MERGE, UNITE, WRITE_COPIES, Step, act_before_next
 
 pytestmark = pytest.mark.django_db
 
@@ -37,17 +36,10 @@ def crash() -> None:
 
 
 @contextmanager
-def before(module: Any, name: str, act: Callable[[], object]) -> Iterator[None]:
-    """Do something before the next call of a function."""
-    function = getattr(module, name)
+def before(step: Step, act: Callable[[], object]) -> Iterator[None]:
+    """Do something before the next call of a step."""
     with pytest.MonkeyPatch.context() as patch:
-
-        def act_and_call(*args: Any, **options: Any) -> Any:
-            patch.setattr(module, name, function)
-            act()
-            return function(*args, **options)
-
-        patch.setattr(module, name, act_and_call)
+        act_before_next(patch, step, act)
         yield
 
 
@@ -99,7 +91,7 @@ def scene(db: None, redis_server: Redis) -> Scene:
 
 
 def test_a_copy_saved_after_the_guest_went_on_without_it_is_united(scene: Scene) -> None:
-    with before(saving, "write_copies", scene.go_on_without_late):
+    with before(WRITE_COPIES, scene.go_on_without_late):
         save_all()
 
     assert save_all() == SaveResult(saved=1, united=1)
@@ -116,7 +108,7 @@ def test_the_next_cart_is_not_united_with_one_that_was_bought(scene: Scene) -> N
         scene.guest.add(scene.new)
 
     bought = scene.guest.cart()["id"]
-    with before(saving, "write_copies", buy_and_begin_anew):
+    with before(WRITE_COPIES, buy_and_begin_anew):
         save_all()
 
     assert scene.guest.cart()["id"] != bought
@@ -124,7 +116,7 @@ def test_the_next_cart_is_not_united_with_one_that_was_bought(scene: Scene) -> N
 
 
 def test_a_merge_before_that_takes_what_both_know(scene: Scene) -> None:
-    with before(saving, "write_copies", scene.go_on_without_late):
+    with before(WRITE_COPIES, scene.go_on_without_late):
         save_all()
 
     scene.merge()
@@ -135,8 +127,8 @@ def test_a_merge_before_that_takes_what_both_know(scene: Scene) -> None:
 def test_a_merge_that_stopped_is_finished_with_what_the_guest_added(scene: Scene) -> None:
     """The copy was handed over, and the hash knows nothing of it."""
     with (
-        before(saving, "write_copies", scene.go_on_without_late),
-        before(store, "apply_merge", crash),
+        before(WRITE_COPIES, scene.go_on_without_late),
+        before(APPLY_MERGE, crash),
         suppress(Crashed),
     ):
         scene.merge()
@@ -150,7 +142,7 @@ def test_a_merge_that_stopped_is_finished_with_what_the_guest_added(scene: Scene
 
 
 def test_what_a_merge_has_taken_is_not_taken_again(scene: Scene) -> None:
-    with before(saving, "write_copies", scene.go_on_without_late):
+    with before(WRITE_COPIES, scene.go_on_without_late):
         scene.merge()
     assert quantities_of(scene.user.cart()) == {scene.early.id: 1, scene.late.id: 2}
 
@@ -166,7 +158,7 @@ def test_units_the_guest_added_to_a_line_that_was_taken_stay_with_the_guest(scen
         lose_hash(scene.redis, scene.guest)
         scene.guest.add(scene.early, 4)
 
-    with before(saving, "write_copies", go_on):
+    with before(WRITE_COPIES, go_on):
         scene.merge()
 
     save_all()
@@ -178,8 +170,8 @@ def test_a_merge_that_was_slow_finds_its_lines_withdrawn_and_takes_the_united_on
     scene: Scene,
 ) -> None:
     with (
-        before(saving, "write_copies", scene.go_on_without_late),
-        before(store, "apply_merge", save_all),
+        before(WRITE_COPIES, scene.go_on_without_late),
+        before(APPLY_MERGE, save_all),
     ):
         scene.merge()
 
@@ -191,8 +183,8 @@ def test_without_withdrawing_them_it_takes_lines_twice(
 ) -> None:
     monkeypatch.setattr(reconciling, "withdraw", lambda _: True)
     with (
-        before(saving, "write_copies", scene.go_on_without_late),
-        before(store, "apply_merge", save_all),
+        before(WRITE_COPIES, scene.go_on_without_late),
+        before(APPLY_MERGE, save_all),
     ):
         scene.merge()
 
@@ -204,14 +196,14 @@ def test_without_withdrawing_them_it_takes_lines_twice(
 def test_lines_withdrawn_in_vain_are_not_taken_for_merged(scene: Scene) -> None:
     """The guest changes the cart, or its hash is lost again, right before it is united."""
     with (
-        before(saving, "write_copies", scene.go_on_without_late),
-        before(store, "apply_merge", crash),
+        before(WRITE_COPIES, scene.go_on_without_late),
+        before(APPLY_MERGE, crash),
         suppress(Crashed),
     ):
         scene.merge()
-    with before(store, "unite", lambda: scene.guest.add(scene.new)):
+    with before(UNITE, lambda: scene.guest.add(scene.new)):
         assert save_all().united == 0
-    with before(store, "unite", lambda: lose_hash(scene.redis, scene.guest)):
+    with before(UNITE, lambda: lose_hash(scene.redis, scene.guest)):
         assert save_all().united == 0
 
     scene.merge()
@@ -222,8 +214,8 @@ def test_lines_withdrawn_in_vain_are_not_taken_for_merged(scene: Scene) -> None:
 
 def test_a_users_hash_that_cannot_be_read_holds_up_this_cart_alone(scene: Scene) -> None:
     with (
-        before(saving, "write_copies", scene.go_on_without_late),
-        before(store, "apply_merge", crash),
+        before(WRITE_COPIES, scene.go_on_without_late),
+        before(APPLY_MERGE, crash),
         suppress(Crashed),
     ):
         scene.merge()

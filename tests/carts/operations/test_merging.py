@@ -1,6 +1,6 @@
 """A merge is exact even where the hashes are lost underway: units never double, none are lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +32,17 @@ from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.config.admin.figures import grows
 from tests.factories import SkuFactory
 from tests.orders.buying import buy, place_order
+from tests.steps import (
+    APPLY_MERGE,
+    BEGIN_MERGE,
+    FINISH_MERGE,
+    SAVE_FOR_MERGE,
+    Step,
+    act_after,
+    act_after_next,
+    act_before_next,
+    replace_step,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -76,33 +87,30 @@ def scene(db: None) -> Scene:
 
 # The steps of a merge in their order, each by the name the merge calls it by.
 STEPS = [
-    (store, "begin_merge", 1),
-    (merging, "save_cart", 1),
-    (store, "apply_merge", 1),
-    (merging, "save_cart", 2),
-    (store, "finish_merge", 1),
+    (BEGIN_MERGE, 1),
+    (SAVE_FOR_MERGE, 1),
+    (APPLY_MERGE, 1),
+    (SAVE_FOR_MERGE, 2),
+    (FINISH_MERGE, 1),
 ]
 
 
 @contextmanager
-def crash(
-    patch: pytest.MonkeyPatch, module: Any, name: str, turn: int, *, done: bool
-) -> Iterator[None]:
+def crash(patch: pytest.MonkeyPatch, step: Step, turn: int = 1, *, done: bool) -> Iterator[None]:
     """Crash at the `turn`-th call of a step, before or after it is `done`."""
-    step = getattr(module, name)
-    calls = 0
+    function, calls = step.function, 0
 
     def perform(*args: Any, **options: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls < turn:
-            return step(*args, **options)
+            return function(*args, **options)
         if done:
-            step(*args, **options)
+            function(*args, **options)
         raise Crashed
 
     with patch.context() as patched, suppress(Crashed):
-        patched.setattr(module, name, perform)
+        replace_step(patched, step, perform)
         yield
         raise AssertionError("it did not crash")
 
@@ -110,9 +118,9 @@ def crash(
 @pytest.mark.parametrize("is_saved", [False, True], ids=["unsaved", "saved"])
 @pytest.mark.parametrize("is_lost", [False, True], ids=["kept", "lost"])
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS, ids=[f"{name}-{turn}" for _, name, turn in STEPS])
+@pytest.mark.parametrize("step", STEPS, ids=[f"{step}-{turn}" for step, turn in STEPS])
 def test_a_merge_that_crashes_anywhere_moves_every_unit_once_when_it_is_repeated(
-    step: tuple[Any, str, int],
+    step: tuple[Step, int],
     done: bool,
     is_lost: bool,
     is_saved: bool,
@@ -154,18 +162,11 @@ def test_losing_the_hashes_after_either_cart_was_saved_alone_keeps_units_exact(
     assert scene.guest.cart()["items"] == []
 
 
-@pytest.mark.parametrize("lost_before", ["apply_merge", "finish_merge"])
+@pytest.mark.parametrize("lost_before", [APPLY_MERGE, FINISH_MERGE], ids=str)
 def test_losing_the_hashes_during_a_merge_refuses_it_or_finishes_it(
-    lost_before: str, scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+    lost_before: Step, scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step: Callable[..., Any] = getattr(store, lost_before)
-
-    def lose_and_perform(*args: Any, **options: Any) -> Any:
-        monkeypatch.setattr(store, lost_before, step)
-        redis_server.flushdb()
-        return step(*args, **options)
-
-    monkeypatch.setattr(store, lost_before, lose_and_perform)
+    act_before_next(monkeypatch, lost_before, redis_server.flushdb)
 
     scene.merge()
     scene.merge()
@@ -177,17 +178,15 @@ def test_losing_the_hashes_during_a_merge_refuses_it_or_finishes_it(
 def test_a_merge_that_ends_late_leaves_what_the_guest_handed_over_since(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish_merge, new = store.finish_merge, SkuFactory.create()
+    new = SkuFactory.create()
 
-    def merge_again_and_finish(*args: Any, **options: Any) -> Any:
+    def merge_again() -> None:
         """Another request finishes this merge, and the next one gets as far as its first step."""
-        monkeypatch.setattr(store, "finish_merge", finish_merge)
         scene.merge()
         scene.guest.add(new, 5)
         store.begin_merge(owner_of(scene.guest), Handover(scene.user.owner_id, "sum"))
-        return finish_merge(*args, **options)
 
-    monkeypatch.setattr(store, "finish_merge", merge_again_and_finish)
+    act_before_next(monkeypatch, FINISH_MERGE, merge_again)
     scene.run()
 
     scene.merge()
@@ -198,15 +197,8 @@ def test_a_merge_that_ends_late_leaves_what_the_guest_handed_over_since(
 def test_a_hash_lost_right_after_the_handover_leaves_the_guests_lines_alone(
     scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin_merge = store.begin_merge
-
-    def begin_and_lose(*args: Any) -> Any:
-        outcome = begin_merge(*args)
-        redis_server.flushdb()
-        return outcome
-
     with monkeypatch.context() as patch:
-        patch.setattr(store, "begin_merge", begin_and_lose)
+        act_after(patch, BEGIN_MERGE, redis_server.flushdb)
         with pytest.raises(CartContended):
             scene.run()
 
@@ -217,16 +209,11 @@ def test_a_hash_lost_right_after_the_handover_leaves_the_guests_lines_alone(
 def test_a_hash_lost_and_restored_right_after_the_handover_is_handed_over_anew(
     scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin_merge = store.begin_merge
-
-    def begin_lose_and_look(*args: Any) -> Any:
-        monkeypatch.setattr(store, "begin_merge", begin_merge)
-        outcome = begin_merge(*args)
+    def lose_and_look() -> None:
         redis_server.flushdb()
         assert len(scene.guest.cart()["items"]) == 2
-        return outcome
 
-    monkeypatch.setattr(store, "begin_merge", begin_lose_and_look)
+    act_after_next(monkeypatch, BEGIN_MERGE, lose_and_look)
     scene.run()
 
     scene.merge()
@@ -296,7 +283,7 @@ def test_a_cart_remembers_its_last_merges_only(user: Shopper, redis_server: Redi
 def test_a_handover_is_unsaved_until_the_guests_copy_has_it(
     scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with crash(monkeypatch, store, "begin_merge", 1, done=True):
+    with crash(monkeypatch, BEGIN_MERGE, done=True):
         scene.run()
 
     assert is_unsaved(redis_server, scene.guest)
@@ -348,7 +335,7 @@ def test_merges_that_wait_do_not_hide_those_begun_after_them(redis_server: Redis
 def test_the_sweep_finishes_a_merge_that_stopped(
     is_lost: bool, scene: Scene, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with crash(monkeypatch, store, "apply_merge", 1, done=False):
+    with crash(monkeypatch, APPLY_MERGE, done=False):
         scene.run()
     if is_lost:
         redis_server.flushdb()
@@ -367,7 +354,7 @@ def test_the_sweep_finishes_a_merge_that_stopped(
 def test_the_task_leaves_a_merge_alone_that_may_be_under_way(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with crash(monkeypatch, store, "apply_merge", 1, done=False):
+    with crash(monkeypatch, APPLY_MERGE, done=False):
         scene.run()
 
     tasks.finish_merges()
@@ -383,7 +370,7 @@ def test_a_merge_that_cannot_be_finished_does_not_stop_the_others(
     spoiled = Scene(new_guest(), new_user(), scene.theirs, scene.both)
     spoiled.guest.add(spoiled.theirs)
     for each in (scene, hopeless, spoiled):
-        with crash(monkeypatch, store, "begin_merge", 1, done=True):
+        with crash(monkeypatch, BEGIN_MERGE, done=True):
             each.run()
     redis_server.set(cart_key(owner_of(hopeless.user)), "not a cart")
     redis_server.hset(cart_key(owner_of(spoiled.guest)), "@version", "none")

@@ -12,7 +12,6 @@ from carts.domain.settling import Purchase, take_purchases
 from carts.live import store
 from carts.live.store import ChangeContext
 from carts.models import PendingSettlement
-from carts.operations import settling
 from carts.operations.merging import merge_carts
 from carts.operations.purchasing import schedule_settlement
 from carts.operations.reading import read_cart
@@ -22,6 +21,7 @@ from products.models import Sku
 from tests.carts.permanent.copies import hash_of, owner_of, save_all, saved_units
 from tests.carts.shopper import Shopper, item_id, quantities_of
 from tests.factories import SkuFactory
+from tests.steps import APPLY_MERGE, SAVE_SETTLED, TAKE_LINES, act_before, act_before_next
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ class Crashed(Exception):
     """The process ended here."""
 
 
-def crash(*_: Any, **__: Any) -> None:
+def crash() -> None:
     raise Crashed
 
 
@@ -107,7 +107,7 @@ def test_a_crash_between_the_cart_and_its_copy_takes_the_units_once(
     shopper.add(sku, 5)
     buy(shopper, {sku: 2})
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "save_cart", crash)
+        act_before(patch, SAVE_SETTLED, crash)
         with pytest.raises(Crashed):
             settle()
     lose(redis_server)
@@ -204,14 +204,7 @@ def test_units_added_just_before_the_bought_ones_are_taken_stay(
     sku = SkuFactory.create()
     shopper.add(sku, 2)
     buy(shopper, {sku: 2})
-    take_lines = store.take_lines
-
-    def add_and_take(*args: Any, **options: Any) -> Any:
-        monkeypatch.setattr(store, "take_lines", take_lines)
-        shopper.add(sku, 3)
-        return take_lines(*args, **options)
-
-    monkeypatch.setattr(store, "take_lines", add_and_take)
+    act_before_next(monkeypatch, TAKE_LINES, lambda: shopper.add(sku, 3))
 
     assert settle()
 
@@ -303,7 +296,7 @@ def test_a_cart_that_is_being_merged_is_settled_later(
     sku = SkuFactory.create()
     guest.add(sku, 2)
     with monkeypatch.context() as patch:
-        patch.setattr(store, "apply_merge", crash)
+        act_before(patch, APPLY_MERGE, crash)
         with pytest.raises(Crashed):
             merge_carts(guest=owner_of(guest), user=owner_of(user), strategy=None, context=CONTEXT)
     schedule_settlement(order_id="o", owner=owner_of(guest), cart_id="c" * 24, units={sku.id: 1})

@@ -1,14 +1,12 @@
 """Restoring: what comes back when a hash is gone, and what must not."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from redis import Redis
 
-from carts.live import store
 from carts.live.keys import cart_key, derive_cart_id
 from carts.models import Cart
 from carts.permanent.restoring import restore_cart
@@ -24,6 +22,7 @@ from tests.carts.permanent.copies import (
 )
 from tests.carts.shopper import Shopper, item_id, quantities_of
 from tests.factories import SkuFactory
+from tests.steps import ADD_UNITS, act_before_next
 
 pytestmark = pytest.mark.django_db
 
@@ -68,14 +67,7 @@ def test_a_cart_lost_between_reading_and_changing_is_restored_and_changed(
     sku = SkuFactory.create()
     shopper.add(sku, 2)
     save_all()
-    add_units = store.add_units
-
-    def lose_and_add(*args: Any) -> store.Outcome:
-        monkeypatch.setattr(store, "add_units", add_units)
-        redis_server.flushdb()
-        return add_units(*args)
-
-    monkeypatch.setattr(store, "add_units", lose_and_add)
+    act_before_next(monkeypatch, ADD_UNITS, redis_server.flushdb)
 
     assert quantities_of(shopper.add(sku, 3)) == {sku.id: 5}
 

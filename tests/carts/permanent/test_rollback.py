@@ -5,10 +5,8 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from carts.live import bulk, codec
 from carts.live.keys import cart_key
 from carts.models import PendingSettlement
-from carts.permanent import saving, writing
 from carts.permanent.saving import SaveResult, save_cart
 from tests.carts.permanent.copies import (
     hash_of,
@@ -23,6 +21,7 @@ from tests.carts.permanent.copies import (
 from tests.carts.shopper import Shopper, item_id, new_guest, quantities_of
 from tests.config.admin.figures import grows, read_figure
 from tests.factories import SkuFactory
+from tests.steps import CONFIRM_SAVE, WRITE_COPIES, act_before, forget_histories, replace_step
 
 pytestmark = pytest.mark.django_db
 
@@ -122,7 +121,7 @@ def test_without_knowing_its_history_a_hash_would_undo_what_was_saved(
     save_all()
     roll_back()
     guest.add(new, 5)
-    monkeypatch.setattr(codec.LiveCart, "descends_from", lambda *_: True)
+    forget_histories(monkeypatch)
 
     save_all()
 
@@ -239,7 +238,7 @@ def test_a_saver_that_died_before_noting_its_save_looks_like_no_roll_back(
     shopper.add(kept)
     cart = shopper.add(removed)
     with monkeypatch.context() as patch:
-        patch.setattr(bulk, "confirm", lambda *_: None)
+        replace_step(patch, CONFIRM_SAVE, lambda *_: None)
         save_all()
     assert saved_units(shopper) == {kept.id: 1, removed.id: 1}
     shopper.data("DELETE", f"/cart/item/{item_id(cart, removed)}")
@@ -257,7 +256,7 @@ def test_savers_that_died_again_and_again_look_like_no_roll_back(
     guest.add(kept)
     cart = guest.add(removed)
     with monkeypatch.context() as patch:
-        patch.setattr(bulk, "confirm", lambda *_: None)
+        replace_step(patch, CONFIRM_SAVE, lambda *_: None)
         for _ in range(10):
             guest.add(kept)
             assert save_all().united == 0
@@ -276,16 +275,14 @@ def test_a_copy_saved_while_an_older_one_was_restored_is_united(
     guest.add(early)
     save_all()
     guest.add(late, 2)
-    write_copies = writing.write_copies
 
-    def lose_restore_and_write(*args: object) -> writing.WriteResult:
+    def lose_and_restore() -> None:
         """The hash is lost, and its copy of before is back, before this save commits."""
         lose_hash(redis_server, guest)
         assert quantities_of(guest.cart()) == {early.id: 1}
-        return write_copies(*args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(saving, "write_copies", lose_restore_and_write)
+        act_before(patch, WRITE_COPIES, lose_and_restore)
         save_all()
     guest.add(new, 3)
 

@@ -1,7 +1,7 @@
 """Saving: what reaches the rows, what leaves them, and what stays unsaved."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ from carts.domain.cart import CartOwner
 from carts.live import bulk
 from carts.live.keys import cart_key, shard_prefixes
 from carts.models import Cart, CartItem
-from carts.permanent import rows, writing
+from carts.permanent import writing
 from carts.permanent.copies import read_carts
 from carts.permanent.saving import SaveResult, save_cart
 from config.hashing import hash_secret
@@ -37,6 +37,7 @@ from tests.carts.permanent.copies import (
 from tests.carts.permanent.test_mapping import CART
 from tests.carts.shopper import Shopper, item_id, new_guest, new_user
 from tests.factories import SkuFactory
+from tests.steps import CONFIRM_SAVE, LOCK_CARTS, act_before_next, replace_step
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_no_limits")]
 
@@ -48,14 +49,7 @@ def change_before_confirming(
     """Have something done once, after the rows have been written and before that is noted."""
 
     def arrange(change: Callable[[], object]) -> None:
-        confirm = bulk.confirm
-
-        def change_and_confirm(prefix: str, versions: Mapping[CartOwner, int]) -> None:
-            monkeypatch.setattr(bulk, "confirm", confirm)
-            change()
-            confirm(prefix, versions)
-
-        monkeypatch.setattr(bulk, "confirm", change_and_confirm)
+        act_before_next(monkeypatch, CONFIRM_SAVE, change)
 
     return arrange
 
@@ -273,14 +267,14 @@ def test_the_slower_of_two_first_saves_finds_the_cart_saved(
 ) -> None:
     sku = SkuFactory.create()
     shopper.add(sku, 2)
-    lock_carts = rows.lock_carts
+    lock_carts = LOCK_CARTS.function
 
     def find_nothing_and_be_overtaken(_: Any) -> Any:
-        monkeypatch.setattr(rows, "lock_carts", lock_carts)
+        replace_step(monkeypatch, LOCK_CARTS, lock_carts)
         save_all()
         return {}
 
-    monkeypatch.setattr(rows, "lock_carts", find_nothing_and_be_overtaken)
+    replace_step(monkeypatch, LOCK_CARTS, find_nothing_and_be_overtaken)
 
     saved = save_cart(owner=owner_of(shopper), source="test")
 

@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from redis import Redis
 
-from carts.live import bulk
 from carts.live.keys import cart_key
 from carts.models import Cart, CartItem
 from carts.permanent.saving import SaveResult
@@ -29,6 +28,7 @@ from tests.carts.permanent.copies import (
 from tests.carts.shopper import Shopper, new_guest, new_user, quantities_of
 from tests.factories import SkuFactory
 from tests.orders.buying import buy
+from tests.steps import RETIRE, act_after, replace_step
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_no_limits")]
 
@@ -122,10 +122,10 @@ def test_retiring_without_comparing_versions_would_lose_a_change(
     save_all()
     let_idle(user)
     user.add(sku, 3)
-    compare = bulk.retire
-    monkeypatch.setattr(
-        bulk,
-        "retire",
+    compare = RETIRE.function
+    replace_step(
+        monkeypatch,
+        RETIRE,
         lambda prefix, copies: compare(
             prefix,
             [(owner, cart_id, version_of(redis_server, user)) for owner, cart_id, _ in copies],
@@ -145,14 +145,11 @@ def test_a_change_between_looking_and_ending_keeps_the_cart(
     save_all()
     let_idle(guest)
     lose_hash(redis_server, guest)
-    retire = bulk.retire
 
-    def retire_and_let_another_save_come(*args: object) -> object:
-        outcome = retire(*args)  # type: ignore[arg-type]
+    def let_another_save_come() -> None:
         Cart.objects.update(version=row_of(guest).version + 1)
-        return outcome
 
-    monkeypatch.setattr(bulk, "retire", retire_and_let_another_save_come)
+    act_after(monkeypatch, RETIRE, let_another_save_come)
 
     assert sweep() == SweepResult()
 

@@ -99,10 +99,13 @@ def test_drift_that_a_person_has_to_mend_is_noted_until_somebody_does(
     assert read_figure("cart_drifted") == 0
 
 
-def test_a_round_goes_on_where_the_last_run_stopped(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roll, "_LEAST_KEYS", 5)
+
+
+@pytest.mark.usefixtures("_few_at_once")
+def test_a_round_goes_on_where_the_last_run_stopped(redis_server: Redis) -> None:
     sku, guests = SkuFactory.create(), [new_guest() for _ in range(40)]
     verify_all()
     for guest in guests:
@@ -119,11 +122,11 @@ def test_a_round_goes_on_where_the_last_run_stopped(
     assert read_figure("cart_drift_total", kind="not saved") == len(guests)
 
 
+@pytest.mark.usefixtures("_few_at_once")
 def test_a_save_that_meets_a_newer_copy_has_all_carts_compared_at_once(
-    redis_server: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    redis_server: Redis, settings: Settings
 ) -> None:
     settings.CART_SAVE_BATCH = 5
-    monkeypatch.setattr(roll, "_LEAST_KEYS", 5)
     sku, guests = SkuFactory.create(), [new_guest() for _ in range(40)]
     for guest in guests:
         guest.add(sku)

@@ -22,7 +22,6 @@ from carts.domain.errors import (
     ItemNotFound,
     ProductNotFound,
 )
-from carts.live import bulk
 from carts.live.keys import cart_key
 from carts.log.rows import drain_streams
 from carts.models import Cart, CartChange
@@ -42,6 +41,7 @@ from tests.carts.permanent.copies import (
 from tests.carts.shopper import Shopper, quantities_of, unchanged
 from tests.factories import SkuFactory
 from tests.orders.buying import buy
+from tests.steps import RETIRE, act_before_next
 
 pytestmark = pytest.mark.django_db
 
@@ -304,14 +304,8 @@ def test_a_change_at_the_last_moment_keeps_a_guests_cart(
     guest.add(sku)
     client, _ = sign_in("carts.expire_cart")
     asked = do(client, guest, "expire")
-    retire = bulk.retire
+    act_before_next(monkeypatch, RETIRE, lambda: guest.add(sku))
 
-    def change_first(prefix: str, versions: Any) -> Any:
-        monkeypatch.undo()
-        guest.add(sku)
-        return retire(prefix, versions)
-
-    monkeypatch.setattr(bulk, "retire", change_first)
     done = asked.confirm()
 
     assert done.messages == [
