@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import pytest
@@ -48,6 +49,10 @@ def buy(cart: Cart, skus: Sequence[Sku]) -> None:
         PendingSettlement.objects.filter(owner=cart.owner.key).delete()
 
 
+# Each differs from all before it, so that every one is a change.
+PRICES = count(1_000)
+
+
 @in_transaction
 def change_prices(skus: Sequence[Sku]) -> None:
     for sku in reversed(skus):
@@ -73,7 +78,7 @@ def write_stocks(skus: Sequence[Sku]) -> None:
 
 
 def write_prices(skus: Sequence[Sku]) -> None:
-    prices = [{"code": sku.code, "price": random.randint(100, 999)} for sku in reversed(skus)]
+    prices = [{"code": sku.code, "price": next(PRICES)} for sku in reversed(skus)]
     call("prices", {"prices": prices})
 
 
@@ -83,7 +88,7 @@ def write_products(skus: Sequence[Sku]) -> None:
         {
             "externalId": sku.product.external_id,
             "name": f"Product {random.random()}",
-            "skus": [{"code": sku.code, "price": random.randint(100, 999)}],
+            "skus": [{"code": sku.code, "price": next(PRICES)}],
         }
         for sku in reversed(skus)
     ]
