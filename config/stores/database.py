@@ -167,7 +167,7 @@ def change_rows(rows: QuerySet[Any], **values: Any) -> None:
 def update_rows(rows: Iterable[Model], names: Sequence[str]) -> None:
     """Write these attributes of rows of one model, by their primary keys, in one query.
 
-    Like `bulk_update`, in a tenth of the time: values come as arrays, not as a CASE for each.
+    Like `bulk_update`, but values come as arrays, not as a CASE for each.
     """
     rows = list(rows)
     if not rows:
